@@ -1,0 +1,60 @@
+"""A text for a label: a recurrent language model (Mikolov et al. 2010) on characters, with a GRU and a condition."""
+
+import torch
+from torch import Tensor, nn
+
+from models.loss import Loss, token_loss
+from models.recurrent import RaggedGRU, length_mask
+from models.text.special import PAD
+
+
+class LanguageModel(nn.Module):
+    """p(x_1 .. x_T | label) as a product over t of p(x_t | x_1 .. x_{t-1}, label). The label's vector joins every input.
+
+    Args:
+        vocabulary_size: V, number of character ids.
+        labels: number of labels.
+        embedding_size: d, of a character.
+        label_size: size of a label's vector.
+        hidden_size: H.
+        dropout: share of the GRU's inputs and outputs set to zero in training.
+    """
+
+    def __init__(
+        self, *, vocabulary_size: int, labels: int, embedding_size: int, label_size: int, hidden_size: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
+        self.label = nn.Embedding(labels, label_size)
+        self.gru = RaggedGRU(embedding_size + label_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden_size, vocabulary_size)
+
+    def logits(self, characters: Tensor, lengths: Tensor, label: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Unnormalized log-probability of each next character.
+
+        Args:
+            characters: ids, BOS first, [B, T].
+            lengths: [B].
+            label: [B].
+            state: h_0 [B, H], zeros if None; pass the returned one to go on with the same texts.
+
+        Returns:
+            logits [B, T, V]; state after the last character, [B, H].
+        """
+        condition = self.label(label)[:, None, :].expand(-1, characters.shape[1], -1)  # [B, T, label_size]
+        inputs = self.dropout(torch.cat((self.embedding(characters), condition), -1))
+        outputs, final = self.gru(inputs, lengths, None if state is None else state[None])
+        return self.output(self.dropout(outputs)), final[0]
+
+    def forward(self, characters: Tensor, characters_lengths: Tensor, label: Tensor) -> Loss:
+        """Cross-entropy of each character and of EOS given those before, in nats.
+
+        Args:
+            characters: BOS first and EOS last, [B, T].
+            characters_lengths: [B].
+            label: [B].
+        """
+        logits, _ = self.logits(characters[:, :-1], characters_lengths - 1, label)
+        scored = length_mask(characters_lengths - 1, logits.shape[1])
+        return token_loss(logits[scored], characters[:, 1:][scored])

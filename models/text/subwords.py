@@ -1,0 +1,65 @@
+"""Byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909), by the `tokenizers` library."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+from tokenizers import models as tokenizer_models
+
+from models.text.normalize import normalize
+from models.text.special import EOS, SPECIAL_TOKENS, UNK
+
+
+class SubwordTokenizer:
+    """Splits a text into subwords; `decode(encode(text))` gives the normalized text back where every character is known.
+
+    Words are marked by a leading "▁"; punctuation and digits never merge with letters or with each other, so that
+    names and version numbers can be copied piece by piece.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._tokenizer.encode_special_tokens = True  # a user's "<eos>" is text like any other
+
+    @classmethod
+    def train(cls, texts: Iterable[str], *, size: int) -> "SubwordTokenizer":
+        """Learn at most `size` subwords, special tokens included."""
+        tokenizer = Tokenizer(tokenizer_models.BPE(unk_token=SPECIAL_TOKENS[UNK]))
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(individual_digits=True)]
+        )
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(SPECIAL_TOKENS), show_progress=False)
+        tokenizer.train_from_iterator((normalize(text) for text in texts), trainer)
+        return cls(tokenizer)
+
+    @property
+    def size(self) -> int:
+        """Number of ids, special tokens included."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the normalized text's subwords. No BOS or EOS is added."""
+        return list(self._tokenizer.encode(normalize(text), add_special_tokens=False).ids)
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The subwords themselves, for looking at attention."""
+        return [str(self._tokenizer.id_to_token(i)) for i in ids]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the ids up to the first EOS; special tokens are left out."""
+        kept = []
+        for i in ids:
+            if i == EOS:
+                break
+            kept.append(i)
+        return str(self._tokenizer.decode(kept, skip_special_tokens=True))
+
+    def save(self, path: Path) -> None:
+        """Write the `tokenizers` JSON format, which its Rust, Node and Python libraries read."""
+        self._tokenizer.save(str(path))
+
+    @classmethod
+    def load(cls, path: Path) -> "SubwordTokenizer":
+        """Read what `save` wrote."""
+        return cls(Tokenizer.from_file(str(path)))

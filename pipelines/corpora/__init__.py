@@ -1,0 +1,1 @@
+"""Readers of the raw data sets, one module for each shape of record."""

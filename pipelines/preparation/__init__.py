@@ -1,0 +1,1 @@
+"""From raw records to checked splits, one module for each shape of record."""

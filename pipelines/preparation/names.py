@@ -1,0 +1,91 @@
+"""Names with labels, split by distinct name."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from models.text.characters import CharacterTokenizer
+from models.text.normalize import normalize
+from models.text.special import BOS, EOS
+from pipelines.corpora.names import Name
+from pipelines.params import NamesPrepare
+from pipelines.preparation.prepared import SPLITS, Prepared
+
+# Letters in words joined by a space, an apostrophe or a hyphen: anything else is an entry that was garbled on its way.
+WELL_FORMED = re.compile(r"[ '\-]?[^\W\d_]+(?:[ '\-]{1,2}[^\W\d_]+)*")
+
+
+def prepare_names(records: Iterable[Name], params: NamesPrepare, seed: int, *, framed: bool) -> Prepared:
+    """Clean, cap and split (name, label) pairs.
+
+    A name that carries several labels keeps them all, in one split: no name of the test split was seen in training.
+
+    Args:
+        records: surname and nationality.
+        params: see params.yaml.
+        seed: decides which names are kept and where they go.
+        framed: put BOS before each name and EOS behind it, as a language model needs them.
+    """
+    pairs = _cap(_clean(records, params), params.limit_per_label, np.random.default_rng(seed))
+    splits = _split(pairs, params, np.random.default_rng([seed, 1]))
+    labels = sorted({label for _, label in pairs})
+    tokenizer = CharacterTokenizer.train((name for name, _ in splits["train"]), lowercase=params.lowercase, min_count=2)
+    before, after = ([BOS], [EOS]) if framed else ([], [])
+    ids = {label: i for i, label in enumerate(labels)}
+    return Prepared(
+        texts={s: {"name": [n for n, _ in splits[s]], "label": [label for _, label in splits[s]]} for s in SPLITS},
+        arrays={
+            s: {
+                "characters": [[*before, *tokenizer.encode(name), *after] for name, _ in splits[s]],
+                "label": [ids[label] for _, label in splits[s]],
+            }
+            for s in SPLITS
+        },
+        tokenizer=tokenizer,
+        labels=labels,
+        statistics=_statistics(pairs),
+    )
+
+
+def _clean(records: Iterable[Name], params: NamesPrepare) -> list[Name]:
+    """Distinct well-formed pairs, sorted."""
+    pairs = {(normalize(name.replace("\u2019", "'"), lowercase=params.lowercase), label) for name, label in records}
+    return sorted((name, label) for name, label in pairs if WELL_FORMED.fullmatch(name) and len(name) <= params.max_length)
+
+
+def _cap(pairs: list[Name], limit: int, rng: np.random.Generator) -> list[Name]:
+    """At most `limit` pairs of each label, chosen at random."""
+    by_label: dict[str, list[Name]] = defaultdict(list)
+    for pair in pairs:
+        by_label[pair[1]].append(pair)
+    kept = []
+    for _, rows in sorted(by_label.items()):
+        kept += [rows[i] for i in sorted(rng.permutation(len(rows))[:limit])]
+    return kept
+
+
+def _split(pairs: list[Name], params: NamesPrepare, rng: np.random.Generator) -> dict[str, list[Name]]:
+    """Every distinct name, whatever its case, goes to one split with all of its labels."""
+    names = sorted({name.casefold() for name, _ in pairs})
+    order = rng.permutation(len(names))
+    test, valid = int(len(names) * params.test_share), int(len(names) * params.valid_share)
+    where = {names[i]: "test" if k < test else "valid" if k < test + valid else "train" for k, i in enumerate(order)}
+    return {s: [pair for pair in pairs if where[pair[0].casefold()] == s] for s in SPLITS}
+
+
+def _statistics(pairs: list[Name]) -> dict[str, float]:
+    """Sizes, and what ambiguous names leave within reach: a perfect model of names picks one label of each."""
+    per_name = Counter(name for name, _ in pairs)
+    per_label = Counter(label for _, label in pairs)
+    return {
+        "labels": len(per_label),
+        "distinct_names": len(per_name),
+        "ambiguous_names": sum(n > 1 for n in per_name.values()),
+        "accuracy_ceiling": len(per_name) / len(pairs),
+        "smallest_label_rows": min(per_label.values()),
+        "largest_label_rows": max(per_label.values()),
+        "mean_length": sum(len(name) for name, _ in pairs) / len(pairs),
+        "longest": max(len(name) for name, _ in pairs),
+    }

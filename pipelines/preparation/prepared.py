@@ -1,0 +1,71 @@
+"""What preparing makes, whatever the task: texts, ids, a tokenizer, statistics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.store import Column, write_split
+
+SPLITS = ("train", "valid", "test")
+
+
+class Tokenizer(Protocol):
+    """What characters and subwords have in common."""
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+
+    def encode(self, text: str) -> list[int]:
+        """Text to ids."""
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task's data, ready to be written.
+
+    Args:
+        texts: split -> column -> one string a row, for evaluation, baselines and people.
+        arrays: split -> column -> ids, for training.
+        tokenizer: maps one to the other.
+        labels: class names in id order; empty where there are none.
+        statistics: what goes into the metrics file beside the counts of `summary`.
+    """
+
+    texts: Mapping[str, Mapping[str, list[str]]]
+    arrays: Mapping[str, Mapping[str, Column]]
+    tokenizer: Tokenizer
+    labels: list[str] = field(default_factory=list)
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write tokenizer.json, labels.txt, and one folder and one Parquet file for each split."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokenizer.save(folder / "tokenizer.json")
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in self.labels), encoding="utf-8")
+        for split in SPLITS:
+            write_split(folder / split, self.arrays[split])
+            pq.write_table(pa.table(dict(self.texts[split])), folder / f"{split}.parquet")
+
+    def summary(self) -> dict[str, float]:
+        """Rows of each split, size of the vocabulary, and the statistics."""
+        rows = {f"{split}_rows": len(next(iter(self.texts[split].values()))) for split in SPLITS}
+        return {**rows, "vocabulary_size": self.tokenizer.size, **self.statistics}
+
+
+def read_texts(folder: Path, split: str, limit: int = 0) -> dict[str, list[str]]:
+    """The text columns of a split; the first `limit` rows only, if that is not 0."""
+    table = pq.read_table(folder / f"{split}.parquet")
+    return {name: [str(v) for v in values] for name, values in table.slice(0, limit or None).to_pydict().items()}
+
+
+def read_labels(folder: Path) -> list[str]:
+    """The class names in id order."""
+    return (folder / "labels.txt").read_text(encoding="utf-8").splitlines()

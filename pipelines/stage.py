@@ -1,0 +1,47 @@
+"""What every stage's entry point does alike: one clear line and a non-zero exit when something is wrong."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from errno import ENOSPC
+from pathlib import Path
+
+from rich.console import Console
+
+
+class StageError(Exception):
+    """Something the user can mend. The message says what is wrong and what to do about it, in one line."""
+
+
+def run_stage(main: Callable[[str], None]) -> None:
+    """Call `main` with the stage's one command line argument; turn what the user can mend into one line and exit status 1.
+
+    Raises:
+        SystemExit: with status 1 after a StageError, a missing input file or a full disk.
+    """
+    if len(sys.argv) != 2:
+        raise SystemExit(f"usage: python -m {main.__module__} NAME")
+    try:
+        main(sys.argv[1])
+    except StageError as error:
+        fail(str(error))
+    except FileNotFoundError as error:
+        fail(f"{error.filename} is missing; `dvc repro` makes it from the stages before")
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run it again")
+
+
+def fail(message: str) -> None:
+    """Print one line on standard error and exit with status 1."""
+    Console(stderr=True).print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(1)
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write a metrics file: readable, stable under version control, never half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,65 @@
+"""Prepared splits as memory-mapped arrays: what is not read is not loaded, however large the corpus."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+Column = Sequence[int] | Sequence[Sequence[int]]
+
+
+def write_split(folder: Path, columns: Mapping[str, Column]) -> None:
+    """Write one split.
+
+    Args:
+        folder: made if needed.
+        columns: name -> one id a row (a label), or one sequence of ids a row (a text).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in columns.items():
+        if rows and isinstance(rows[0], int):
+            np.save(folder / f"{name}.npy", np.asarray(rows, dtype=np.int32))
+        else:
+            texts = [row for row in rows if isinstance(row, Sequence)]
+            np.save(folder / f"{name}.offsets.npy", np.cumsum([0, *map(len, texts)], dtype=np.int64))
+            np.save(folder / f"{name}.npy", np.fromiter((i for row in texts for i in row), dtype=np.int32))
+
+
+class Split:
+    """One split of a prepared data set.
+
+    Args:
+        folder: what `write_split` wrote.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._offsets = {p.name.removesuffix(".offsets.npy"): np.load(p) for p in sorted(folder.glob("*.offsets.npy"))}
+        names = sorted(p.stem for p in folder.glob("*.npy") if not p.name.endswith(".offsets.npy"))
+        self._values = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        name, values = next(iter(self._values.items()))
+        return len(self._offsets[name]) - 1 if name in self._offsets else len(values)
+
+    def lengths(self, name: str) -> Ids:
+        """Length of every row of a text column, [N]."""
+        return np.diff(self._offsets[name]).astype(np.int64)
+
+    @property
+    def texts(self) -> list[str]:
+        """Names of the text columns."""
+        return list(self._offsets)
+
+    def row(self, index: int) -> dict[str, Ids]:
+        """One row: column name -> ids, [length] for a text and [] for a label."""
+        row = {}
+        for name, values in self._values.items():
+            if name in self._offsets:
+                start, end = self._offsets[name][index : index + 2]
+                row[name] = np.asarray(values[start:end], dtype=np.int64)
+            else:
+                row[name] = np.asarray(values[index], dtype=np.int64)
+        return row
