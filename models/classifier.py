@@ -35,10 +35,16 @@ class Classifier(nn.Module):
         Returns:
             [B, C].
         """
-        _, final = self.gru(self.dropout(self.embedding(characters)), lengths)  # [1, B, H]
-        scores: Tensor = self.output(self.dropout(final[0]))
+        scores: Tensor = self.output(self._last_state(characters, lengths))
         return scores
+
+    def _last_state(self, characters: Tensor, lengths: Tensor) -> Tensor:
+        """h_T of each row, [B, H]."""
+        _, final = self.gru(self.dropout(self.embedding(characters)), lengths)  # [1, B, H]
+        state: Tensor = self.dropout(final[0])
+        return state
 
     def forward(self, characters: Tensor, characters_lengths: Tensor, label: Tensor) -> Loss:
         """Cross-entropy of the labels, in nats. Shapes: [B, T], [B], [B]."""
-        return token_loss(self.logits(characters, characters_lengths), label)
+        state = self._last_state(characters, characters_lengths)
+        return token_loss(state, self.output.weight, self.output.bias, label)

@@ -42,10 +42,15 @@ class LanguageModel(nn.Module):
         Returns:
             logits [B, T, V]; state after the last character, [B, H].
         """
+        outputs, final = self._states(characters, lengths, label, state)
+        return self.output(outputs), final
+
+    def _states(self, characters: Tensor, lengths: Tensor, label: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """h_1 .. h_T [B, T, H] and the last of them [B, H]."""
         condition = self.label(label)[:, None, :].expand(-1, characters.shape[1], -1)  # [B, T, label_size]
         inputs = self.dropout(torch.cat((self.embedding(characters), condition), -1))
         outputs, final = self.gru(inputs, lengths, None if state is None else state[None])
-        return self.output(self.dropout(outputs)), final[0]
+        return self.dropout(outputs), final[0]
 
     def forward(self, characters: Tensor, characters_lengths: Tensor, label: Tensor) -> Loss:
         """Cross-entropy of each character and of EOS given those before, in nats.
@@ -55,6 +60,6 @@ class LanguageModel(nn.Module):
             characters_lengths: [B].
             label: [B].
         """
-        logits, _ = self.logits(characters[:, :-1], characters_lengths - 1, label)
-        scored = length_mask(characters_lengths - 1, logits.shape[1])
-        return token_loss(logits[scored], characters[:, 1:][scored])
+        states, _ = self._states(characters[:, :-1], characters_lengths - 1, label, None)
+        scored = length_mask(characters_lengths - 1, states.shape[1])
+        return token_loss(states[scored], self.output.weight, self.output.bias, characters[:, 1:][scored])

@@ -1,9 +1,13 @@
-"""What every task model returns in training."""
+"""What every task model returns in training, and the one loss they share."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
+
+ROWS_AT_ONCE = 128  # 128 rows of a few thousand float32 logits stay in a core's cache
 
 
 class Loss(NamedTuple):
@@ -13,7 +17,61 @@ class Loss(NamedTuple):
     units: int  # how many were scored: labels, characters or subwords
 
 
-def token_loss(logits: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Loss:
-    """Cross-entropy of [N, V] logits against [N] ids, in float32 whatever the model computed in."""
-    total = functional.cross_entropy(logits.float(), targets, reduction="sum", label_smoothing=label_smoothing)
+def token_loss(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Loss:
+    """Cross-entropy of the logits `outputs` W^T + b, with the output layer inside so that the logits need never exist at once.
+
+    Args:
+        outputs: what the output layer reads, [N, d].
+        weight: W, [V, d].
+        bias: b, [V].
+        targets: ids, [N].
+        label_smoothing: share of each target's probability that is spread evenly over all V (Szegedy et al. 2016).
+    """
+    device = outputs.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else outputs.dtype
+    with torch.autocast(device, enabled=False):
+        apply: Callable[..., Tensor] = _LinearCrossEntropy.apply
+        total = apply(outputs, weight, bias, targets, label_smoothing, dtype)
     return Loss(total, targets.numel())
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """With q the smoothed target and p = softmax(logits): loss = -q log p, and its gradient by the logits is p - q.
+
+    Both come from one pass over the logits while they are in cache. The loss is a leaf of the computation but for a factor,
+    so that the gradients of the outputs and of W can be made here and only scaled in `backward`. Matrix products are in
+    `dtype`, the rest in float32 or better.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, dtype: torch.dtype
+    ) -> Tensor:
+        exact, size = weight.dtype, weight.shape[0]
+        rows, matrix, needed = outputs.to(dtype), weight.to(dtype), any(ctx.needs_input_grad)
+        d_logits = rows.new_empty(len(rows) if needed else 0, size)
+        total = torch.zeros((), dtype=exact, device=rows.device)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            chunk = slice(start, start + ROWS_AT_ONCE)
+            logits, target = functional.linear(rows[chunk], matrix).to(exact).add_(bias), targets[chunk, None]
+            log_sum = logits.logsumexp(1, keepdim=True)
+            total += (log_sum - (1 - smoothing) * logits.gather(1, target)).sum()
+            if smoothing:
+                total -= smoothing / size * logits.sum()
+            if needed:
+                gradient = logits.sub_(log_sum).exp_()
+                if smoothing:
+                    gradient.sub_(smoothing / size)
+                gradient.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=exact))
+                d_logits[chunk] = gradient
+        if needed:
+            ones = d_logits.new_ones(1, len(rows))
+            ctx.save_for_backward(d_logits @ matrix, d_logits.t() @ rows, (ones @ d_logits)[0])
+            ctx.dtypes = outputs.dtype, exact
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        d_outputs, d_weight, d_bias = ctx.saved_tensors
+        wide, exact = ctx.dtypes
+        return (d_outputs * grad).to(wide), d_weight.to(exact) * grad, d_bias.to(exact) * grad, None, None, None

@@ -2,7 +2,10 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from models.recurrence import GRURecurrence, recur
 
 
 class RaggedGRU(nn.Module):
@@ -43,9 +46,25 @@ class RaggedGRU(nn.Module):
                 x, lengths, zeros if state is None else state, self._weights(), self.bidirectional
             )
             return whole
-        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        outputs, final = self.gru(packed, state)
-        return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], final
+        if x.is_cuda:
+            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            outputs, final = self.gru(packed, state)
+            return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], final
+        return self._recurrence(x, lengths, state)
+
+    def _recurrence(self, x: Tensor, lengths: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same on a CPU, where a packed sequence's backward pass takes a time that grows with T squared."""
+        w_ih, w_hh, b_ih, b_hh = zip(*self.gru.all_weights, strict=True)  # each: one tensor a direction
+        mask = length_mask(lengths, x.shape[1])  # [B, T]
+        views = (x, _turn(x, lengths)) if self.bidirectional else (x,)
+        inputs = [functional.linear(view.transpose(0, 1), w, b) for view, w, b in zip(views, w_ih, b_ih, strict=True)]
+        first = w_hh[0].new_zeros(len(views), len(x), self.gru.hidden_size) if state is None else state
+        steps = mask.t()[:, None, :, None].expand(-1, len(views), -1, -1)  # [T, D, B, 1]
+        states = recur(GRURecurrence, w_hh[0].dtype, torch.stack(inputs, 1), first, torch.stack(w_hh), torch.stack(b_hh), steps)
+        outputs = [states[:, 0].transpose(0, 1)]
+        if self.bidirectional:
+            outputs.append(_turn(states[:, 1].transpose(0, 1), lengths))
+        return torch.cat(outputs, -1) * mask[:, :, None], states[-1]
 
     def _weights(self) -> list[Tensor]:
         """W_ih, W_hh, b_ih, b_hh of each direction, gates in torch's order r, z, n."""
@@ -70,6 +89,13 @@ def ragged_gru(x: Tensor, lengths: Tensor, state: Tensor, weights: list[Tensor],
 @ragged_gru.register_fake
 def _shapes(x: Tensor, _lengths: Tensor, state: Tensor, _weights: list[Tensor], _bidirectional: bool) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape[0], x.shape[1], state.shape[0] * state.shape[2]), torch.empty_like(state)
+
+
+def _turn(x: Tensor, lengths: Tensor) -> Tensor:
+    """Each row's units from its last to its first, its padding where it was: [B, T, size] -> [B, T, size]."""
+    positions = torch.arange(x.shape[1], device=x.device)[None, :]
+    mirrored = lengths[:, None] - 1 - positions
+    return x.gather(1, torch.where(mirrored < 0, positions, mirrored)[:, :, None].expand_as(x))
 
 
 def length_mask(lengths: Tensor, longest: int) -> Tensor:

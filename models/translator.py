@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from models.attention import BahdanauAttention
 from models.loss import Loss, token_loss
+from models.recurrence import AttentiveGRURecurrence, gru_gates, recur
 from models.recurrent import RaggedGRU, length_mask
 from models.text.special import PAD
 
@@ -16,7 +17,7 @@ class Encoder(nn.Module):
     Args:
         embedding: the source's embedding table, [V, d].
         hidden_size: H of each direction and of the decoder.
-        dropout: share of embedded units and of annotations set to zero in training.
+        dropout: share of embedded units' features set to zero in training.
     """
 
     def __init__(self, embedding: nn.Embedding, hidden_size: int, dropout: float) -> None:
@@ -37,7 +38,7 @@ class Encoder(nn.Module):
             memory [B, S, 2H]: annotations h_j, the two directions' states side by side; s_0 [B, H].
         """
         outputs, final = self.gru(self.dropout(self.embedding(source)), lengths)
-        return self.dropout(outputs), torch.tanh(self.bridge(final[1]))  # s_0 = tanh(W_s of the backward state at j = 1)
+        return outputs, torch.tanh(self.bridge(final[1]))  # s_0 = tanh(W_s of the backward state at j = 1)
 
 
 class Decoder(nn.Module):
@@ -82,13 +83,10 @@ class Decoder(nn.Module):
         Returns:
             s_t [B, H], c_t [B, 2H] and alpha_t [B, S].
         """
-        query, gates = self.attention.query(state), self.from_state(state)
+        query, recurrent = self.attention.query(state), self.from_state(state)
         context, weights = self.attention(query, keys, memory, mask)
-        x_r, x_z, x_n = (inputs + self.from_context(context)).chunk(3, dim=1)
-        h_r, h_z, h_n = gates.chunk(3, dim=1)
-        reset, update = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-        candidate = torch.tanh(x_n + reset * h_n)
-        return torch.lerp(candidate, state, update), context, weights
+        state, _ = gru_gates(inputs + self.from_context(context), recurrent, state)
+        return state, context, weights
 
     def forward(self, previous: Tensor, state: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
         """Teacher forcing: read the reference's units and return the output layer's inputs o_t, [B, T, d].
@@ -100,17 +98,26 @@ class Decoder(nn.Module):
             mask: see BahdanauAttention.
         """
         embedded = self.dropout(self.embedding(previous))  # [B, T, d]
-        keys, inputs = self.attention.keys(memory), self.from_embedding(embedded)
-        states, contexts = [], []
-        for x in inputs.unbind(1):
-            state, context, _ = self.step(x, state, keys, memory, mask)
-            states.append(state)
-            contexts.append(context)
-        return self.deep_output(torch.stack(states, 1), embedded, torch.stack(contexts, 1))
+        exact = self.from_state.weight.dtype  # the loop's state stays in it under autocast too
+        states, contexts = recur(
+            AttentiveGRURecurrence,
+            exact,
+            self.from_embedding(embedded).transpose(0, 1),
+            state,
+            self.attention.keys(memory),
+            memory,
+            mask,
+            self.attention.energy.weight[0],
+            torch.cat((self.attention.query.weight, self.from_state.weight)),
+            functional.pad(self.from_state.bias, (self.attention.query.out_features, 0)),
+            self.from_context.weight,
+        )
+        return self.deep_output(states.transpose(0, 1), embedded, contexts.transpose(0, 1))
 
     def deep_output(self, state: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
         """o_t of any leading shape: [..., H], [..., d], [..., 2H] -> [..., d]."""
-        return self.dropout(torch.tanh(self.output(torch.cat((state, embedded, context), -1))))
+        outputs: Tensor = self.dropout(torch.tanh(self.output(torch.cat((state, embedded, context), -1))))
+        return outputs
 
     def logits(self, output: Tensor) -> Tensor:
         """E o_t + b: [..., d] -> [..., V]."""
@@ -158,5 +165,10 @@ class Translator(nn.Module):
         memory, state = self.encoder(source, source_lengths)
         outputs = self.decoder(target[:, :-1], state, memory, length_mask(source_lengths, source.shape[1]))
         scored = length_mask(target_lengths - 1, outputs.shape[1])  # drop the padding before the widest layer
-        smoothing = self.label_smoothing if self.training else 0.0
-        return token_loss(self.decoder.logits(outputs[scored]), target[:, 1:][scored], label_smoothing=smoothing)
+        return token_loss(
+            outputs[scored],
+            self.decoder.embedding.weight,
+            self.decoder.bias,
+            target[:, 1:][scored],
+            label_smoothing=self.label_smoothing if self.training else 0.0,
+        )

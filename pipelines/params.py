@@ -102,8 +102,14 @@ class TranslationEvaluate(Evaluate):
     heat_maps: Positive
 
 
-class Decode(Section):
-    """Beam search, as evaluated and as served by default."""
+class Export(Section):
+    """What the exported model accepts."""
+
+    max_length: Positive
+
+
+class TranslationExport(Export):
+    """Also how it searches, as evaluated and as served by default."""
 
     num_beams: Annotated[int, Field(ge=1, le=10)]
     length_penalty: Annotated[float, Field(ge=0, le=2)]
@@ -125,6 +131,7 @@ class SurnameTask(Section):
     prepare: NamesPrepare
     model: ClassifierModel
     train: Train
+    export: Export
     evaluate: Evaluate
     serve: Serve
 
@@ -136,6 +143,7 @@ class NamesTask(Section):
     prepare: NamesPrepare
     model: LanguageModelModel
     train: Train
+    export: Export
     evaluate: NamesEvaluate
     serve: Serve
 
@@ -147,8 +155,8 @@ class TranslationTask(Section):
     prepare: PairsPrepare
     model: TranslatorModel
     train: Train
+    export: TranslationExport
     evaluate: TranslationEvaluate
-    decode: Decode
     serve: Serve
 
 

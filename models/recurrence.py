@@ -1,0 +1,190 @@
+"""The recurrences that training on a CPU spends its time in, forward and backward in time by hand.
+
+Autograd would go through the loop operation by operation, add up each weight's gradient once a step, and copy whole sequences
+to take a slice out of them. Written out (Werbos 1990, "Backpropagation through time"), the backward loop carries only the
+gradient of the state; the weights' gradients are one matrix product each, over all steps, after it. Tests prove both loops
+equal to autograd through the equations. Matrix products run in autocast's precision where it is on, all else in float32.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_Record = list[Tensor]  # one tensor for each step
+Gates = tuple[Tensor, Tensor, Tensor, Tensor]  # r_t, z_t, n_t and U_n h_{t-1}
+
+
+def gru_gates(inputs: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor, Gates]:
+    """One step of the GRU, h_t = (1 - z_t) * n_t + z_t * h_{t-1}; see models.recurrent.RaggedGRU.
+
+    Args:
+        inputs: what the gates get from x_t, [..., 3H] in the order r, z, n.
+        recurrent: what they get from h_{t-1}, [..., 3H].
+        state: h_{t-1}, [..., H].
+    """
+    size = state.shape[-1]
+    reset, update = torch.sigmoid(inputs[..., : 2 * size] + recurrent[..., : 2 * size]).chunk(2, -1)
+    through = recurrent[..., 2 * size :]
+    candidate = torch.tanh(torch.addcmul(inputs[..., 2 * size :], reset, through))
+    return torch.lerp(candidate, state, update), (reset, update, candidate, through)
+
+
+def gru_gates_backward(grad: Tensor, state: Tensor, gates: Gates) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of a step.
+
+    Args:
+        grad: of h_t, [..., H].
+        state: h_{t-1}, [..., H].
+        gates: what `gru_gates` returned.
+
+    Returns:
+        the gradients of `inputs` and of `recurrent`, [..., 3H], and the part of `state`'s that does not come by `recurrent`.
+    """
+    reset, update, candidate, through = gates
+    kept = grad * update
+    d_update = kept * (state - candidate) * (1 - update)
+    d_candidate = torch.ops.aten.tanh_backward(grad - kept, candidate)
+    d_reset = torch.ops.aten.sigmoid_backward(d_candidate * through, reset)
+    d_inputs = torch.cat((d_reset, d_update, d_candidate), -1)
+    d_recurrent = torch.cat((d_reset, d_update, d_candidate * reset), -1)
+    return d_inputs, d_recurrent, kept
+
+
+def recur(recurrence: type[torch.autograd.Function], exact: torch.dtype, *tensors: Tensor) -> Any:
+    """Apply one of the recurrences below: matrix products in autocast's type where it is on, all else in `exact`."""
+    device = tensors[0].device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else exact
+    with torch.autocast(device, enabled=False):
+        apply: Callable[..., Any] = recurrence.apply
+        return apply(dtype, *(t.to(exact) if t.is_floating_point() else t for t in tensors))
+
+
+class GRURecurrence(torch.autograd.Function):
+    """A GRU layer in D directions at once, given what its gates get from the inputs.
+
+    recur(inputs [T, D, B, 3H], state [D, B, H], weight [D, 3H, H], bias [D, 3H], mask [T, D, B, 1]) -> states [T, D, B, H].
+    Where the mask is False the state stays as it is.
+    """
+
+    @staticmethod
+    def forward(  # noqa: D102 - the class says it
+        ctx: Any, dtype: torch.dtype, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor, mask: Tensor
+    ) -> Tensor:
+        matrix, states, gates = weight.transpose(1, 2).to(dtype), [state], []
+        padding = None if bool(mask.all()) else ~mask
+        for t, x in enumerate(inputs.unbind(0)):
+            recurrent = torch.bmm(state.to(dtype), matrix).to(state.dtype) + bias[:, None]
+            if padding is None:
+                state, kept = gru_gates(x, recurrent, state)
+            else:
+                state, kept = _masked_gates(x, recurrent, state, padding[t])
+            states.append(state)
+            gates.append(kept)
+        ctx.save_for_backward(weight, *states[:-1])
+        ctx.gates, ctx.dtype = gates, dtype
+        return torch.stack(states[1:])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
+        weight, *states = ctx.saved_tensors
+        matrix, carried = weight.to(ctx.dtype), torch.zeros_like(grad[0])
+        d_inputs, d_recurrent = [], []
+        for t in range(len(states) - 1, -1, -1):
+            d_input, d_rec, carried = gru_gates_backward(grad[t] + carried, states[t], ctx.gates[t])
+            carried = carried + torch.bmm(d_rec.to(ctx.dtype), matrix)
+            d_inputs.append(d_input)
+            d_recurrent.append(d_rec)
+        stacked = torch.stack(d_recurrent[::-1])  # [T, D, B, 3H]
+        rows = stacked.transpose(0, 1).flatten(1, 2).to(ctx.dtype)  # [D, T * B, 3H]
+        before = torch.stack(states).transpose(0, 1).flatten(1, 2).to(ctx.dtype)  # [D, T * B, H]
+        d_weight = torch.bmm(rows.transpose(1, 2), before).to(weight.dtype)
+        return None, torch.stack(d_inputs[::-1]), carried, d_weight, stacked.sum(0).sum(1), None
+
+
+def _masked_gates(inputs: Tensor, recurrent: Tensor, state: Tensor, padding: Tensor) -> tuple[Tensor, Gates]:
+    """A step in which padded rows keep their state: z = 1 there, and with it no gradient reaches the step's inputs."""
+    _, (reset, update, candidate, through) = gru_gates(inputs, recurrent, state)
+    update = update.masked_fill(padding, 1.0)
+    return torch.lerp(candidate, state, update), (reset, update, candidate, through)
+
+
+class AttentiveGRURecurrence(torch.autograd.Function):
+    """The decoder of models.translator under teacher forcing: Bahdanau attention and a GRU, T steps.
+
+    recur(inputs [T, B, 3H], state [B, H], keys [B, S, A], memory [B, S, M], mask [B, S], energy [A],
+    from_state [A + 3H, H], bias [A + 3H], from_context [3H, M]) -> states [T, B, H], contexts [T, B, M].
+    """
+
+    @staticmethod
+    def forward(  # noqa: D102 - the class says it
+        ctx: Any,
+        dtype: torch.dtype,
+        inputs: Tensor,
+        state: Tensor,
+        keys: Tensor,
+        memory: Tensor,
+        mask: Tensor,
+        energy: Tensor,
+        from_state: Tensor,
+        bias: Tensor,
+        from_context: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        size = energy.shape[0]
+        state_matrix, context_matrix, bias = from_state.t().to(dtype), from_context.t().to(dtype), bias.to(dtype)
+        blocked = torch.zeros_like(mask, dtype=keys.dtype).masked_fill_(~mask, -torch.inf)
+        states: list[Tensor] = [state]
+        hidden, weights, contexts, gates = _Record(), _Record(), _Record(), []
+        for x in inputs.unbind(0):
+            projected = torch.addmm(bias, state.to(dtype), state_matrix).to(state.dtype)  # [B, A + 3H]
+            units = torch.tanh_(projected[:, None, :size] + keys)  # [B, S, A]
+            alpha = torch.softmax(units @ energy + blocked, 1)  # [B, S]
+            context = torch.bmm(alpha[:, None], memory)[:, 0]  # [B, M]
+            gate_inputs = torch.mm(context.to(dtype), context_matrix) + x
+            state, kept = gru_gates(gate_inputs, projected[:, size:], state)
+            states.append(state)
+            gates.append(kept)
+            for record, value in zip((hidden, weights, contexts), (units, alpha, context), strict=True):
+                record.append(value)
+        stacked = torch.stack(contexts)
+        ctx.save_for_backward(keys, memory, energy, from_state, from_context, stacked)
+        ctx.states, ctx.hidden, ctx.weights, ctx.gates, ctx.dtype = states[:-1], hidden, weights, gates, dtype
+        return torch.stack(states[1:]), stacked
+
+    @staticmethod
+    def backward(ctx: Any, d_states: Tensor, d_contexts: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
+        keys, memory, energy, from_state, from_context, contexts = ctx.saved_tensors
+        dtype = ctx.dtype
+        state_matrix, context_matrix = from_state.to(dtype), from_context.to(dtype)
+        carried, d_keys, d_energy = torch.zeros_like(d_states[0]), torch.zeros_like(keys), torch.zeros_like(energy)
+        d_inputs, d_projected, d_context = _Record(), _Record(), _Record()
+        for t in range(len(ctx.states) - 1, -1, -1):
+            units, alpha = ctx.hidden[t], ctx.weights[t]
+            d_input, d_recurrent, carried = gru_gates_backward(d_states[t] + carried, ctx.states[t], ctx.gates[t])
+            d_c = d_contexts[t] + torch.mm(d_input.to(dtype), context_matrix)
+            d_alpha = torch.bmm(memory, d_c[:, :, None])[:, :, 0]  # [B, S]
+            d_score = torch.ops.aten._softmax_backward_data(d_alpha, alpha, 1, alpha.dtype)
+            d_energy += units.flatten(0, 1).t() @ d_score.flatten()
+            d_units = torch.ops.aten.tanh_backward(d_score[:, :, None] * energy, units)  # [B, S, A]
+            d_keys += d_units
+            d_p = torch.cat((d_units.sum(1), d_recurrent), 1)  # [B, A + 3H]
+            carried = carried + torch.mm(d_p.to(dtype), state_matrix)
+            for record, value in zip((d_inputs, d_projected, d_context), (d_input, d_p, d_c), strict=True):
+                record.append(value)
+        d_x, d_p, d_c = (torch.stack(record[::-1]) for record in (d_inputs, d_projected, d_context))
+        d_memory = torch.bmm(torch.stack(ctx.weights, 2), d_c.transpose(0, 1))  # [B, S, T] x [B, T, M]
+        d_from_state = d_p.flatten(0, 1).t().to(dtype) @ torch.cat(ctx.states).to(dtype)
+        d_from_context = d_x.flatten(0, 1).t().to(dtype) @ contexts.flatten(0, 1).to(dtype)
+        return (
+            None,
+            d_x,
+            carried,
+            d_keys,
+            d_memory,
+            None,
+            d_energy,
+            d_from_state.to(from_state.dtype),
+            d_p.sum(0).sum(0),
+            d_from_context.to(from_context.dtype),
+        )

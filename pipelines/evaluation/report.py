@@ -1,0 +1,50 @@
+"""What an evaluation found, apart from where it is written."""
+
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+Table = Sequence[Mapping[str, str | int | float]]
+
+DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings of one evaluation.
+
+    Args:
+        metrics: name -> a number, or a string that says how numbers were computed.
+        tables: file name ending in .csv or .tsv -> rows, each with the same columns; no table is empty.
+        figures: file name ending in .png -> figure.
+    """
+
+    metrics: Mapping[str, float | str]
+    tables: Mapping[str, Table]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+    def write_plots(self, folder: Path) -> None:
+        """Write tables and figures into `folder`, in place of what an earlier run left there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, table in self.tables.items():
+            _write_table(folder / name, table)
+        for name, figure in self.figures.items():
+            figure.savefig(folder / name, bbox_inches="tight")
+
+
+def rounded(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    """The values, those with a fraction rounded to DIGITS."""
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def _write_table(path: Path, table: Table) -> None:
+    delimiter = {".csv": ",", ".tsv": "\t"}[path.suffix]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]), delimiter=delimiter, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rounded(row) for row in table)

@@ -1,0 +1,68 @@
+"""How close a translator comes to people's translations."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from pipelines.evaluation.heat_map import heat_map
+from pipelines.evaluation.report import Report
+from pipelines.params import TranslationEvaluate
+from pipelines.preparation.prepared import read_texts
+from serving.predictors.translation import Translator
+
+
+def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEvaluate) -> Report:
+    """Translate the test split with the exported model, as it is decoded when served, and compare with the references.
+
+    Args:
+        bundle: the exported model.
+        prepared: what the prepare stage made of the same task.
+        settings: see params.yaml.
+
+    Returns:
+        bleu and chrf with their sacrebleu signatures (Post 2018, arXiv 1804.08771), 0 to 100; length_ratio, of the translations
+        over the references in words; greedy_bleu, what a beam of 1 gets; copy_bleu and copy_chrf, what the untranslated
+        sources get. All translations as a table, the first ones' attention as figures.
+
+    Raises:
+        BundleError: the folder is no intact translation bundle.
+    """
+    test = read_texts(prepared, "test", settings.limit)
+    sources, references = test["source"], test["target"]
+    translator = Translator.load(bundle, threads=os.cpu_count() or 1)
+    hypotheses, greedy = (_translate(translator, sources, settings.batch_size, beams) for beams in (None, 1))
+    bleu, chrf = BLEU(), CHRF()
+    score = bleu.corpus_score(hypotheses, [references])
+    return Report(
+        metrics={
+            "bleu": score.score,
+            "chrf": chrf.corpus_score(hypotheses, [references]).score,
+            "length_ratio": score.ratio,
+            "greedy_bleu": bleu.corpus_score(greedy, [references]).score,
+            "copy_bleu": bleu.corpus_score(sources, [references]).score,
+            "copy_chrf": chrf.corpus_score(sources, [references]).score,
+            "bleu_signature": str(bleu.get_signature()),
+            "chrf_signature": str(chrf.get_signature()),
+        },
+        tables={
+            "translations.tsv": [
+                {"source": s, "reference": r, "hypothesis": h} for s, r, h in zip(sources, references, hypotheses, strict=True)
+            ]
+        },
+        figures=_heat_maps(translator, sources[: settings.heat_maps]),
+    )
+
+
+def _translate(translator: Translator, sources: Sequence[str], batch_size: int, num_beams: int | None) -> list[str]:
+    return [best.text for (best,) in translator.translate(sources, num_beams=num_beams, batch_size=batch_size)]
+
+
+def _heat_maps(translator: Translator, sources: Sequence[str]) -> dict[str, Figure]:
+    """The attention behind each source's translation."""
+    found = translator.translate(sources, attention=True)
+    alignments = [best.alignment for (best,) in found if best.alignment is not None]
+    return {f"attention-{i:02}.png": heat_map(alignment) for i, alignment in enumerate(alignments, start=1)}

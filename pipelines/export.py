@@ -1,0 +1,57 @@
+"""Stage `export`: from weights to a bundle of ONNX files that serving loads. `python -m pipelines.export TASK`."""
+
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from pipelines.models import build_model
+from pipelines.onnx_export.graph import export_graph
+from pipelines.onnx_export.graphs import graphs_of
+from pipelines.params import NamesTask, SurnameTask, Task, TranslationTask, load_params
+from pipelines.paths import BUNDLES, METRICS, PREPARED, WEIGHTS
+from pipelines.preparation.prepared import read_labels
+from pipelines.stage import run_stage, write_json
+from pipelines.tracking import track
+from serving.bundle import TOKENIZER, Bundle, Decoding, Kind
+
+
+def export(task: str, settings: Task, model: nn.Module, prepared: Path, folder: Path) -> float:
+    """Write the bundle of a model.
+
+    Returns:
+        the largest difference between torch's and onnxruntime's outputs, see `export_graph`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)  # of the examples that the proof feeds
+    error = max(export_graph(graph, folder) for graph in graphs_of(model))
+    shutil.copyfile(prepared / "tokenizer.json", folder / TOKENIZER)
+    if isinstance(settings, TranslationTask):
+        decoding = Decoding(num_beams=settings.export.num_beams, length_penalty=settings.export.length_penalty)
+        Bundle.write(folder, task=task, kind="translation", max_length=settings.export.max_length, decoding=decoding)
+    else:
+        labels = tuple(read_labels(prepared))
+        Bundle.write(folder, task=task, kind=_kind(settings), max_length=settings.export.max_length, labels=labels)
+    return error
+
+
+def _kind(settings: SurnameTask | NamesTask) -> Kind:
+    return "classification" if isinstance(settings, SurnameTask) else "generation"
+
+
+def main(task: str) -> None:
+    """Write build/bundles/TASK and metrics/export/TASK.json."""
+    settings = load_params().task(task)
+    model = build_model(settings, PREPARED / task)
+    model.load_state_dict(load_file(WEIGHTS / task / "model.safetensors"))
+    with track("export", task) as run:
+        metrics = {"onnx_max_abs_error": export(task, settings, model, PREPARED / task, BUNDLES / task)}
+        write_json(METRICS / "export" / f"{task}.json", metrics)
+        run.metrics(metrics)
+
+
+if __name__ == "__main__":
+    run_stage(main)

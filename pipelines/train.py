@@ -1,0 +1,102 @@
+"""Stage `train`: from prepared data to the weights with the lowest validation loss. `python -m pipelines.train TASK`."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from safetensors.torch import save_file
+
+from pipelines.models import build_model
+from pipelines.params import Params, load_params
+from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
+from pipelines.stage import StageError, run_stage, write_json
+from pipelines.store import Split
+from pipelines.tracking import StageRun, track
+from pipelines.training.fit import Job, fit, forget
+from pipelines.training.module import Row
+
+console = Console()
+
+
+def job_of(task: str, params: Params) -> Job:
+    """What to train, with a checkpoint folder that only an attempt at the same job shares."""
+    prepared = PREPARED / task
+    return Job(
+        train=Split(prepared / "train"),
+        valid=Split(prepared / "valid"),
+        params=params.task(task).train,
+        seed=params.seed,
+        device=params.device,
+        precision=params.precision,
+        checkpoints=CHECKPOINTS / task / _fingerprint(task, params),
+    )
+
+
+def _fingerprint(task: str, params: Params) -> str:
+    """Changes with anything that the final weights depend on: settings, data, code."""
+    digest = hashlib.sha256()
+    settings = params.task(task)
+    digest.update(settings.model.model_dump_json().encode() + settings.train.model_dump_json().encode())
+    digest.update(json.dumps([params.seed, params.device, params.precision]).encode())
+    code = [p for root in ("models", "pipelines/training") for p in sorted(Path(root).rglob("*.py"))]
+    data = sorted(p for p in (PREPARED / task).rglob("*") if p.suffix in {".npy", ".json"})
+    for path in [*code, *data]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def train(task: str, params: Params, run: StageRun) -> list[Row]:
+    """Train one task, or go on with training it, and write build/weights/TASK/model.safetensors.
+
+    Returns:
+        a row for each epoch.
+    """
+    job = job_of(task, params)
+    torch.manual_seed(params.seed)
+    model = build_model(params.task(task), PREPARED / task)
+
+    def report(row: Row) -> None:
+        run.metrics(row, step=int(row["epoch"]))
+        console.print(f"{task}: " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+
+    try:
+        weights, history = fit(model, job, report)
+    except ValueError as error:
+        raise StageError(str(error)) from error
+    (WEIGHTS / task).mkdir(parents=True, exist_ok=True)
+    save_file({name: weight.contiguous() for name, weight in weights.items()}, WEIGHTS / task / "model.safetensors")
+    forget(CHECKPOINTS / task)
+    return history
+
+
+def write_record(task: str, history: list[Row]) -> None:
+    """Write metrics/train/TASK.json and plots/train/TASK.csv, a line for each epoch."""
+    best = min(history, key=lambda row: row["valid_loss"])
+    write_json(METRICS / "train" / f"{task}.json", {"epochs": len(history), "best_epoch": int(best["epoch"]), **_rounded(best)})
+    path = PLOTS / "train" / f"{task}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _rounded(row: Row) -> dict[str, float]:
+    return {name: round(row[name], 6) for name in ("train_loss", "valid_loss")}
+
+
+def main(task: str) -> None:
+    """Write the weights, metrics and curves of one task."""
+    params = load_params()
+    params.task(task)  # an unknown name is an error before anything is tracked
+    with track("train", task) as run:
+        history = train(task, params, run)
+        write_record(task, history)
+        run.artifacts(PLOTS / "train" / f"{task}.csv")
+
+
+if __name__ == "__main__":
+    run_stage(main)

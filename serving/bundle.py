@@ -1,0 +1,141 @@
+"""A bundle: the folder that the export stage writes and a predictor loads."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+MANIFEST: Final = "bundle.json"
+TOKENIZER: Final = "tokenizer.json"
+
+Kind = Literal["classification", "generation", "translation"]
+GRAPHS: Final[dict[Kind, tuple[str, ...]]] = {
+    "classification": ("model.onnx",),
+    "generation": ("model.onnx",),
+    "translation": ("encoder.onnx", "decoder.onnx"),
+}
+
+NumBeams = Annotated[int, Field(ge=1, le=10)]
+LengthPenalty = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # a plain name: a manifest cannot point outside of its folder
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class BundleError(Exception):
+    """The folder is no bundle, or not the one that was written. The message names the file."""
+
+
+class Decoding(BaseModel):
+    """How a translator searches where a request does not say: the beam's width and the exponent of the length normalization."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_beams: NumBeams
+    length_penalty: LengthPenalty
+
+
+class Bundle(BaseModel):
+    """What `bundle.json` says about the model beside it.
+
+    Attributes:
+        task: the name of the task: "surname", "names" or "fr-en".
+        kind: decides the graphs' signatures and the shape of the answers.
+        labels: the classes in the order of the logits; for generation the conditions in the order of their ids.
+        max_length: the longest input in tokenizer ids, BOS and EOS not counted; for generation the longest name.
+        decoding: the defaults of beam search; translation only.
+        files: sha256 of each file by its name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    max_length: int = Field(ge=1)
+    decoding: Decoding | None = None
+    files: dict[FileName, Sha256]
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        translates = self.kind == "translation"
+        if (self.decoding is not None) != translates:
+            raise ValueError("`decoding` belongs to a translation bundle, and to no other")
+        if bool(self.labels) == translates or len(set(self.labels)) != len(self.labels):
+            raise ValueError("`labels` are distinct; translation has none, the other kinds have at least one")
+        missing = {TOKENIZER, *GRAPHS[self.kind]} - self.files.keys()
+        if missing:
+            raise ValueError(f"{', '.join(sorted(missing))} is missing")
+        return self
+
+    @classmethod
+    def write(
+        cls,
+        folder: Path,
+        *,
+        task: str,
+        kind: Kind,
+        max_length: int,
+        labels: tuple[str, ...] = (),
+        decoding: Decoding | None = None,
+    ) -> Self:
+        """Describe the tokenizer and the graphs that lie in `folder`, and every file beside them, in `bundle.json`.
+
+        Raises:
+            BundleError: a file of this kind of bundle is missing, or the description contradicts itself.
+        """
+        files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file() and p.name != MANIFEST}
+        content: dict[str, Any] = {"task": task, "kind": kind, "labels": labels, "max_length": max_length}
+        try:
+            bundle = cls(**content, decoding=decoding, files=files)
+        except ValidationError as error:
+            raise BundleError(f"{folder}: {first_message(error)}") from error
+        (folder / MANIFEST).write_text(bundle.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
+        return bundle
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `bundle.json` and compare every file with its recorded sha256, before anything else opens it.
+
+        Raises:
+            BundleError: the manifest is missing or invalid, or a file is missing or has changed.
+        """
+        manifest = folder / MANIFEST
+        if not manifest.is_file():
+            raise BundleError(f"{manifest} is missing; the export stage writes it")
+        try:
+            bundle = cls.model_validate_json(manifest.read_bytes())
+        except ValidationError as error:
+            raise BundleError(f"{manifest}: {first_message(error)}") from error
+        for name, expected in bundle.files.items():
+            if not (folder / name).is_file():
+                raise BundleError(f"{folder / name} is missing; {MANIFEST} lists it")
+            if sha256(folder / name) != expected:
+                raise BundleError(
+                    f"{folder / name} is not the file that was exported: its sha256 differs from the one in {MANIFEST}"
+                )
+        return bundle
+
+    def of_kind(self, kind: Kind) -> Self:
+        """The bundle itself, if it is of this kind.
+
+        Raises:
+            BundleError: it is of another.
+        """
+        if self.kind != kind:
+            raise BundleError(f'"{self.task}" is a {self.kind} bundle, where a {kind} bundle is needed')
+        return self
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def first_message(error: ValidationError) -> str:
+    """The first thing that pydantic found wrong, with the key where it was found."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,160 @@
+"""The one shape of requests and answers, for every kind of model.
+
+A request is `{"inputs": "..." or ["...", ...], "parameters": {...}}`. Unknown fields, wrong types and values out of range
+are refused with a code and a message that says what would be right.
+"""
+
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from serving.bundle import LengthPenalty, NumBeams
+from serving.faults import MAX_INPUTS, RequestError, from_validation
+
+Inputs = str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
+MaxSequences = Annotated[int, Field(ge=1, le=16)]
+
+
+class _Strict(BaseModel):
+    # Strict: "5" is no number and true no 1; a client that mixes them up should learn it at once.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ClassificationParameters(_Strict):
+    """How many classes a classifier names."""
+
+    top_k: int = Field(
+        default=5, ge=1, description="classes in the answer, best first; all of them where there are fewer; default 5"
+    )
+
+
+class GenerationParameters(_Strict):
+    """How a name is continued."""
+
+    label: str | None = Field(default=None, description="condition of the name; default: drawn uniformly for each sequence")
+    temperature: float = Field(
+        default=1.0, ge=0, le=5, allow_inf_nan=False, description="divides the logits; 0: the best; default 1"
+    )
+    top_k: int | None = Field(default=None, ge=1, description="draw from the k most probable characters; default: from all")
+    top_p: float = Field(
+        default=1.0, gt=0, le=1, allow_inf_nan=False, description="draw from the smallest set of this mass; default 1"
+    )
+    seed: int | None = Field(
+        default=None, ge=0, lt=2**63, description="the same seed gives the same input the same answer; default: fresh randomness"
+    )
+    num_return_sequences: MaxSequences = Field(default=1, description="names for each input, 1 to 16; default 1")
+    max_new_tokens: int | None = Field(
+        default=None, ge=1, description="characters added at most; a name never exceeds the model's longest; default: up to that"
+    )
+
+
+class TranslationParameters(_Strict):
+    """How a translation is searched."""
+
+    num_beams: NumBeams | None = Field(default=None, description="width of the beam, 1 (greedy) to 10; default: the model's own")
+    length_penalty: LengthPenalty | None = Field(
+        default=None, description="scores are divided by length to this power, 0 to 2; default: the model's own"
+    )
+    num_return_sequences: int = Field(default=1, ge=1, description="translations for each input, 1 to num_beams; default 1")
+    attention: bool = Field(default=False, description="return the attention weights, too; default false")
+
+
+class ClassificationRequest(_Strict):
+    """Texts to classify."""
+
+    inputs: Inputs
+    parameters: ClassificationParameters = ClassificationParameters()
+
+
+class GenerationRequest(_Strict):
+    """Beginnings of names to continue; "" leaves everything to the model."""
+
+    inputs: Inputs
+    parameters: GenerationParameters = GenerationParameters()
+
+
+class TranslationRequest(_Strict):
+    """Sentences to translate."""
+
+    inputs: Inputs
+    parameters: TranslationParameters = TranslationParameters()
+
+
+class LabelScore(_Strict):
+    """One class of a classification and its probability. An input's answer is a list of them, best first."""
+
+    label: str
+    score: float
+
+
+class GeneratedText(_Strict):
+    """One generated name and the condition it was generated for. An input's answer is a list of them."""
+
+    generated_text: str
+    label: str
+
+
+class Alternative(_Strict):
+    """A translation that scored less."""
+
+    translation_text: str
+    score: float
+
+
+class Attention(_Strict):
+    """Which source pieces each target piece was translated from: weights[t][s], to four decimals."""
+
+    source: list[str]
+    target: list[str]
+    weights: list[list[float]]
+
+
+class Translation(_Strict):
+    """An input's best translation; score is its length-normalized natural log-probability.
+
+    `alternatives` is there when num_return_sequences is above 1, `attention` when it was asked for.
+    """
+
+    translation_text: str
+    score: float
+    alternatives: list[Alternative] | None = None
+    attention: Attention | None = None
+
+
+Request = ClassificationRequest | GenerationRequest | TranslationRequest
+R = TypeVar("R", ClassificationRequest, GenerationRequest, TranslationRequest)
+
+
+def parse_request(request: type[R], content: object) -> R:
+    """Validate what a client sent.
+
+    Raises:
+        RequestError: it is not a request of this type, or an input of it is no Unicode text.
+    """
+    try:
+        parsed = request.model_validate(content)
+    except ValidationError as error:
+        raise from_validation(error, request, type(request.model_fields["parameters"].default)) from error
+    for i, text in enumerate(texts(parsed)):
+        if not is_unicode(text):
+            raise input_error(parsed, i, "not_utf8", "the text holds a lone surrogate, which no UTF-8 text can")
+    return parsed
+
+
+def texts(request: Request) -> list[str]:
+    """The inputs as a list, also where a single one was sent."""
+    return [request.inputs] if isinstance(request.inputs, str) else request.inputs
+
+
+def input_error(request: Request, index: int, code: str, message: str) -> RequestError:
+    """The fault of one input; its place is named only where there is a list."""
+    return RequestError(code, message, None if isinstance(request.inputs, str) else index)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can be written as UTF-8; JSON's escapes can smuggle in lone surrogates, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,190 @@
+"""From requests of the contract to calls of the engines and back, one endpoint for each kind of bundle."""
+
+from collections.abc import Hashable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving import contract
+from serving.bundle import Bundle, Decoding
+from serving.contract import ClassificationRequest, GenerationRequest, R, Request, TranslationRequest, input_error, texts
+from serving.faults import RequestError, unknown
+from serving.predictors.classification import Classifier
+from serving.predictors.generation import Generator, Prompt
+from serving.predictors.translation import Candidate, Translator
+from serving.sampling import Sampling
+
+Json = Any  # what json.dumps takes
+
+
+class Endpoint(Protocol[R]):
+    """What the predictor needs of a kind of model."""
+
+    request: type[R]
+
+    def check(self, request: R, /) -> None:
+        """Refuse what only the bundle can tell is wrong: a label, a length, a limit.
+
+        Raises:
+            RequestError: it cannot be answered.
+        """
+
+    def group(self, request: R, /) -> Hashable:
+        """A key; requests with equal keys share one pass through the model."""
+
+    def answer(self, requests: Sequence[R], /) -> list[Json]:
+        """The bodies of the answers to checked requests of one group."""
+
+
+class ClassificationEndpoint:
+    """Class probabilities, best first."""
+
+    request = ClassificationRequest
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self._classifier = Classifier(folder, bundle)
+
+    def check(self, request: ClassificationRequest) -> None:
+        """Refuse an empty or too long text."""
+        for i, text in enumerate(texts(request)):
+            length = len(self._classifier.tokenizer.encode(text))
+            _check_length(request, i, length, self._classifier.bundle.max_length, "characters")
+
+    def group(self, _: ClassificationRequest) -> Hashable:
+        """All requests share one batch."""
+        return None
+
+    def answer(self, requests: Sequence[ClassificationRequest]) -> list[Json]:
+        """The best classes of each text."""
+        rows = iter(self._classifier.probabilities([text for r in requests for text in texts(r)]))
+        return [_as_sent(r, [self._best(row, r.parameters.top_k) for row in islice(rows, len(texts(r)))]) for r in requests]
+
+    def _best(self, probabilities: NDArray[np.float64], top_k: int) -> Json:
+        order = np.argsort(-probabilities, kind="stable")[:top_k]
+        labels = self._classifier.bundle.labels
+        return [contract.LabelScore(label=labels[i], score=float(probabilities[i])).model_dump() for i in order]
+
+
+class GenerationEndpoint:
+    """Names continued from their beginnings."""
+
+    request = GenerationRequest
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self._generator = Generator(folder, bundle)
+
+    def check(self, request: GenerationRequest) -> None:
+        """Refuse a label that is none, a limit beyond the longest name, and a beginning that leaves no room."""
+        bundle, parameters = self._generator.bundle, request.parameters
+        if parameters.label is not None and parameters.label not in bundle.labels:
+            raise RequestError("unknown_label", unknown("label", parameters.label, bundle.labels))
+        if parameters.max_new_tokens is not None and parameters.max_new_tokens > bundle.max_length:
+            message = f"max_new_tokens: a name has at most {bundle.max_length} characters, not {parameters.max_new_tokens}"
+            raise RequestError("invalid_parameter", message)
+        for i, text in enumerate(texts(request)):
+            length = len(self._generator.tokenizer.encode(text))
+            if length >= bundle.max_length:
+                message = f"the text has {length} characters; the beginning of a name has at most {bundle.max_length - 1}"
+                raise input_error(request, i, "input_too_long", message)
+
+    def group(self, _: GenerationRequest) -> Hashable:
+        """All requests share one batch: each row keeps its own settings and its own randomness."""
+        return None
+
+    def answer(self, requests: Sequence[GenerationRequest]) -> list[Json]:
+        """The names that continue each text."""
+        prompts = [[self._prompts(text, r.parameters) for text in texts(r)] for r in requests]
+        names = iter(self._generator.generate([p for inputs in prompts for sequences in inputs for p in sequences]))
+        return [
+            _as_sent(r, [[_generated(p, next(names)) for p in sequences] for sequences in inputs])
+            for r, inputs in zip(requests, prompts, strict=True)
+        ]
+
+    def _prompts(self, text: str, parameters: contract.GenerationParameters) -> list[Prompt]:
+        """A prompt for each sequence of an input.
+
+        Every input begins from the request's seed, and every sequence has a generator of its own: an answer depends on the
+        input, the parameters and its number among the sequences, not on how many were asked for or what stands beside it.
+        """
+        bundle = self._generator.bundle
+        room = bundle.max_length - len(self._generator.tokenizer.encode(text))
+        sampling = Sampling(parameters.temperature, parameters.top_k, parameters.top_p)
+        prompts = []
+        for generator in np.random.default_rng(parameters.seed).spawn(parameters.num_return_sequences):
+            # Drawn even where a label is given: asking for the one that would have been drawn gives the same name.
+            drawn = bundle.labels[generator.integers(len(bundle.labels))]
+            label = drawn if parameters.label is None else parameters.label
+            prompts.append(Prompt(text, label, sampling, generator, min(parameters.max_new_tokens or room, room)))
+        return prompts
+
+
+class TranslationEndpoint:
+    """Translations by beam search."""
+
+    request = TranslationRequest
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self._translator = Translator(folder, bundle)
+
+    def check(self, request: TranslationRequest) -> None:
+        """Refuse more translations than the beam has hypotheses, and an empty or too long text."""
+        wanted, beams = request.parameters.num_return_sequences, self._decoding(request).num_beams
+        if wanted > beams:
+            raise RequestError("invalid_parameter", f"num_return_sequences: at most num_beams, which is {beams}, not {wanted}")
+        for i, text in enumerate(texts(request)):
+            length = len(self._translator.tokenizer.encode(text))
+            _check_length(request, i, length, self._translator.bundle.max_length, "subwords")
+
+    def group(self, request: TranslationRequest) -> Hashable:
+        """Requests that search alike share one beam search."""
+        return self._decoding(request), request.parameters.num_return_sequences, request.parameters.attention
+
+    def answer(self, requests: Sequence[TranslationRequest]) -> list[Json]:
+        """The best translation of each text, and what else was asked for."""
+        decoding, parameters = self._decoding(requests[0]), requests[0].parameters
+        found = iter(
+            self._translator.translate(
+                [text for r in requests for text in texts(r)],
+                num_beams=decoding.num_beams,
+                length_penalty=decoding.length_penalty,
+                n_best=parameters.num_return_sequences,
+                attention=parameters.attention,
+            )
+        )
+        asked = parameters.num_return_sequences > 1
+        return [[_translation(candidates, asked) for candidates in islice(found, len(texts(r)))] for r in requests]
+
+    def _decoding(self, request: TranslationRequest) -> Decoding:
+        """The request's settings, or the bundle's where it says nothing."""
+        given = request.parameters.model_dump(include={"num_beams", "length_penalty"}, exclude_none=True)
+        return self._translator.decoding.model_copy(update=given)
+
+
+def _check_length(request: Request, index: int, length: int, limit: int, unit: str) -> None:
+    if length == 0:
+        raise input_error(request, index, "empty_input", "the text is empty")
+    if length > limit:
+        raise input_error(request, index, "input_too_long", f"the text has {length} {unit}; this model takes at most {limit}")
+
+
+def _as_sent(request: Request, answers: list[Json]) -> Json:
+    """A single input gets its answer, a list of inputs a list of answers."""
+    return answers[0] if isinstance(request.inputs, str) else answers
+
+
+def _generated(prompt: Prompt, name: str) -> Json:
+    return contract.GeneratedText(generated_text=name, label=prompt.label).model_dump()
+
+
+def _translation(candidates: list[Candidate], with_alternatives: bool) -> Json:
+    best, *others = candidates
+    alternatives = [contract.Alternative(translation_text=c.text, score=c.score) for c in others] if with_alternatives else None
+    attention = None
+    if best.alignment is not None:
+        weights = best.alignment.weights.astype(np.float64).round(4).tolist()
+        attention = contract.Attention(source=best.alignment.source, target=best.alignment.target, weights=weights)
+    answer = contract.Translation(translation_text=best.text, score=best.score, alternatives=alternatives, attention=attention)
+    return answer.model_dump(exclude_none=True)

@@ -1,0 +1,1 @@
+"""TorchServe handlers: the only code of the project that speaks TorchServe's protocol. They run inside its workers."""

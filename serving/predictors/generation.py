@@ -1,0 +1,152 @@
+"""Names of a given condition, character by character: their probabilities, and new ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.text.characters import CharacterTokenizer
+from models.text.normalize import normalize
+from models.text.special import BOS, EOS, PAD, UNK
+from serving.arrays import FloatArray, IntArray, batches_by_length, pad
+from serving.bundle import GRAPHS, TOKENIZER, Bundle
+from serving.sampling import Sampling, draw
+from serving.session import Session
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One name to generate.
+
+    Args:
+        text: its beginning, may be empty.
+        label: its condition, one of the bundle's labels.
+        sampling: how its characters are drawn.
+        generator: what they are drawn with.
+        max_new_tokens: characters added at most, 1 or more.
+    """
+
+    text: str
+    label: str
+    sampling: Sampling
+    generator: np.random.Generator
+    max_new_tokens: int
+
+
+@dataclass
+class _Row:
+    """A prompt on its way: its ids from BOS on, and how many there can be, EOS among them."""
+
+    prompt: Prompt
+    ids: list[int]
+    limit: int
+
+    @property
+    def done(self) -> bool:
+        return self.ids[-1] == EOS or len(self.ids) == self.limit
+
+
+class Generator:
+    """The name generator of a verified bundle.
+
+    Args:
+        folder: where the bundle lies.
+        bundle: what `Bundle.load` said about it, of kind "generation".
+        threads: cores that one call may use.
+
+    The graph: characters [B, T], label [B], state [B, H] -> logits [B, T, V], next_state [B, H].
+    """
+
+    def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
+        self.bundle = bundle.of_kind("generation")
+        self.tokenizer = CharacterTokenizer.load(folder / TOKENIZER)
+        (graph,) = GRAPHS["generation"]
+        self._model = Session(folder / graph, threads=threads)
+        self._hidden = self._model.width("state")
+        self._label_ids = {label: i for i, label in enumerate(bundle.labels)}
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Verify the bundle in `folder` and load it.
+
+        Raises:
+            BundleError: it is no intact generation bundle.
+        """
+        return cls(folder, Bundle.load(folder), threads=threads)
+
+    def bits(self, texts: Sequence[str], labels: Sequence[str], *, batch_size: int = 64) -> tuple[NDArray[np.float64], IntArray]:
+        """What each name costs under the model: -log2 P(characters, EOS | label).
+
+        Returns:
+            bits [N], and predicted [N], the number of characters predicted, EOS included. Their sums' ratio is the
+            model's bits per character, and 2 to that power its perplexity.
+
+        Raises:
+            KeyError: a label is none of the bundle's.
+        """
+        ids = [self.tokenizer.encode(text) for text in texts]
+        conditions = self._conditions(labels)
+        bits = np.empty(len(texts), dtype=np.float64)
+        for batch in batches_by_length(ids, batch_size):
+            characters, _ = pad([[BOS, *ids[i]] for i in batch])  # [B, T]
+            targets, lengths = pad([[*ids[i], EOS] for i in batch])  # [B, T], [B]
+            logits, _ = self._model(characters=characters, label=conditions[batch], state=self._zeros(len(batch)))
+            costs = -np.take_along_axis(_log_softmax(logits), targets[:, :, None], axis=2)[:, :, 0]  # [B, T]
+            bits[batch] = np.where(np.arange(targets.shape[1]) < lengths[:, None], costs, 0).sum(axis=1) / np.log(2)
+        return bits, np.array([len(row) + 1 for row in ids], dtype=np.int64)
+
+    def generate(self, prompts: Sequence[Prompt], *, batch_size: int = 64) -> list[str]:
+        """A name for each prompt: its beginning and what the model adds up to EOS or the prompt's limit."""
+        rows = []
+        for prompt in prompts:
+            given = [BOS, *self.tokenizer.encode(prompt.text)]
+            rows.append(_Row(prompt, given, len(given) + prompt.max_new_tokens))
+        starts = [len(row.ids) for row in rows]
+        for batch in batches_by_length([row.ids for row in rows], batch_size):
+            self._fill([rows[i] for i in batch])
+        return [self._text(row, start) for row, start in zip(rows, starts, strict=True)]
+
+    def _fill(self, rows: list[_Row]) -> None:
+        """Feed all rows in step, each its own beginning first and then what it draws; a row that is done leaves."""
+        state, fed = self._zeros(len(rows)), 0
+        while rows:
+            previous = np.array([[row.ids[fed]] for row in rows], dtype=np.int64)  # [R, 1]
+            logits, state = self._model(
+                characters=previous, label=self._conditions([row.prompt.label for row in rows]), state=state
+            )
+            fed += 1
+            _extend([(row, at[0]) for row, at in zip(rows, logits, strict=True) if len(row.ids) == fed])
+            kept = [r for r, row in enumerate(rows) if not row.done]
+            rows, state = [rows[r] for r in kept], state[kept]
+
+    def _text(self, row: _Row, start: int) -> str:
+        """The beginning as it was given, even where a character of it is unknown, and the characters drawn."""
+        return normalize(row.prompt.text, lowercase=self.tokenizer.lowercase) + self.tokenizer.decode(row.ids[start:])
+
+    def _conditions(self, labels: Sequence[str]) -> IntArray:
+        return np.array([self._label_ids[label] for label in labels], dtype=np.int64)
+
+    def _zeros(self, rows: int) -> FloatArray:
+        return np.zeros((rows, self._hidden), dtype=np.float32)
+
+
+def _extend(rows: Sequence[tuple[_Row, FloatArray]]) -> None:
+    """Draw the next id of each row from its logits [V]; PAD, UNK and BOS are never drawn."""
+    if not rows:
+        return
+    logits = np.stack([at for _, at in rows])  # [R, V]
+    logits[:, [PAD, UNK, BOS]] = -np.inf
+    prompts = [row.prompt for row, _ in rows]
+    drawn = draw(logits, [p.sampling for p in prompts], [p.generator for p in prompts])
+    for (row, _), unit in zip(rows, drawn, strict=True):
+        row.ids.append(int(unit))
+
+
+def _log_softmax(logits: FloatArray) -> NDArray[np.float64]:
+    """Natural log-probabilities over the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    normalized: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normalized

@@ -1,0 +1,127 @@
+"""One server's own folder: its ports, its logs, its temporary files, and the processes that belong to it."""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel
+
+from serving.server.errors import ControlError
+from serving.server.ports import Ports
+
+# Set in the environment of a server and so of all its workers. A process carries it until it ends, whoever its parent becomes;
+# unlike a pid in a file it can never name somebody else's process.
+MARK = "SEQLINE_INSTANCE"
+LONGEST_SOCKET = 100  # bytes; Unix socket paths end at 103 (macOS) or 107 (Linux)
+GRACE_S = 10.0  # TorchServe closes its channels in about 2 s
+POLL_S = 0.05
+
+
+class State(BaseModel):
+    """What `up` notes for `status`."""
+
+    ports: Ports
+    models: list[str]
+
+
+class Instance:
+    """A server's folder and processes. Two instances with different folders share nothing but the machine.
+
+    Raises:
+        ControlError: the folder's path is too long for the sockets of TorchServe's workers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.tmp = self.folder / "tmp"
+        self.logs = self.folder / "logs"
+        self.properties = self.folder / "config.properties"
+        self._state = self.folder / "state.json"
+        if len(os.fsencode(self.tmp / ".ts.sock.99999")) > LONGEST_SOCKET:
+            raise ControlError(f"the path {self.folder} is too long for the workers' sockets; choose a shorter --instance")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second `up` or `down` on the same folder out.
+
+        Raises:
+            ControlError: one is at work already.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ControlError(f"another up or down is at work on {self.folder}; wait for it or interrupt it") from None
+            yield
+
+    def prepare(self, state: State) -> None:
+        """Clear what a former server left, and note what the next one is."""
+        for folder in (self.tmp, self.logs):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        self._state.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    def state(self) -> State:
+        """What `prepare` noted.
+
+        Raises:
+            ControlError: no server runs here.
+        """
+        if not self._state.is_file() or not self.processes():
+            raise ControlError(f"no server runs in {self.folder}; `make serve` starts one")
+        return State.model_validate_json(self._state.read_text(encoding="utf-8"))
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process of this instance: Java and its Python workers."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def stop(self) -> int:
+        """End all processes of this instance, clear its temporary files, and return how many processes there were.
+
+        Raises:
+            ControlError: some would not end; the message names them.
+        """
+        found = self.processes()
+        if self._terminate_java(found):
+            self._wait_until_gone(GRACE_S)
+        self._kill()
+        shutil.rmtree(self.tmp, ignore_errors=True)  # the unpacked models
+        self._state.unlink(missing_ok=True)
+        return len(found)
+
+    def _terminate_java(self, processes: Sequence[psutil.Process]) -> bool:
+        """Ask Java to end; it ends its workers, which it would start anew if they were ended before it."""
+        asked = False
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                if "org.pytorch.serve.ModelServer" in process.cmdline():
+                    process.terminate()
+                    asked = True
+        return asked
+
+    def _wait_until_gone(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+
+    def _kill(self) -> None:
+        deadline = time.monotonic() + GRACE_S
+        while left := self.processes():  # again and again: Java may start a worker while it is being killed
+            if time.monotonic() > deadline:
+                raise ControlError(f"processes of {self.folder} do not end when killed: {', '.join(str(p.pid) for p in left)}")
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            time.sleep(POLL_S)
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:  # ended meanwhile, or another user's
+            return False

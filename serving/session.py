@@ -1,0 +1,32 @@
+"""onnxruntime sessions, set up to share a machine with other workers."""
+
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+
+class Session:
+    """One ONNX graph, called by the names of its inputs. Calls keep no state, so threads may share it.
+
+    Args:
+        path: the ONNX file.
+        threads: cores that one call may use. One suits a server, which has a worker process for each core.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Idle threads would otherwise spin, taking the core from the process beside them.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, **inputs: Any) -> Any:
+        """The graph's outputs in the order of its signature, as a list of arrays."""
+        return self._session.run(None, inputs)
+
+    def width(self, name: str) -> int:
+        """The last, static dimension of an input."""
+        (shape,) = (i.shape for i in self._session.get_inputs() if i.name == name)
+        return int(shape[-1])

@@ -1,0 +1,77 @@
+"""A small bundle of each kind, made as the pipeline makes them, from models with random weights."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from pipelines.corpora.parallel import Pair
+from pipelines.export import export
+from pipelines.models import build_model
+from pipelines.params import Params, load_params
+from pipelines.preparation.names import prepare_names
+from pipelines.preparation.pairs import prepare_pairs
+
+# How long an example takes says nothing on a machine that others share.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
+NAMES = {
+    "Italian": ["Rossi", "Bianchi", "Ferrari", "De Luca", "Esposito", "Ricci"],
+    "German": ["Müller", "Schmidt", "Schneider", "Krüger", "Weiß", "Bauer"],
+    "Irish": ["O'Neill", "O'Brien", "Murphy", "Kelly", "Walsh", "Byrne"],
+    "Polish": ["Kowalski", "Nowak", "Wiśniewski", "Zieliński", "Kamiński", "Lis"],
+}
+FRENCH = ["un chien court dans l'herbe", "deux femmes marchent dans la rue", "un homme lit", "le chat dort", "la porte est fermée"]
+ENGLISH = ["a dog runs in the grass", "two women walk down the street", "a man is reading", "the cat sleeps", "the door is closed"]
+
+SMALL = {
+    "surname": {"prepare": {"valid_share": 0.2, "test_share": 0.2}, "model": {"embedding_size": 8, "hidden_size": 16}},
+    "names": {
+        "prepare": {"valid_share": 0.2, "test_share": 0.2},
+        "export": {"max_length": 12},
+        "model": {"embedding_size": 8, "hidden_size": 16, "label_size": 4},
+    },
+    "fr-en": {
+        "prepare": {"vocabulary_size": 300, "valid_pairs": 4, "test_pairs": 4},
+        "model": {"embedding_size": 8, "hidden_size": 16, "attention_size": 8},
+    },
+}
+KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation"}
+
+
+@pytest.fixture(scope="session")
+def small_params() -> Params:
+    """params.yaml with every size small."""
+    content = load_params().model_dump(by_alias=True)
+    for task, blocks in SMALL.items():
+        for block, values in blocks.items():
+            content[task][block] |= values
+    return Params.model_validate(content)
+
+
+@pytest.fixture(scope="session")
+def prepared(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Task -> folder of a prepared data set."""
+    root = tmp_path_factory.mktemp("prepared")
+    names = [(name, label) for label, all_names in NAMES.items() for name in all_names]
+    pairs = [
+        Pair(f"package{i}", f"{s} {n}", f"{t} {n}") for i, n in enumerate("abcdef") for s, t in zip(FRENCH, ENGLISH, strict=True)
+    ]
+    for task, framed in (("surname", False), ("names", True)):
+        settings = small_params.task(task)
+        prepare_names(names, settings.prepare, 1, framed=framed).write(root / task)
+    prepare_pairs(pairs, small_params.fr_en.prepare, 1).write(root / "fr-en")
+    return {task: root / task for task in KINDS}
+
+
+@pytest.fixture(scope="session")
+def bundles(small_params: Params, prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Kind -> folder of an exported bundle."""
+    root = tmp_path_factory.mktemp("bundles")
+    torch.manual_seed(0)
+    for task, kind in KINDS.items():
+        settings = small_params.task(task)
+        export(task, settings, build_model(settings, prepared[task]), prepared[task], root / kind)
+    return {kind: root / kind for kind in KINDS.values()}

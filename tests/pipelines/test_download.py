@@ -1,0 +1,335 @@
+"""The download stage against a real server, real pip, real kills and a device that is really full."""
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from misbehaving_server import Server, serving
+
+from pipelines.download import CACHE, download
+from pipelines.fetch import PIECE, Backoff
+from pipelines.paths import CATALOGUE, RAW
+from pipelines.stage import StageError
+
+SWIFT = Backoff(attempts=3, first=0.001)
+CONTENT = bytes(range(256)) * 2048  # 512 KiB
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+PART = CACHE / f"{SHA256}.part"
+OUT = RAW / "set" / "a.bin"
+COMMAND = [sys.executable, "-m", "pipelines.download", "set"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    CACHE.mkdir(parents=True)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Stands in for all hosts; one good file is at https://good.example/a.bin."""
+    with serving() as running:
+        running.files["/good.example/a.bin"] = CONTENT
+        monkeypatch.setenv("DATA_MIRROR", running.url)
+        yield running
+
+
+def https(*hosts: str) -> list[dict[str, str]]:
+    return [{"kind": "https", "url": f"https://{host}/a.bin"} for host in hosts]
+
+
+def write_catalogue(sources: list[dict[str, str]], content: bytes = CONTENT, *, members: tuple[str, ...] = ()) -> None:
+    file = {
+        "name": "a.bin",
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "sources": sources,
+        "members": [*members],
+    }
+    data_set = {"title": "t", "licence": "l", "citation": "c", "redistributable": False, "files": [file]}
+    CATALOGUE.write_text(yaml.safe_dump({"set": data_set}), encoding="utf-8")
+
+
+def run_stage() -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(COMMAND, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+
+
+def cached() -> list[str]:
+    return sorted(path.name for path in CACHE.iterdir())
+
+
+def test_file_arrives_and_is_not_fetched_again(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    download("set", SWIFT)
+    OUT.unlink()
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked == [None]
+    assert cached() == [SHA256]
+    assert [path.name for path in RAW.iterdir()] == ["set"]
+
+
+def test_damage_in_the_cache_is_noticed(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    (CACHE / SHA256).write_bytes(b"x" * len(CONTENT))
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked == [None]
+
+
+def test_output_of_an_earlier_run_is_replaced_as_a_whole(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    for leftover in ("set", ".set.new", ".set.old"):
+        (RAW / leftover / "stale").mkdir(parents=True)
+    download("set", SWIFT)
+    assert [str(path.relative_to(RAW)) for path in RAW.rglob("*")] == ["set", "set/a.bin"]
+    assert server.sent == len(CONTENT)
+
+
+def test_cut_connection_continues_where_it_broke(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    server.faults = [("cut", 3 * PIECE), ("cut", 2 * PIECE)]
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked == [None, f"bytes={3 * PIECE}-", f"bytes={5 * PIECE}-"]
+    assert server.sent == len(CONTENT)
+
+
+def test_server_without_ranges_starts_over(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    server.knows_ranges = False
+    server.faults = [("cut", 3 * PIECE)]
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.sent == 3 * PIECE + len(CONTENT)
+
+
+def test_partial_answer_about_a_file_of_another_size_is_not_appended(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    server.files["/good.example/a.bin"] = CONTENT + b"more"
+    PART.write_bytes(CONTENT[:PIECE])
+    with pytest.raises(StageError, match=f"expected {len(CONTENT)} bytes, got more"):
+        download("set", SWIFT)
+    # Begun anew, and then once more in full: the earlier run's bytes could have been to blame.
+    assert server.asked == [f"bytes={PIECE}-", None, None]
+    assert cached() == []
+
+
+def test_range_past_the_end_starts_over_and_a_short_file_is_named(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    server.files["/good.example/a.bin"] = CONTENT[:PIECE]
+    with pytest.raises(StageError, match=f"the answer ended after {PIECE} of {len(CONTENT)} bytes"):
+        download("set", SWIFT)
+    assert server.asked == [None, f"bytes={PIECE}-", None]
+
+
+@pytest.mark.parametrize("leftover", [b"x" * PIECE, b"x" * len(CONTENT), CONTENT + b"more"])
+def test_wrong_leftover_of_an_earlier_run_is_not_blamed_on_the_source(server: Server, leftover: bytes) -> None:
+    write_catalogue(https("good.example"))
+    PART.write_bytes(leftover)
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked[-1] is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_passing_trouble_is_retried(server: Server, status: int) -> None:
+    write_catalogue(https("good.example"))
+    server.faults = [status, status]
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert len(server.asked) == SWIFT.attempts
+
+
+def test_lasting_trouble_is_given_up_with_what_to_do(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    server.faults = [503] * 9
+    with pytest.raises(
+        StageError, match=r"a\.bin.*HTTP status 503 Service Unavailable; check the connection, or set DATA_MIRROR"
+    ):
+        download("set", SWIFT)
+    assert len(server.asked) == SWIFT.attempts
+    assert not RAW.exists()
+
+
+def test_missing_file_is_not_retried_and_the_next_source_is_tried(server: Server) -> None:
+    write_catalogue(https("gone.example", "good.example"))
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked == [None, None]
+
+
+def test_wrong_bytes_leave_nothing_and_the_next_source_is_tried(server: Server) -> None:
+    write_catalogue(https("bad.example", "good.example"))
+    server.files["/bad.example/a.bin"] = b"x" * len(CONTENT)
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert cached() == [SHA256]
+
+
+def test_wrong_bytes_everywhere_end_in_one_line_of_expected_and_got(server: Server) -> None:
+    write_catalogue(https("bad.example"))
+    server.files["/bad.example/a.bin"] = bad = b"x" * len(CONTENT)
+    with pytest.raises(StageError) as caught:
+        download("set", SWIFT)
+    message = str(caught.value)
+    assert f"expected sha256 {SHA256}, got {hashlib.sha256(bad).hexdigest()}" in message
+    assert "a.bin" in message
+    assert "\n" not in message
+    assert cached() == []
+    assert not RAW.exists()
+
+
+def test_no_server_names_the_cause_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as gone:
+        monkeypatch.setenv("DATA_MIRROR", gone.url)
+    write_catalogue(https("good.example"))
+    with pytest.raises(StageError, match=r"127\.0\.0\.1.*Connection refused.*check the connection, or set DATA_MIRROR"):
+        download("set", SWIFT)
+
+
+def test_waits_grow_up_to_the_longest_with_jitter() -> None:
+    waits = list(Backoff(attempts=7, first=1.0, longest=8.0).waits())
+    for wait, longest in zip(waits, [1, 2, 4, 8, 8, 8], strict=True):
+        assert longest / 2 <= wait <= longest
+
+
+def test_mirror_can_be_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_catalogue(https("good.example"))
+    monkeypatch.setenv("DATA_MIRROR", str(tmp_path / "mirror"))
+    with pytest.raises(StageError, match=r"mirror/good\.example/a\.bin: there is no such file; DATA_MIRROR lacks it"):
+        download("set", SWIFT)
+    (tmp_path / "mirror/good.example").mkdir(parents=True)
+    (tmp_path / "mirror/good.example/a.bin").write_bytes(CONTENT)
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+
+
+def test_embedded_file_arrives_from_the_command_line() -> None:
+    write_catalogue([{"kind": "embedded", "path": "data/a.bin"}])
+    missing = run_stage()
+    assert (missing.returncode, missing.stdout, missing.stderr.count("\n")) == (1, "", 1)
+    assert "cannot get a.bin from data/a.bin: there is no such file; restore it" in missing.stderr
+    Path("data/a.bin").write_bytes(CONTENT)
+    found = run_stage()
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    assert OUT.read_bytes() == CONTENT
+
+
+def test_killed_run_is_continued_by_the_next(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    server.faults = [("stall", 4 * PIECE + 100)]
+    process = subprocess.Popen(COMMAND)  # noqa: S603 - our own command
+    while not (PART.exists() and PART.stat().st_size >= 3 * PIECE):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert cached() == [PART.name]
+    assert not RAW.exists()
+    have = PART.stat().st_size
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked == [None, f"bytes={have}-"]
+    assert cached() == [SHA256]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_full_disk_ends_in_one_line_and_leaves_nothing_to_trust(server: Server) -> None:
+    write_catalogue(https("good.example"))
+    PART.symlink_to("/dev/full")  # each write to it fails with the kernel's own ENOSPC
+    done = run_stage()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "the disk is full" in done.stderr
+    assert cached() == [PART.name]
+    assert not RAW.exists()
+    assert len(server.asked) == 1  # a full disk is no reason to ask again
+
+
+def archive(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name in names:
+            packed.writestr(zipfile.ZipInfo(name), f"content of {name}")
+    return buffer.getvalue()
+
+
+def test_wanted_members_alone_are_unpacked(server: Server) -> None:
+    packed = server.files["/good.example/a.bin"] = archive("p/a/x.py", "p/b/x.py", "p/a/deep/x.py", "q/p/a/x.py", "p/a/y.py")
+    write_catalogue(https("good.example"), packed, members=("p/*/x.py",))
+    download("set", SWIFT)
+    assert sorted(str(path.relative_to(RAW / "set")) for path in RAW.rglob("*.py")) == ["p/a/x.py", "p/b/x.py"]
+    assert (RAW / "set/p/b/x.py").read_text() == "content of p/b/x.py"
+    assert not OUT.exists()
+
+
+def test_missing_member_is_named_and_the_earlier_output_stays(server: Server) -> None:
+    packed = server.files["/good.example/a.bin"] = archive("p/a/x.py")
+    write_catalogue(https("good.example"), packed, members=("p/*/x.py",))
+    download("set", SWIFT)
+    write_catalogue(https("good.example"), packed, members=("p/*/x.py", "p/*/z.py"))
+    with pytest.raises(StageError, match=r"a\.bin has no member 'p/\*/z\.py'"):
+        download("set", SWIFT)
+    assert (RAW / "set/p/a/x.py").exists()
+
+
+def test_truncated_archive_is_named(server: Server) -> None:
+    packed = server.files["/good.example/a.bin"] = archive("p/a/x.py")[:-30]
+    write_catalogue(https("good.example"), packed, members=("p/*/x.py",))
+    with pytest.raises(StageError, match=r"a\.bin cannot be unpacked \(File is not a zip file\)"):
+        download("set", SWIFT)
+    assert not (RAW / "set").exists()
+
+
+def wheel(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Make pip know one project by its wheel, and no index; returns the wheel's bytes."""
+    info = "letters-1.0.dist-info"
+    packed = io.BytesIO(archive("letters/a/x.py"))
+    with zipfile.ZipFile(packed, "a") as file:
+        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: letters\nVersion: 1.0\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+    Path("wheels").mkdir()
+    Path("wheels/letters-1.0-py3-none-any.whl").write_bytes(packed.getvalue())
+    for key, value in {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(Path("wheels").absolute()),
+    }.items():
+        monkeypatch.setenv(key, value)
+    return packed.getvalue()
+
+
+def test_pip_downloads_a_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = wheel(monkeypatch)
+    write_catalogue([{"kind": "pip", "requirement": "letters==1.0"}], packed, members=("letters/*/x.py",))
+    (CACHE / f"{hashlib.sha256(packed).hexdigest()}.pip").mkdir()  # of a run that was killed
+    download("set", SWIFT)
+    assert (RAW / "set/letters/a/x.py").read_text() == "content of letters/a/x.py"
+    assert cached() == [hashlib.sha256(packed).hexdigest()]
+
+
+def test_pip_that_finds_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = wheel(monkeypatch)
+    write_catalogue([{"kind": "pip", "requirement": "letters==2.0"}], packed, members=("letters/*/x.py",))
+    with pytest.raises(StageError, match=r"pip download letters==2\.0: No matching distribution found.*pip config list"):
+        download("set", SWIFT)
+
+
+def test_another_wheel_of_the_same_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = wheel(monkeypatch)
+    write_catalogue([{"kind": "pip", "requirement": "letters==1.0"}], packed[:-1] + b"x", members=("letters/*/x.py",))
+    with pytest.raises(StageError, match="expected sha256"):
+        download("set", SWIFT)
+    assert cached() == []

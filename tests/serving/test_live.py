@@ -1,0 +1,234 @@
+"""A real TorchServe, started and stopped by `serving.control`, asked over REST."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from pipelines.package import package
+from pipelines.params import Serve
+from serving import control
+from serving.predictor import load_predictor
+from serving.server.errors import ControlError
+from serving.server.instance import Instance
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytest.importorskip("ts")
+
+Json = Any
+BATCH = 4
+FILL_MS = 1500  # how long a lone request waits for others; far more than any answer takes
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running server and the folder it runs in."""
+
+    folder: Path
+    server: control.Server
+
+    def url(self, kind: str) -> str:
+        (name,) = (archive.name for archive in self.server.archives if archive.kind == kind)
+        return f"http://127.0.0.1:{self.server.ports.inference}/predictions/{name}"
+
+    def ask(self, kind: str, body: Json) -> tuple[int, Json]:
+        return answer(requests.post(self.url(kind), json=body, timeout=30))
+
+
+def answer(response: requests.Response) -> tuple[int, Json]:
+    return response.status_code, response.json()
+
+
+def store(folder: Path, bundles: list[Path], delay_ms: int) -> Path:
+    """A store with a model archive of each bundle."""
+    settings = Serve(workers=1, batch_size=BATCH, max_batch_delay_ms=delay_ms, response_timeout_s=30)
+    for bundle in bundles:
+        package(bundle, settings, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def live(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Three models, one of each kind."""
+    folder = tmp_path_factory.mktemp("live")
+    try:
+        yield Live(folder, control.up(store(folder / "store", list(bundles.values()), 5), folder, port=0))
+    finally:
+        control.down(folder)
+
+
+@pytest.fixture(scope="module")
+def slow(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A second server beside the first, with a classifier that waits long for its batch to fill."""
+    folder = tmp_path_factory.mktemp("slow")
+    try:
+        yield Live(folder, control.up(store(folder / "store", [bundles["classification"]], FILL_MS), folder, port=0))
+    finally:
+        control.down(folder)
+
+
+def test_every_model_is_ready(live: Live) -> None:
+    assert control.status(live.folder) == {archive.name: True for archive in live.server.archives}
+    assert len(live.server.archives) == 3
+
+
+@pytest.mark.parametrize("kind", ["classification", "generation", "translation"])
+@pytest.mark.parametrize("inputs", ["ab", ["ab", "abc"]])
+def test_every_kind_answers_as_its_predictor_does(kind: str, inputs: Json, live: Live, bundles: dict[str, Path]) -> None:
+    body = {"inputs": inputs} | ({"parameters": {"seed": 1}} if kind == "generation" else {})
+    (expected,) = load_predictor(bundles[kind]).answer([body])
+    assert live.ask(kind, body) == (200, json.loads(json.dumps(expected.body)))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "code"),
+    [
+        ("", "application/json", "empty_body"),
+        ('{"inputs": ', "application/json", "invalid_json"),
+        ('{"inputs": NaN}', "application/json", "invalid_inputs"),
+        ("[" * 100_000, "application/json", "invalid_json"),
+        ("{}", "application/json", "missing_inputs"),
+        ('{"inputs": "ab", "top_k": 1}', "application/json", "unknown_field"),
+        ("inputs=ab", "application/x-www-form-urlencoded", "empty_body"),
+        ('{"inputs": "ab"}', "application/x-www-form-urlencoded", "empty_body"),
+        ("ab", "text/plain", "invalid_json"),
+        (b"\xff\xfe", "application/octet-stream", "not_utf8"),
+    ],
+)
+def test_a_wrong_request_gets_a_400_that_says_why(body: str | bytes, content_type: str, code: str, live: Live) -> None:
+    response = requests.post(live.url("classification"), data=body, headers={"Content-Type": content_type}, timeout=30)
+    assert response.headers["content-type"] == "application/json"
+    status, content = answer(response)
+    assert (status, content["error"]["code"]) == (400, code)
+    assert content["error"]["message"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json; charset=utf-8"])
+def test_json_under_another_content_type_is_understood(content_type: str, live: Live) -> None:
+    headers = {"Content-Type": content_type}
+    response = requests.post(live.url("classification"), data='{"inputs": "ab"}', headers=headers, timeout=30)
+    assert answer(response) == live.ask("classification", {"inputs": "ab"})
+
+
+def test_an_unknown_model_is_a_404(live: Live) -> None:
+    response = requests.post(live.url("classification") + "-not", json={"inputs": "ab"}, timeout=30)
+    assert response.status_code == 404
+
+
+def test_a_huge_request_is_a_413(live: Live) -> None:
+    assert requests.post(live.url("classification"), json={"inputs": "a" * 2_000_000}, timeout=30).status_code == 413
+
+
+def test_no_model_can_be_registered_from_a_url(live: Live) -> None:
+    management = f"http://127.0.0.1:{live.server.ports.management}/models"
+    for location in ("https://example.org/other.mar", live.server.archives[0].path.as_uri()):
+        assert requests.post(management, params={"url": location, "model_name": "other"}, timeout=30).status_code >= 400
+    assert requests.get(f"{management}/other", timeout=30).status_code == 404
+
+
+def test_metrics_are_for_prometheus(live: Live) -> None:
+    live.ask("classification", {"inputs": "ab"})
+    text = requests.get(f"http://127.0.0.1:{live.server.ports.metrics}/metrics", timeout=30).text
+    assert "ts_inference_requests_total" in text
+
+
+def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Live, live: Live) -> None:
+    bodies = [{"inputs": inputs} for inputs in ("a", ["ab", "c"], "abcdef")] + [{"inputs": "ab", "parameters": {"top_q": 1}}]
+    assert len(bodies) == BATCH
+    start = time.monotonic()
+    with ThreadPoolExecutor(BATCH) as pool:
+        answers = list(pool.map(lambda body: slow.ask("classification", body), bodies))
+    assert time.monotonic() - start < FILL_MS / 1000  # one by one, each would have waited for company
+    assert [status for status, _ in answers] == [200, 200, 200, 400]
+    assert answers[-1][1]["error"]["code"] == "unknown_parameter"
+    for body, answered in zip(bodies, answers, strict=True):
+        assert _rounded(answered) == _rounded(live.ask("classification", body))
+
+
+def test_a_second_up_on_a_running_instance_is_refused(slow: Live) -> None:
+    with pytest.raises(ControlError, match="already"):
+        control.up(slow.folder / "store", slow.folder, port=0)
+    assert control.status(slow.folder)
+
+
+def test_a_port_in_use_is_refused(live: Live, tmp_path: Path) -> None:
+    port = live.server.ports.inference
+    with pytest.raises(ControlError, match=rf"port {port} is in use"):
+        control.up(live.folder / "store", tmp_path, port)
+    assert not Instance(tmp_path).processes()
+
+
+def test_down_leaves_no_process_and_its_neighbour_alone(slow: Live, live: Live) -> None:
+    processes = Instance(slow.folder).processes()
+    assert {process.name() for process in processes} >= {"java"}
+    assert len(processes) >= 2  # and a worker
+    assert control.down(slow.folder) == len(processes)
+    assert not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not Instance(slow.folder).tmp.exists()
+    with pytest.raises(ControlError, match="no server runs"):
+        control.status(slow.folder)
+    assert control.down(slow.folder) == 0
+    assert live.ask("classification", {"inputs": "ab"})[0] == 200
+
+
+def test_down_ends_workers_that_lost_their_java(live: Live, bundles: dict[str, Path], tmp_path: Path) -> None:
+    control.up(store(tmp_path / "store", [bundles["classification"]], 0), tmp_path, port=0)
+    worker = next(p for p in Instance(tmp_path).processes() if p.name() != "java")
+    worker.suspend()  # or it would notice
+    next(p for p in Instance(tmp_path).processes() if p.name() == "java").kill()
+    assert control.down(tmp_path) >= 1
+    assert not Instance(tmp_path).processes()
+    assert live.ask("classification", {"inputs": "ab"})[0] == 200
+
+
+def test_a_model_that_does_not_load_is_named_and_nothing_is_left(bundles: dict[str, Path], tmp_path: Path) -> None:
+    folder = store(tmp_path / "store", [bundles["classification"]], 0)
+    damaged = folder / "damaged.mar"
+    with zipfile.ZipFile(next(folder.glob("*.mar"))) as source, zipfile.ZipFile(damaged, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name) if name != "model.onnx" else b"")
+    with pytest.raises(ControlError, match=r"model damaged does not load: .*BundleError: .*model\.onnx"):
+        control.up(folder, tmp_path, port=0)
+    assert not Instance(tmp_path).processes()
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, bundles: dict[str, Path], tmp_path: Path) -> None:
+    folder = store(tmp_path / "store", [bundles["classification"]], 0)
+    command = [sys.executable, "-m", "serving", "up", "--store", str(folder), "--instance", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up:  # noqa: S603
+        while not any(process.name() == "java" for process in Instance(tmp_path).processes()):
+            assert up.poll() is None
+            time.sleep(0.05)
+        up.send_signal(interrupt)
+    assert up.returncode == 128 + interrupt
+    assert not Instance(tmp_path).processes()
+
+
+def test_a_java_that_fails_shows_the_end_of_its_log(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "java" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho out of luck\n")
+    java.chmod(0o755)
+    (tmp_path / "java" / "release").write_text('JAVA_VERSION="17"\n')
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
+    with pytest.raises(ControlError, match=r"(?s)TorchServe ended while it started.*out of luck"):
+        control.up(store(tmp_path / "store", [bundles["classification"]], 0), tmp_path, port=0)
+
+
+def _rounded(answered: tuple[int, Json]) -> Json:
+    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    return json.loads(json.dumps(answered), parse_float=lambda number: round(float(number), 4))

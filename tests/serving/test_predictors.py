@@ -1,0 +1,238 @@
+"""What holds for any weights: batches, seeds, errors row by row. The bundles are tiny and random."""
+
+import itertools
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from models.text.special import BOS, EOS, PAD, UNK
+from serving.bundle import Bundle
+from serving.predictor import Predictor, load_predictor
+from serving.predictors.classification import Classifier
+from serving.predictors.generation import Generator, Prompt
+from serving.predictors.translation import Translator, max_target_length
+from serving.sampling import Sampling
+from serving.session import Session
+
+KINDS = ["classification", "generation", "translation"]
+TEXTS = ["Rossi", "De la", "K", "Müller", "Un", "Oz"]
+
+
+@pytest.fixture(scope="module")
+def predictors(bundles) -> dict[str, Predictor]:
+    return {kind: load_predictor(bundles[kind]) for kind in KINDS}
+
+
+def body(kind, text, **parameters):
+    seed = {"seed": 3} if kind == "generation" else {}
+    return {"inputs": text, "parameters": seed | parameters}
+
+
+def assert_same(answer, expected):
+    """Equal but for the last digits of numbers, which depend on how a batch is cut."""
+    if isinstance(expected, dict):
+        assert answer.keys() == expected.keys()
+        answer, expected = list(answer.values()), list(expected.values())
+    if isinstance(expected, list):
+        for a, b in zip(answer, expected, strict=True):
+            assert_same(a, b)
+    else:
+        assert answer == (pytest.approx(expected, rel=1e-4, abs=1e-6) if isinstance(expected, float) else expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_is_answered_the_same_alone_in_a_list_and_in_a_batch(predictors, kind):
+    answer = predictors[kind].answer
+    alone = [answer([body(kind, text)])[0] for text in TEXTS]
+    assert all(reply.status == 200 for reply in alone)
+    expected = [reply.body for reply in alone]
+    assert_same([reply.body for reply in answer([body(kind, text) for text in TEXTS])], expected)
+    (listed,) = answer([body(kind, TEXTS)])
+    assert_same(listed.body, [a[0] for a in expected] if kind == "translation" else expected)  # a translation's list is flat
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_rows_leave_their_neighbours_untouched(predictors, bundles, kind):
+    too_long = "ab " * (Bundle.load(bundles[kind]).max_length + 1)
+    bad = [b"", "Rossi", {"inputs": 1}, body(kind, too_long), body(kind, "a", colour=1), body(kind, ["a", too_long])]
+    good = [body(kind, text) for text in TEXTS]
+    mixed = [row for pair in zip(bad, good, strict=True) for row in pair]
+    replies = predictors[kind].answer(mixed)
+    assert [reply.status for reply in replies] == [400, 200] * len(good)
+    assert_same([r.body for r in replies[1::2]], [r.body for r in predictors[kind].answer(good)])
+    codes = [reply.body["error"]["code"] for reply in replies[::2]]
+    assert codes == ["empty_body", "invalid_json", "invalid_inputs", "input_too_long", "unknown_parameter", "input_too_long"]
+    assert replies[-2].body["error"]["input"] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_failing_model_gives_500_and_says_why_in_the_log_only(bundles, kind, monkeypatch, caplog):
+    predictor = load_predictor(bundles[kind])
+
+    def fail(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(predictor._endpoint, "answer", fail)
+    with caplog.at_level(logging.ERROR):
+        replies = predictor.answer([body(kind, "Rossi"), {}])
+    assert [r.status for r in replies] == [500, 400]
+    assert replies[0].body["error"]["code"] == "internal_error"
+    assert "out of memory" in caplog.text
+    assert "out of memory" not in str(replies[0].body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_body_gives_no_reply_and_every_answer_is_json(predictors, kind):
+    assert predictors[kind].answer([]) == []
+    (reply,) = predictors[kind].answer([body(kind, TEXTS)])
+    json.dumps(reply.body, allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["classification", "translation"])
+def test_an_empty_text_is_an_error(predictors, kind):
+    single, listed = predictors[kind].answer([body(kind, " \t"), body(kind, ["a", ""])])
+    assert single.body["error"]["code"] == "empty_input"
+    assert listed.body["error"]["input"] == 1
+
+
+def test_classes_come_best_first_and_top_k_is_capped(predictors, bundles):
+    labels = Bundle.load(bundles["classification"]).labels
+    (reply,) = predictors["classification"].answer([body("classification", "Rossi", top_k=1000)])
+    scores = [c["score"] for c in reply.body]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1)
+    assert {c["label"] for c in reply.body} == set(labels)
+    (reply,) = predictors["classification"].answer([body("classification", "Rossi", top_k=1)])
+    assert len(reply.body) == 1
+
+
+def test_the_classifier_batches_without_a_trace(bundles):
+    classifier = Classifier.load(bundles["classification"])
+    whole = classifier.probabilities(TEXTS)
+    np.testing.assert_allclose(classifier.probabilities(TEXTS, batch_size=2), whole, rtol=1e-5)
+    assert classifier.probabilities([]).shape == (0, len(classifier.bundle.labels))
+    with pytest.raises(ValueError, match="text 1 has no character"):
+        classifier.probabilities(["a", " "])
+
+
+def test_bits_are_those_of_the_graph_run_step_by_step(bundles):
+    generator = Generator.load(bundles["generation"])
+    graph = Session(bundles["generation"] / "model.onnx")
+    label_ids = [i % 2 for i in range(len(TEXTS))]
+    bits, predicted = generator.bits(TEXTS, [generator.bundle.labels[i] for i in label_ids], batch_size=4)
+    assert predicted.tolist() == [len(text) + 1 for text in TEXTS]
+    for text, label, expected in zip(TEXTS, label_ids, bits, strict=True):
+        state, total = np.zeros((1, graph.width("state")), dtype=np.float32), 0.0
+        for before, unit in itertools.pairwise([BOS, *generator.tokenizer.encode(text), EOS]):
+            logits, state = graph(characters=np.array([[before]]), label=np.array([label]), state=state)
+            total += np.log2(np.exp(logits[0, 0].astype(float)).sum()) - logits[0, 0, unit] / np.log(2)
+        assert total == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_same_seed_gives_the_same_names_however_many_are_asked_for(predictors):
+    def ask(**parameters):
+        (reply,) = predictors["generation"].answer([{"inputs": "", "parameters": parameters}])
+        return reply.body
+
+    three = ask(seed=5, num_return_sequences=3)
+    assert ask(seed=5, num_return_sequences=3) == three
+    assert ask(seed=5) == three[:1]
+    assert ask(seed=5, label=three[0]["label"]) == three[:1]
+    assert len({json.dumps(ask(num_return_sequences=16)) for _ in range(3)}) == 3
+
+
+def test_a_name_keeps_its_beginning_and_its_limits(predictors, bundles):
+    longest = Bundle.load(bundles["generation"]).max_length
+    bodies = [body("generation", "Żo", seed=s, num_return_sequences=16, temperature=5.0) for s in range(3)]
+    names = [n["generated_text"] for reply in predictors["generation"].answer(bodies) for n in reply.body]
+    assert all(name.startswith("Żo") and len(name) <= longest for name in names)
+    (reply,) = predictors["generation"].answer([body("generation", "Ro", max_new_tokens=1, num_return_sequences=16)])
+    assert all(len(n["generated_text"]) <= 3 for n in reply.body)
+
+
+def test_generation_refuses_what_the_bundle_does_not_have(predictors, bundles):
+    bundle = Bundle.load(bundles["generation"])
+    wrong = body("generation", "", label=bundle.labels[0] + "x")
+    too_many = body("generation", "", max_new_tokens=bundle.max_length + 1)
+    full = body("generation", "a" * bundle.max_length)
+    replies = predictors["generation"].answer([wrong, too_many, full])
+    assert [r.body["error"]["code"] for r in replies] == ["unknown_label", "invalid_parameter", "input_too_long"]
+    assert f'did you mean "{bundle.labels[0]}"?' in replies[0].body["error"]["message"]
+
+
+def test_temperature_zero_needs_no_seed_and_rows_leave_in_any_order(bundles):
+    generator = Generator.load(bundles["generation"])
+    labels = generator.bundle.labels
+    prompts = [
+        Prompt(text, labels[limit % 2], Sampling(temperature=0), np.random.default_rng(), limit)
+        for text, limit in [("", 3), ("R", 9), ("", 6), ("Ros", 1), ("K", 8), ("Mü", 2)]
+    ]
+    alone = [generator.generate([prompt])[0] for prompt in prompts]
+    assert generator.generate(prompts) == alone
+    assert generator.generate(prompts, batch_size=2) == alone
+
+
+def test_translations_come_with_alternatives_and_attention_on_request(predictors):
+    plain, full = predictors["translation"].answer(
+        [
+            body("translation", "Un homme lit."),
+            body("translation", "Un homme lit.", num_return_sequences=3, attention=True),
+        ]
+    )
+    (best,), (answer,) = plain.body, full.body
+    assert set(best) == {"translation_text", "score"}
+    assert answer["translation_text"] == best["translation_text"]
+    assert answer["score"] == pytest.approx(best["score"], rel=1e-5)
+    scores = [answer["score"], *(a["score"] for a in answer["alternatives"])]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 3
+    attention = answer["attention"]
+    assert attention["source"][-1] == attention["target"][-1] == "<eos>"
+    weights = np.array(attention["weights"])
+    assert weights.shape == (len(attention["target"]), len(attention["source"]))
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=5e-3)
+
+
+def test_what_a_request_leaves_open_the_bundle_decides(predictors, bundles):
+    decoding = Bundle.load(bundles["translation"]).decoding
+    spelled, left, over = predictors["translation"].answer(
+        [
+            body("translation", "Un homme lit.", **decoding.model_dump()),
+            body("translation", "Un homme lit."),
+            body("translation", "Un homme lit.", num_return_sequences=decoding.num_beams + 1),
+        ]
+    )
+    assert spelled == left
+    assert over.body["error"]["code"] == "invalid_parameter"
+
+
+def test_one_beam_is_the_decoder_run_greedily(bundles):
+    translator = Translator.load(bundles["translation"])
+    encoder, decoder = (Session(bundles["translation"] / name) for name in ("encoder.onnx", "decoder.onnx"))
+    for text, (candidate,) in zip(TEXTS, translator.translate(TEXTS, num_beams=1, length_penalty=0.0), strict=True):
+        source = np.array([[*translator.tokenizer.encode(text), EOS]])
+        lengths = np.array([source.shape[1]])
+        memory, keys, state = encoder(source=source, source_lengths=lengths)
+        context = {"memory": memory, "keys": keys, "source_lengths": lengths}
+        tokens, total = [BOS], 0.0
+        while tokens[-1] != EOS:
+            log_probs, state, _ = decoder(previous=np.array(tokens[-1:]), state=state, **context)
+            log_probs[0, [PAD, UNK, BOS]] = -np.inf
+            at_limit = len(tokens) == max_target_length(source.shape[1])
+            tokens.append(EOS if at_limit else int(log_probs[0].argmax()))
+            total += log_probs[0, tokens[-1]]
+        assert candidate.text == translator.tokenizer.decode(tokens[1:])
+        assert candidate.score == pytest.approx(total, rel=1e-4)
+
+
+def test_the_translator_batches_without_a_trace(bundles):
+    translator = Translator.load(bundles["translation"])
+    whole = translator.translate(TEXTS, num_beams=3, n_best=2, attention=True)
+    alone = translator.translate(TEXTS, num_beams=3, n_best=2, attention=True, batch_size=1)
+    for a, b in zip(itertools.chain(*whole), itertools.chain(*alone), strict=True):
+        assert a.text == b.text
+        assert (a.alignment.source, a.alignment.target) == (b.alignment.source, b.alignment.target)
+        np.testing.assert_allclose(a.alignment.weights, b.alignment.weights, rtol=1e-3, atol=1e-5)
+    assert translator.translate([]) == []

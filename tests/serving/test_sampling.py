@@ -1,0 +1,96 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.sampling import Sampling, distribution, draw
+
+seeds = st.integers(0, 2**32 - 1)
+settings = st.builds(
+    Sampling,
+    temperature=st.sampled_from([0.0, 1e-300, 0.3, 1.0, 5.0]),
+    top_k=st.none() | st.integers(1, 12),
+    top_p=st.sampled_from([1e-9, 0.1, 0.5, 0.9, 1.0]),
+)
+
+
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def logits_of(seed, rows=1, vocabulary=8):
+    return np.random.default_rng(seed).normal(scale=3, size=(rows, vocabulary)).astype(np.float32)
+
+
+@given(seeds, st.sampled_from([0.3, 1.0, 5.0]))
+def test_without_filters_it_is_the_softmax_at_that_temperature(seed, temperature):
+    logits = logits_of(seed)
+    np.testing.assert_allclose(
+        distribution(logits, [Sampling(temperature)]), softmax(logits.astype(np.float64) / temperature), rtol=1e-6, atol=1e-12
+    )
+
+
+@given(seeds)
+def test_temperature_zero_and_a_tiny_one_take_the_best(seed):
+    logits = logits_of(seed)
+    for temperature in (0.0, 1e-300):
+        assert distribution(logits, [Sampling(temperature)])[0, logits.argmax()] == 1
+
+
+@given(seeds, st.integers(1, 12))
+def test_top_k_keeps_the_k_best(seed, k):
+    logits = logits_of(seed)
+    kept = distribution(logits, [Sampling(top_k=k)])[0] > 0
+    assert set(np.flatnonzero(kept)) == set(np.argsort(-logits[0])[:k])
+
+
+@given(seeds, st.floats(0.01, 0.99))
+def test_top_p_keeps_the_smallest_set_that_reaches_p(seed, p):
+    logits = logits_of(seed)
+    probabilities = softmax(logits[0].astype(np.float64))
+    kept = distribution(logits, [Sampling(top_p=p)])[0] > 0
+    assert probabilities[kept].sum() >= p - 1e-9
+    assert probabilities[kept].sum() - probabilities[kept].min() < p + 1e-9
+    assert probabilities[kept].min() >= probabilities[~kept].max(initial=0)
+
+
+@given(st.lists(settings, min_size=1, max_size=5), seeds)
+def test_a_row_draws_the_same_alone_and_among_others(rows, seed):
+    logits = logits_of(seed, rows=len(rows))
+    together = draw(logits, rows, [np.random.default_rng([seed, i]) for i in range(len(rows))])
+    alone = [draw(logits[[i]], [s], [np.random.default_rng([seed, i])])[0] for i, s in enumerate(rows)]
+    assert together.tolist() == alone
+
+
+@given(settings, seeds)
+def test_only_what_the_filters_leave_is_drawn(setting, seed):
+    logits = logits_of(seed)
+    logits[0, :2] = -np.inf
+    drawn = draw(logits, [setting], [np.random.default_rng(seed)])[0]
+    assert distribution(logits, [setting])[0, drawn] > 0
+    assert drawn >= 2
+
+
+def test_draws_follow_the_distribution():
+    n, setting = 20_000, Sampling(temperature=1.5, top_k=5, top_p=0.95)
+    logits = logits_of(3)
+    generator = np.random.default_rng(0)
+    drawn = draw(np.repeat(logits, n, axis=0), [setting] * n, [generator] * n)
+    expected = distribution(logits, [setting])[0]
+    observed = np.bincount(drawn, minlength=logits.shape[1]) / n
+    assert np.all(np.abs(observed - expected) <= 4 * np.sqrt(expected * (1 - expected) / n))  # four standard errors
+
+
+class AlmostOne:
+    """The largest number that a generator gives."""
+
+    def random(self):
+        return np.nextafter(1.0, 0.0)
+
+
+@given(seeds)
+def test_the_largest_number_draws_the_last_unit_with_mass(seed):
+    logits = logits_of(seed)
+    logits[0, 6:] = -np.inf
+    last = np.flatnonzero(distribution(logits, [Sampling(top_k=4)]))[-1]
+    assert draw(logits, [Sampling(top_k=4)], [AlmostOne()]).tolist() == [last]
