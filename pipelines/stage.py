@@ -20,7 +20,7 @@ def run_stage(main: Callable[[str], None]) -> None:
         SystemExit: with status 1 after a StageError, a missing input file or a full disk.
     """
     if len(sys.argv) != 2:
-        raise SystemExit(f"usage: python -m {sys.modules['__main__'].__spec__.name} NAME")
+        raise SystemExit(f"usage: {Path(sys.argv[0]).stem} NAME")
     try:
         main(sys.argv[1])
     except StageError as error:

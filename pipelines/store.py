@@ -46,7 +46,8 @@ class Split:
 
     def lengths(self, name: str) -> Ids:
         """Length of every row of a text column, [N]."""
-        return np.diff(self._offsets[name]).astype(np.int64)
+        lengths: Ids = np.diff(self._offsets[name])
+        return lengths
 
     @property
     def texts(self) -> list[str]:

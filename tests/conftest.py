@@ -23,8 +23,20 @@ NAMES = {
     "Irish": ["O'Neill", "O'Brien", "Murphy", "Kelly", "Walsh", "Byrne"],
     "Polish": ["Kowalski", "Nowak", "Wiśniewski", "Zieliński", "Kamiński", "Lis"],
 }
-FRENCH = ["un chien court dans l'herbe", "deux femmes marchent dans la rue", "un homme lit", "le chat dort", "la porte est fermée"]
-ENGLISH = ["a dog runs in the grass", "two women walk down the street", "a man is reading", "the cat sleeps", "the door is closed"]
+FRENCH = [
+    "un chien court dans l'herbe",
+    "deux femmes marchent dans la rue",
+    "un homme lit",
+    "le chat dort",
+    "la porte est fermée",
+]
+ENGLISH = [
+    "a dog runs in the grass",
+    "two women walk down the street",
+    "a man is reading",
+    "the cat sleeps",
+    "the door is closed",
+]
 
 SMALL = {
     "surname": {"prepare": {"valid_share": 0.2, "test_share": 0.2}, "model": {"embedding_size": 8, "hidden_size": 16}},

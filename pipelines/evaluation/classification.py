@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from numpy import array
+import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 from pipelines.evaluation.calibration import calibration_bins, expected_calibration_error
@@ -36,7 +36,7 @@ def evaluate_classification(bundle: Path, prepared: Path, settings: Evaluate) ->
     actual = test["label"]
     probabilities = classifier.probabilities(test["name"], batch_size=settings.batch_size)  # [N, C]
     predicted = [classifier.bundle.labels[i] for i in probabilities.argmax(axis=1)]
-    bins = calibration_bins(probabilities.max(axis=1), array(predicted) == array(actual))
+    bins = calibration_bins(probabilities.max(axis=1), np.array(predicted) == np.array(actual))
     # Prepared texts are normalized as the model's tokenizer would do it, so that both see the same.
     baseline = linear_baseline(read_texts(prepared, "train"), read_texts(prepared, "valid"), test["name"])
     labels = sorted(set(actual))

@@ -1,5 +1,7 @@
 """Write one graph and prove that it computes what the module computes, whatever the shape."""
 
+import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,20 +52,23 @@ def export_graph(graph: Graph, folder: Path) -> float:
     path = folder / f"{graph.name}.onnx"
     module = graph.module.eval()
     inputs = graph.example(3, 7)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of operators of torchvision, which nothing here uses
     free = {name: torch.export.Dim(name) for name in ("batch", "length")}
-    torch.onnx.export(
-        module,
-        tuple(inputs.values()),
-        path,
-        dynamo=True,
-        opset_version=20,
-        input_names=list(inputs),
-        output_names=list(graph.outputs),
-        dynamic_shapes=tuple({i: free[d] for i, d in graph.dynamic.get(name, {}).items()} for name in inputs),
-        custom_translation_table=translation_table(),
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about its own internals; what counts is proved below
+        torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            path,
+            dynamo=True,
+            opset_version=20,
+            input_names=list(inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=tuple({i: free[d] for i, d in graph.dynamic.get(name, {}).items()} for name in inputs),
+            custom_translation_table=translation_table(),
+            external_data=False,
+            verbose=False,
+        )
     _assert_free(path, graph.dynamic)
     error = max(_difference(graph, path, batch, length) for batch, length in SHAPES)
     if not error <= TOLERANCE:

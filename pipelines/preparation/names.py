@@ -72,7 +72,8 @@ def _split(pairs: list[Name], params: NamesPrepare, rng: np.random.Generator) ->
     order = rng.permutation(len(names))
     test, valid = int(len(names) * params.test_share), int(len(names) * params.valid_share)
     where = {names[i]: "test" if k < test else "valid" if k < test + valid else "train" for k, i in enumerate(order)}
-    return {s: [pair for pair in pairs if where[pair[0].casefold()] == s] for s in SPLITS}
+    mixed = [pairs[i] for i in rng.permutation(len(pairs))]  # so that the first rows of a split are a sample of it
+    return {s: [pair for pair in mixed if where[pair[0].casefold()] == s] for s in SPLITS}
 
 
 def _statistics(pairs: list[Name]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Train a model to the end, from where an earlier attempt was stopped if there was one."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
         the weights of the epoch with the lowest validation loss, on the CPU, and a row for each epoch.
     """
     keep_freed_memory()
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it announces what it did not find, every time
     module = TrainingModule(model, job.params, job.seed, report)
     keeper = ModelCheckpoint(
         job.checkpoints, "best", "valid_loss", save_last=True, save_on_train_epoch_end=True, enable_version_counter=False

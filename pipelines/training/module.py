@@ -30,7 +30,7 @@ class TrainingModule(lightning.LightningModule):
         self._sums: dict[str, list[float]] = {}
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's random numbers from the seed and the epoch, so that a resumed epoch draws what it would have drawn."""
+        """Start the random numbers from seed and epoch: a resumed epoch draws what it would have drawn."""
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self._sums = {"train": [0.0, 0], "valid": [0.0, 0]}
 

@@ -62,7 +62,7 @@ def write_catalogue(sources: list[dict[str, str]], content: bytes = CONTENT, *, 
 
 
 def run_stage() -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(COMMAND, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    return subprocess.run(COMMAND, capture_output=True, text=True, check=False)
 
 
 def cached() -> list[str]:
@@ -230,7 +230,7 @@ def test_embedded_file_arrives_from_the_command_line() -> None:
 def test_killed_run_is_continued_by_the_next(server: Server) -> None:
     write_catalogue(https("good.example"))
     server.faults = [("stall", 4 * PIECE + 100)]
-    process = subprocess.Popen(COMMAND)  # noqa: S603 - our own command
+    process = subprocess.Popen(COMMAND)
     while not (PART.exists() and PART.stat().st_size >= 3 * PIECE):
         assert process.poll() is None
         time.sleep(0.005)

@@ -115,6 +115,6 @@ def test_the_error_of_the_right_worker_is_found(tmp_path: Path) -> None:
 
 def test_the_command_line_fails_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "serving", "up", "--store", str(tmp_path), "--instance", str(tmp_path / "i")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == f"error: there is no model archive in {tmp_path}; run `make repro` first\n"

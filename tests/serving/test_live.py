@@ -207,7 +207,7 @@ def test_a_model_that_does_not_load_is_named_and_nothing_is_left(bundles: dict[s
 def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, bundles: dict[str, Path], tmp_path: Path) -> None:
     folder = store(tmp_path / "store", [bundles["classification"]], 0)
     command = [sys.executable, "-m", "serving", "up", "--store", str(folder), "--instance", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up:
         while not any(process.name() == "java" for process in Instance(tmp_path).processes()):
             assert up.poll() is None
             time.sleep(0.05)

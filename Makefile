@@ -1,0 +1,95 @@
+# Everything runs in a virtual environment, .venv, which the first target that needs it makes.
+# Works with GNU Make 3.81 and later.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8080
+# The name of a file in profiles/, for `repro`.
+PROFILE ?=
+# One more package index to install from: one of CPU-only builds of torch, say.
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+ENVIRONMENT := $(VENV)/.installed
+PIP_INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+ALL_EXTRAS := '.[train,serve,dev]'
+
+# The stages' commands say `python`, and mean this one.
+export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help repro serve stop test test-fast lint format benchmark constraints clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
+ifeq ($(PROFILE),)
+	$(BIN)/dvc repro
+	@$(BIN)/python -m pipelines.report --write
+else
+	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run
+	@$(BIN)/python -m pipelines.report
+endif
+
+serve: $(ENVIRONMENT) ## Serve what repro built, on PORT=8080; returns when every model answers
+	@$(BIN)/python -m serving up --port $(PORT)
+
+stop: $(ENVIRONMENT) ## Stop the server
+	@$(BIN)/python -m serving down
+
+test: $(ENVIRONMENT) ## Run every test that this machine can run
+	$(BIN)/python -m pytest
+
+test-fast: $(ENVIRONMENT) ## Run the unit tests alone: no server, no whole pipeline
+	$(BIN)/python -m pytest -m "not live and not pipeline"
+
+lint: $(ENVIRONMENT) ## Check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(ENVIRONMENT) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+benchmark: $(ENVIRONMENT) ## Time the pipeline and its stages on the default profile: an hour, for benchmarks/results/
+	$(BIN)/python -m benchmarks.pipeline
+
+# The report names what pip would install into an empty environment, and installs nothing.
+constraints: $(ENVIRONMENT) ## Resolve the dependencies anew and write constraints.txt
+	$(PIP_INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json -e $(ALL_EXTRAS)
+	$(BIN)/python -c "$$PINS" $(VENV)/resolved.json > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
+
+clean: ## Remove what was built and cached here; .venv, DVC's cache and MLflow's runs stay
+	rm -rf build data/raw data/prepared .checkpoints .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find models pipelines serving tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(ENVIRONMENT): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -c constraints.txt -e $(ALL_EXTRAS)
+	$(BIN)/python -m pip check
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: Python 3.11 or later is needed, and $(PYTHON) is not; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@# Where venv fails halfway, as it does without Debian's python3-venv, the next run has to begin again.
+	$(PYTHON) -m venv $(VENV) || { rm -f $(BIN)/python; exit 1; }
+
+profiles/%.txt:
+	@echo "error: there is no profile '$*'; there are: $(basename $(notdir $(wildcard profiles/*.txt)))" >&2; exit 1
+
+# A local version, such as torch's +cpu, is the choice of one machine; is_direct is this project itself.
+define PINS
+import json, sys
+report = json.load(open(sys.argv[1], encoding="utf-8"))
+found = [item["metadata"] for item in report["install"] if not item["is_direct"]]
+pins = {"{}=={}".format(meta["name"], meta["version"].split("+")[0]) for meta in found}
+print("# The exact versions that make, CI and the images install; 'make constraints' writes this file anew.")
+print(*sorted(pins, key=str.lower), sep="\n")
+endef
+export PINS

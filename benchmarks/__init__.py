@@ -1,0 +1,1 @@
+"""Speed and memory of this project, each benchmark runnable alone; results as JSON in benchmarks/results/."""

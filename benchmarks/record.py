@@ -1,0 +1,63 @@
+"""How a benchmark writes down its figures: with all that is needed to trace and to repeat them."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+RESULTS = Path("benchmarks/results")
+PACKAGES = ("dvc", "lightning", "mlflow", "onnxruntime", "torch", "torchserve")
+
+
+def record(name: str, command: str, figures: Mapping[str, float]) -> None:
+    """Write `figures` to benchmarks/results/NAME.json.
+
+    Figures of that file that were not measured this time stay; `earlier` names the commit that each of them is from,
+    if it is another one than this time's.
+    """
+    path, commit = RESULTS / f"{name}.json", head()
+    before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "commit": commit}
+    commits = {key: before.get("earlier", {}).get(key, before["commit"]) for key in before["figures"] if key not in figures}
+    content = {
+        "command": command,
+        "commit": commit,
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": hardware(),
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        "figures": dict(sorted({**before["figures"], **figures}.items())),
+    }
+    if earlier := {key: old for key, old in commits.items() if old != commit}:
+        content["earlier"] = earlier
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def head() -> str:
+    """The commit that is checked out."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607 - the user's own git
+    return done.stdout.strip()
+
+
+def hardware() -> dict[str, str | int | float]:
+    """What the figures were measured on."""
+    return {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _cpu() -> str:
+    """The processor's model where the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()

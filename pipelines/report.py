@@ -1,0 +1,175 @@
+"""The results table and example answers: shown in the terminal, written into README.md, and compared with it.
+
+`python -m pipelines.report` shows the table, `--write` also writes README.md, `--check` fails where README.md differs.
+"""
+
+import argparse
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.paths import BUNDLES, METRICS
+from pipelines.stage import StageError, fail
+from serving.bundle import BundleError
+from serving.predictor import load_predictor
+
+README = Path("README.md")
+BENCHMARK = Path("benchmarks/results/pipeline.json")
+URL = "http://127.0.0.1:8080/predictions"
+HEADER = ("model", "measure", "result", "baseline")
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "surname": {"inputs": "Rossi", "parameters": {"top_k": 3}},
+    "names": {"inputs": "Sch", "parameters": {"label": "German", "seed": 7, "num_return_sequences": 3}},
+    "fr-en": {"inputs": "Ce paquet contient les fichiers de développement."},
+}
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A line of the table.
+
+    Attributes:
+        source: the task, or "pipeline" for the benchmark of that name.
+        key: the figure's name in the source's file.
+        label: what it is.
+        form: its format.
+        baseline: the baseline's key in the same file, if there is one.
+        by: who or what the baseline is.
+    """
+
+    source: str
+    key: str
+    label: str
+    form: str
+    baseline: str = ""
+    by: str = ""
+
+
+TABLE = (
+    Measure("surname", "macro_f1", "macro-F1", ".3f", "baseline_macro_f1", "logistic regression on character n-grams"),
+    Measure("surname", "accuracy", "accuracy", ".3f", "baseline_accuracy", "logistic regression on character n-grams"),
+    Measure("surname", "accuracy_ceiling", "best possible accuracy: some names occur in several languages", ".3f"),
+    Measure("surname", "ece", "expected calibration error", ".3f"),
+    Measure("names", "bits_per_char", "bits per character", ".3f", "baseline_bits_per_char", "interpolated character 5-grams"),
+    Measure("names", "novel_share", "share of samples that are not in the training data", ".1%"),
+    Measure("names", "unique_share", "share of samples that are distinct", ".1%"),
+    Measure("fr-en", "bleu", "BLEU, beam search", ".1f", "copy_bleu", "copying the source"),
+    Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
+    Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
+    *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in EXAMPLES),
+    Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
+    Measure("pipeline", "repro_noop_s", "`make repro` again, nothing changed, seconds", ".1f"),
+    Measure("pipeline", "test_cold_s", "`make test` in a fresh clone, installation included, seconds", ".0f"),
+)
+
+
+def figures(source: str) -> Figures:
+    """What is known of a task or of the benchmark; nothing where it was not run yet."""
+    path = BENCHMARK if source == "pipeline" else METRICS / f"{source}.json"
+    content: Figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content["figures"] if path == BENCHMARK and content else content
+
+
+def rows() -> Iterator[tuple[str, str, str, str]]:
+    """The table's cells. A figure that was not measured has no row."""
+    known = {source: figures(source) for source in {measure.source for measure in TABLE}}
+    for measure in TABLE:
+        values = known[measure.source]
+        if measure.key in values:
+            baseline = f"{values[measure.baseline]:{measure.form}} ({measure.by})" if measure.baseline in values else ""
+            yield measure.source, measure.label, f"{values[measure.key]:{measure.form}}", baseline
+
+
+def results() -> str:
+    """The table in Markdown, and the exact definitions of the translation scores."""
+    lines = [HEADER, ("---", "---", "--:", "---"), *rows()]
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    translation = figures("fr-en")
+    signatures = [f"`{translation[key]}`" for key in ("bleu_signature", "chrf_signature") if key in translation]
+    return table + (f"\n\nsacreBLEU's signatures: {', '.join(signatures)}." if signatures else "")
+
+
+def answers() -> str | None:
+    """For each model a request and what it answers, in Markdown; None where a model has not been built.
+
+    The answer is the served class's own, so it is the one that the server gives.
+    """
+    if not all((BUNDLES / task).is_dir() for task in EXAMPLES):
+        return None
+    return "\n\n".join(_answer(task, request) for task, request in EXAMPLES.items())
+
+
+def _answer(task: str, request: dict[str, Any]) -> str:
+    (reply,) = load_predictor(BUNDLES / task).answer([request])
+    sent, got = (json.dumps(content, ensure_ascii=False) for content in (request, reply.body))
+    return f"```console\n$ curl -s {URL}/{task} -H 'Content-Type: application/json' -d {shlex.quote(sent)}\n{got}\n```"
+
+
+SECTIONS: dict[str, Callable[[], str | None]] = {"results": results, "answers": answers}
+
+
+def render(readme: str) -> str:
+    """The README with its generated sections made anew; one that cannot be made here stays as it is.
+
+    Raises:
+        StageError: the markers of a section are missing.
+    """
+    for section, make in SECTIONS.items():
+        begin, end = f"<!-- {section}:begin -->\n", f"<!-- {section}:end -->"
+        before, opened, rest = readme.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (opened and closed):
+            raise StageError(f"{README} has no {begin.strip()} with {end} after it; put the two lines back")
+        if (made := make()) is not None:
+            readme = f"{before}{opened}{made}\n{closed}{after}"
+    return readme
+
+
+def check() -> None:
+    """Compare.
+
+    Raises:
+        StageError: README.md states something else than the files do.
+    """
+    text = README.read_text(encoding="utf-8")
+    if render(text) != text:
+        raise StageError(
+            f"{README} differs from the metrics files or the models' answers; `python -m pipelines.report --write` mends it"
+        )
+
+
+def show() -> None:
+    """Print the table."""
+    table = Table(*HEADER)
+    for cells in rows():
+        table.add_row(*cells)
+    Console().print(table)
+
+
+def main() -> None:
+    """Run what the arguments ask for."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.report", description=__doc__)
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--write", action="store_true", help="also write README.md")
+    modes.add_argument("--check", action="store_true", help="only compare README.md")
+    arguments = parser.parse_args()
+    try:
+        if arguments.check:
+            return check()
+        show()
+        if arguments.write:
+            README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
+    except (StageError, BundleError) as error:
+        fail(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""An exported file computes what torch computes, or it is not written off as done."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipelines.models import build_model
+from pipelines.onnx_export import graph as graph_module
+from pipelines.onnx_export.graph import TOLERANCE, Graph, export_graph
+from pipelines.onnx_export.graphs import graphs_of
+from pipelines.params import Params
+from pipelines.stage import StageError
+
+
+@pytest.mark.parametrize("task", ["surname", "names", "fr-en"])
+def test_every_graph_equals_torch_at_other_shapes(
+    task: str, small_params: Params, prepared: dict[str, Path], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    for graph in graphs_of(build_model(small_params.task(task), prepared[task])):
+        assert export_graph(graph, tmp_path) <= TOLERANCE
+        declared = onnx.load(tmp_path / f"{graph.name}.onnx").graph
+        assert [o.name for o in declared.output] == list(graph.outputs)
+        for tensor in declared.input:
+            free = {i for i, d in enumerate(tensor.type.tensor_type.shape.dim) if d.dim_param}
+            assert free == set(graph.dynamic[tensor.name])
+
+
+class Unrolled(nn.Module):
+    """A loop over T, which the exporter unrolls to the example's length without a word."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(x.shape[0])
+        for t in range(x.shape[1]):
+            state = torch.tanh(state + x[:, t])
+        return state
+
+
+def inputs(batch: int, length: int) -> dict[str, Tensor]:
+    return {"x": torch.randn(batch, length)}
+
+
+def test_a_frozen_length_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="the length of input 'x' came out fixed at 7"):
+        export_graph(Graph("model", Unrolled(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"]), tmp_path)
+
+
+def test_a_difference_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_module, "TOLERANCE", -1.0)  # no difference is small enough
+    with pytest.raises(StageError, match="differs from torch"):
+        export_graph(Graph("model", nn.Sigmoid(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"]), tmp_path)
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(TypeError, match="Linear"):
+        graphs_of(nn.Linear(1, 1))
+
+
+def test_dropout_is_off_in_what_is_exported(small_params: Params, prepared: dict[str, Path], tmp_path: Path) -> None:
+    model = build_model(small_params.surname, prepared["surname"]).train()
+    (graph,) = graphs_of(model)
+    export_graph(replace(graph, name="trained"), tmp_path)
+    operators = {node.op_type for node in onnx.load(tmp_path / "trained.onnx").graph.node}
+    assert "Dropout" not in operators
+    assert "GRU" in operators

@@ -1,0 +1,41 @@
+"""A wrong params.yaml is refused in a line that says what to write instead."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.params import Params, load_params
+from pipelines.stage import StageError
+
+GOOD = Path("params.yaml").read_text(encoding="utf-8")
+
+
+def test_the_projects_own_file_is_valid() -> None:
+    assert isinstance(load_params(), Params)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    epochs:", "    epohcs:", "unknown key 'surname.train.epohcs'; did you mean 'epochs'?"),
+        ("    epochs:", "    epohcs:", "key 'surname.train.epochs' is missing"),
+        ("surname:", "surnam:", "unknown key 'surnam'; did you mean 'surname'?"),
+        ("device: auto", "device: gpu", "device = 'gpu': must be 'auto', 'cpu' or 'cuda'"),
+        ("dropout: 0.", "dropout: 1.", "surname.model.dropout = 1."),
+        ("hidden_size: 256", "hidden_size: '256'", "surname.model.hidden_size = '256': input should be a valid integer"),
+        ("hidden_size: 256", "hidden_size: 0", "surname.model.hidden_size = 0: input should be greater than 0"),
+        ("surname:", "surname: [", "is not valid YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(StageError) as error:
+        load_params(path)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_task_is_answered_with_the_closest(small_params: Params) -> None:
+    with pytest.raises(StageError, match="did you mean 'surname'"):
+        small_params.task("surnames")

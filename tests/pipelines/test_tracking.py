@@ -1,0 +1,67 @@
+"""What a stage leaves in MLflow, and where."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from pipelines.params import load_params
+from pipelines.tracking import EXPERIMENT, INVOCATION, StageRun, track
+
+WITHOUT_MLFLOW = """
+import sys
+sys.modules["mlflow"] = None
+from pipelines.tracking import track
+with track("train", "names") as run:
+    run.metrics({"a": 1})
+print(repr(run.run_id))
+"""
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
+    uri = f"sqlite:///{tmp_path}/runs.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    yield MlflowClient()
+    mlflow.set_tracking_uri(None)
+
+
+def test_stages_of_one_invocation_share_a_parent(client: MlflowClient, tmp_path: Path) -> None:
+    (tmp_path / "curve.csv").write_text("epoch\n1\n")
+    with track("train", "surname") as run:
+        run.metrics({"valid_loss": 2.0, "signature": "not a number"}, step=1)
+        run.metrics({"valid_loss": 1.0}, step=2)
+        run.artifacts(tmp_path / "curve.csv")
+    with pytest.raises(RuntimeError, match="broken"), track("evaluate", "surname"):
+        raise RuntimeError("broken")
+
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"repro", "train@surname", "evaluate@surname"}
+    parent, train, evaluate = runs["repro"], runs["train@surname"], runs["evaluate@surname"]
+    assert INVOCATION in parent.data.tags
+    assert {r.data.tags["mlflow.parentRunId"] for r in (train, evaluate)} == {parent.info.run_id}
+    assert (train.info.status, evaluate.info.status) == ("FINISHED", "FAILED")
+    assert [m.value for m in client.get_metric_history(train.info.run_id, "valid_loss")] == [2.0, 1.0]
+    assert train.data.params["model.hidden_size"] == str(load_params().surname.model.hidden_size)
+    assert train.data.tags["dataset"] == "surnames17"
+    assert [len(sha) for sha in train.data.tags["dataset_sha256"].split()] == [64, 64]
+    assert {"git_commit", "dvc_lock_sha256", "stage", "task"} <= set(train.data.tags)
+    assert [a.path for a in client.list_artifacts(train.info.run_id)] == ["curve.csv"]
+
+
+def test_without_mlflow_a_stage_runs_untracked(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_MLFLOW], capture_output=True, text=True, check=True)
+    assert done.stdout == "''\n"
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_an_untracked_run_takes_everything(tmp_path: Path) -> None:
+    run = StageRun(None, "")
+    run.metrics({"a": 1.0})
+    run.artifacts(tmp_path / "nothing")

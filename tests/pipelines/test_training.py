@@ -1,0 +1,158 @@
+"""The training loop: what it sees, that it learns, and that being killed changes nothing."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.text.special import PAD
+from pipelines.models import build_model
+from pipelines.params import Params
+from pipelines.store import Split, write_split
+from pipelines.training.batches import LengthBuckets, PaddedRows, loader
+from pipelines.training.hardware import pick_accelerator, pick_precision
+
+TRAIN = """
+from pipelines.params import load_params
+from pipelines.tracking import StageRun
+from pipelines.train import train
+train("names", load_params(), StageRun(None, ""))
+"""
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=40), st.integers(1, 30), st.integers(0, 5))
+def test_every_epoch_sees_every_row_once_within_the_budget(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], units: int, epoch: int
+) -> None:
+    folder = tmp_path_factory.mktemp("split")
+    write_split(folder, {"text": [[4] * n for n in lengths], "label": list(range(len(lengths)))})
+    buckets = LengthBuckets(Split(folder), units, seed=1, shuffle=True)
+    buckets.set_epoch(epoch)
+    batches = list(buckets)
+    assert len(batches) == len(buckets)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= units for batch in batches)
+
+
+def test_batches_change_with_the_epoch_and_not_with_the_time(prepared: dict[str, Path]) -> None:
+    def order(epoch: int) -> list[list[int]]:
+        buckets = LengthBuckets(Split(prepared["fr-en"] / "train"), 60, seed=1, shuffle=True)
+        buckets.set_epoch(epoch)
+        return list(buckets)
+
+    assert order(3) == order(3)
+    assert order(3) != order(4)
+
+
+def test_rows_are_padded_and_nothing_else(prepared: dict[str, Path]) -> None:
+    split = Split(prepared["names"] / "train")
+    batch = PaddedRows(split)[[0, 1, 2]]
+    for i in range(3):
+        row, length = split.row(i), int(batch["characters_lengths"][i])
+        np.testing.assert_array_equal(batch["characters"][i, :length], row["characters"])
+        assert (batch["characters"][i, length:] == PAD).all()
+        assert batch["label"][i] == row["label"]
+
+
+@pytest.mark.parametrize("task", ["surname", "names", "fr-en"])
+def test_a_model_learns_one_batch_by_heart(task: str, small_params: Params, prepared: dict[str, Path]) -> None:
+    torch.manual_seed(0)
+    model = build_model(small_params.task(task), prepared[task]).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)
+    batch = PaddedRows(Split(prepared[task] / "train"))[list(range(4))]
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = model(**batch)
+        (loss.total / loss.units).backward()
+        optimizer.step()
+    total, units = model.eval()(**batch)
+    assert float(total) / units < 0.15
+
+
+def test_validation_sums_do_not_depend_on_the_batches(small_params: Params, prepared: dict[str, Path]) -> None:
+    model = build_model(small_params.fr_en, prepared["fr-en"]).eval()
+    split = Split(prepared["fr-en"] / "valid")
+    sums = [sum(float(model(**b).total) for b in loader(split, units, 1, shuffle=False)) for units in (1, 40, 10_000)]
+    assert sums == pytest.approx([sums[0]] * 3, rel=1e-5)
+
+
+def start(folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", TRAIN], cwd=folder, stdout=subprocess.PIPE, text=True)
+
+
+def finish(process: "subprocess.Popen[str]") -> list[str]:
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return [line for line in output.splitlines() if "epoch" in line]
+
+
+@pytest.fixture
+def job(tmp_path: Path, small_params: Params, prepared: dict[str, Path]) -> list[Path]:
+    """Two folders with the same training job of four epochs."""
+    content = small_params.model_dump(by_alias=True)
+    content["names"]["train"] |= {"epochs": 4, "patience": 4, "batch_units": 40}
+    folders = [tmp_path / "undisturbed", tmp_path / "killed"]
+    for folder in folders:
+        (folder / "data/prepared").mkdir(parents=True)
+        (folder / "data/prepared/names").symlink_to(prepared["names"])
+        (folder / "params.yaml").write_text(yaml.safe_dump(content))
+    return folders
+
+
+def test_killed_and_started_again_it_ends_with_the_same_weights(job: list[Path]) -> None:
+    undisturbed, killed = job
+    rows = finish(start(undisturbed))
+    assert len(rows) == 4
+
+    victim = start(killed)
+    assert victim.stdout is not None
+    while "epoch 3" not in victim.stdout.readline():
+        pass
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    assert not (killed / "build").exists()
+    checkpoints = list((killed / ".checkpoints/names").glob("*/last.ckpt"))
+    assert len(checkpoints) == 1
+
+    before = checkpoints[0].stat().st_mtime_ns
+    assert before > 0
+    again = finish(start(killed))
+    assert again == rows  # the epochs before the kill are reported from the checkpoint
+    weights = [(folder / "build/weights/names/model.safetensors").read_bytes() for folder in job]
+    assert weights[0] == weights[1]
+    assert not (killed / ".checkpoints/names").exists()
+
+
+def test_another_job_does_not_resume_from_these_checkpoints(job: list[Path]) -> None:
+    folder = job[0]
+    victim = start(folder)
+    assert victim.stdout is not None
+    while "epoch 2" not in victim.stdout.readline():
+        pass
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["names"]["train"]["learning_rate"] /= 2
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    halved = finish(start(folder))[0]
+    assert float(halved.split("learning_rate ")[1].split()[0]) <= params["names"]["train"]["learning_rate"]
+
+
+def test_device_and_precision() -> None:
+    assert pick_accelerator("cpu") == "cpu"
+    assert pick_precision("fp32", "cpu") == "32-true"
+    assert pick_precision("bf16", "cpu") == "bf16-mixed"
+    if not torch.cuda.is_available():
+        assert pick_accelerator("auto") == "cpu"
+        with pytest.raises(ValueError, match="no GPU"):
+            pick_accelerator("cuda")

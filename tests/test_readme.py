@@ -1,0 +1,89 @@
+"""The README and the help text state what is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines import report
+from pipelines.stage import StageError
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "profiles/README.md"]
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_make_command_exists(document: Path) -> None:
+    named = re.findall(r"(?:`|^\$ |^ {4}|=\S+ )make ([a-z-]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
+    assert named
+    assert set(named) <= TARGETS
+
+
+def test_help_lists_every_target() -> None:
+    assert set(re.findall(r"^  make ([a-z-]+) +\S", run("make", "--no-print-directory", "help"), re.MULTILINE)) == TARGETS
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_results_and_answers_are_those_of_the_files() -> None:
+    report.check()
+
+
+def test_a_wrong_number_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = tmp_path / "README.md"
+    changed.write_text(README.replace("<!-- results:end -->", "| surname | accuracy | 1.000 | |\n<!-- results:end -->"))
+    monkeypatch.setattr(report, "README", changed)
+    with pytest.raises(StageError, match=r"README\.md differs .* --write"):
+        report.check()
+
+
+def test_a_missing_marker_is_named() -> None:
+    with pytest.raises(StageError, match="answers:begin"):
+        report.render(README.replace("<!-- answers:begin -->", ""))
+
+
+def test_picture_is_the_graph_of_the_stages() -> None:
+    graph = run(sys.executable, "-m", "dvc", "dag", "--mermaid")
+    stages = dict(re.findall(r'(node\d+)\["([a-z]+)@[^"]+"\]', graph))
+    edges = {(stages[a], stages[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", graph)}
+    assert set(re.findall(r"^ +(\w+) --> (\w+)$", README, re.MULTILINE)) == edges
+
+
+def test_stages_are_described_in_order() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert re.findall(r"^\| `([a-z]+)` \|", README, re.MULTILINE) == list(stages)
+
+
+def test_every_override_names_a_parameter() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    lines = [line for path in (ROOT / "profiles").glob("*.txt") for line in path.read_text(encoding="utf-8").splitlines()]
+    keys = [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
+    keys += re.findall(r"-S ([\w.-]+)=", README)
+    assert [key for key in keys if not exists(params, key)] == []
+
+
+def exists(params: object, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(params, dict) or part not in params:
+            return False
+        params = params[part]
+    return True
