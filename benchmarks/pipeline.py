@@ -1,7 +1,7 @@
-"""Time and memory of the default profile: `python -m benchmarks.pipeline [repro] [stages] [test]`, without arguments all three.
+"""Time and memory of the default profile: `python -m benchmarks.pipeline [repro] [test]`, without arguments both.
 
-- repro: `make repro` in a fresh clone, installation and downloads included, and again with nothing changed.
-- stages: each stage alone, forced, by `dvc repro`, in a fresh clone that uses this environment.
+- repro: `make repro` in a fresh clone, installation and downloads included, with each stage's share of it; and again with
+  nothing changed.
 - test: `make test` in a fresh clone, installation included.
 
 Each part clones the commit that is checked out: uncommitted changes are not measured. pip's cache is not used.
@@ -9,11 +9,13 @@ Each part clones the commit that is checked out: uncommitted changes are not mea
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,39 +26,59 @@ from benchmarks.record import record
 
 SAMPLE_S = 0.2  # between two looks at the memory
 MIB = 2**20
+STAGE = re.compile(r"Running stage '([^']+)'")
 
 Figures = dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cost:
-    """What a command took.
+    """What a command or a part of it took.
 
     Attributes:
         seconds: wall-clock time.
         peak_mib: largest sum of the resident memory of the command and all its children, shared pages counted in each.
     """
 
-    seconds: float
-    peak_mib: float
+    seconds: float = 0.0
+    peak_mib: float = 0.0
 
 
-def measure(command: Sequence[str], folder: Path) -> Cost:
+def measure(command: Sequence[str], folder: Path) -> dict[str, Cost]:
     """Run a command in a folder.
+
+    Returns:
+        the whole command's cost under "", and that of each stage which DVC ran in it under the stage's name.
 
     Raises:
         CalledProcessError: it failed.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PIP_NO_CACHE_DIR": "1", "PATH": path}
-    start, peak = time.monotonic(), 0
-    with subprocess.Popen(command, cwd=folder, env=environment) as process:  # noqa: S603 - the commands of this file
+    costs, running, last = {"": Cost()}, [""], time.monotonic()
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        watcher = threading.Thread(target=_watch, args=(process.stdout, running))
+        watcher.start()
         while process.poll() is None:
-            peak = max(peak, resident(process.pid))
             time.sleep(SAMPLE_S)
+            now, memory = time.monotonic(), resident(process.pid) / MIB
+            for name in {"", running[-1]}:
+                cost = costs.setdefault(name, Cost())
+                cost.seconds += now - last
+                cost.peak_mib = max(cost.peak_mib, memory)
+            last = now
+        watcher.join()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Cost(time.monotonic() - start, peak / MIB)
+    return costs
+
+
+def _watch(output: Iterable[str], running: list[str]) -> None:
+    """Pass a command's output on, and note each stage that DVC says it runs; after the last one, the README is written."""
+    for line in output:
+        sys.stdout.write(line)
+        if match := STAGE.match(line):
+            running.append(match[1])
 
 
 def resident(pid: int) -> int:
@@ -86,37 +108,23 @@ def fresh_clone() -> Iterator[Path]:
 
 
 def time_repro() -> Figures:
-    """Seconds of `make repro`, cold and with nothing to do."""
+    """Seconds of `make repro`, cold and with nothing to do, and seconds and peak memory of each stage of the first."""
     with fresh_clone() as clone:
-        cold = measure(["make", "repro", f"PYTHON={sys.executable}"], clone)
+        costs = measure(["make", "repro", f"PYTHON={sys.executable}"], clone)
         noop = measure(["make", "repro"], clone)
-    return {"repro_cold_s": cold.seconds, "repro_noop_s": noop.seconds}
-
-
-def time_stages() -> Figures:
-    """Seconds and peak memory of each stage, DVC's own share included."""
-    figures: Figures = {}
-    with fresh_clone() as clone:
-        for stage in stage_names(clone):
-            cost = measure(["dvc", "repro", "--single-item", "--force", stage], clone)
-            figures |= {f"{stage}_s": cost.seconds, f"{stage}_peak_mib": cost.peak_mib}
+    figures = {"repro_cold_s": costs.pop("").seconds, "repro_noop_s": noop[""].seconds}
+    for stage, cost in costs.items():
+        figures |= {f"{stage}_s": cost.seconds, f"{stage}_peak_mib": cost.peak_mib}
     return figures
-
-
-def stage_names(folder: Path) -> list[str]:
-    """The stages in the order of dvc.yaml, in which each follows what it depends on."""
-    command = [sys.executable, "-m", "dvc", "stage", "list", "--name-only"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603 - no outside input
-    return done.stdout.split()
 
 
 def time_test() -> Figures:
     """Seconds of `make test`, cold."""
     with fresh_clone() as clone:
-        return {"test_cold_s": measure(["make", "test", f"PYTHON={sys.executable}"], clone).seconds}
+        return {"test_cold_s": measure(["make", "test", f"PYTHON={sys.executable}"], clone)[""].seconds}
 
 
-PARTS: dict[str, Callable[[], Figures]] = {"repro": time_repro, "stages": time_stages, "test": time_test}
+PARTS: dict[str, Callable[[], Figures]] = {"repro": time_repro, "test": time_test}
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_model
 from torch import nn
 
 from pipelines.models import build_model
@@ -46,7 +46,7 @@ def main(task: str) -> None:
     """Write build/bundles/TASK and metrics/export/TASK.json."""
     settings = load_params().task(task)
     model = build_model(settings, PREPARED / task)
-    model.load_state_dict(load_file(WEIGHTS / task / "model.safetensors"))
+    load_model(model, WEIGHTS / task / "model.safetensors")
     with track("export", task) as run:
         metrics = {"onnx_max_abs_error": export(task, settings, model, PREPARED / task, BUNDLES / task)}
         write_json(METRICS / "export" / f"{task}.json", metrics)

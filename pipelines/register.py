@@ -43,6 +43,7 @@ def register(task: str, bundle: Path, run: StageRun) -> dict[str, str]:
                 registered_model_name=name,
                 signature=infer_signature(example, outputs),
                 input_example=example,
+                onnx_execution_providers=["CPUExecutionProvider"],
             )
             versions[name] = str(logged.registered_model_version)
     return versions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from safetensors.torch import save_file
+from safetensors.torch import save_model
 
 from pipelines.models import build_model
 from pipelines.params import Params, load_params
@@ -67,7 +67,8 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
     except ValueError as error:
         raise StageError(str(error)) from error
     (WEIGHTS / task).mkdir(parents=True, exist_ok=True)
-    save_file({name: weight.contiguous() for name, weight in weights.items()}, WEIGHTS / task / "model.safetensors")
+    model.load_state_dict(weights)
+    save_model(model, str(WEIGHTS / task / "model.safetensors"))  # a table that two layers share is written once
     forget(CHECKPOINTS / task)
     return history
 

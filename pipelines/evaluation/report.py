@@ -20,7 +20,7 @@ class Report:
     Args:
         metrics: name -> a number, or a string that says how numbers were computed.
         tables: file name ending in .csv or .tsv -> rows, each with the same columns; no table is empty.
-        figures: file name ending in .png -> figure.
+        figures: file name ending in .png, with a folder before it or not -> figure.
     """
 
     metrics: Mapping[str, float | str]
@@ -34,6 +34,7 @@ class Report:
         for name, table in self.tables.items():
             _write_table(folder / name, table)
         for name, figure in self.figures.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             figure.savefig(folder / name, bbox_inches="tight")
 
 

@@ -65,4 +65,4 @@ def _heat_maps(translator: Translator, sources: Sequence[str]) -> dict[str, Figu
     """The attention behind each source's translation."""
     found = translator.translate(sources, attention=True)
     alignments = [best.alignment for (best,) in found if best.alignment is not None]
-    return {f"attention-{i:02}.png": heat_map(alignment) for i, alignment in enumerate(alignments, start=1)}
+    return {f"attention/{i:02}.png": heat_map(alignment) for i, alignment in enumerate(alignments, start=1)}

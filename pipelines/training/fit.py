@@ -2,13 +2,14 @@
 
 import logging
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor, nn
 
 from pipelines.params import Train
@@ -72,14 +73,16 @@ def forget(checkpoints: Path) -> None:
 
 
 def _trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
-    accelerator = pick_accelerator(job.device)
+    accelerator, watched = pick_accelerator(job.device), sys.stderr.isatty()
     return lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=pick_precision(job.precision, accelerator),
         max_epochs=job.params.epochs,
         num_sanity_val_steps=0,
-        callbacks=callbacks,
+        # Not the bar that Lightning prefers: its own thread redraws it all the time, and takes the core from the training.
+        callbacks=[*callbacks, TQDMProgressBar(refresh_rate=20)] if watched else callbacks,
+        enable_progress_bar=watched,
         logger=False,
         enable_model_summary=False,
     )

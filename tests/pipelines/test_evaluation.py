@@ -217,7 +217,7 @@ def test_translations_lie_beside_their_sources(setup: Setup, tmp_path: Path) -> 
     assert [row["source"] for row in rows] == texts["source"]
     assert [row["reference"] for row in rows] == texts["target"]
     shown = min(setup.params.fr_en.evaluate.heat_maps, len(rows))
-    assert len(list(tmp_path.glob("attention-*.png"))) == shown
+    assert len(list(tmp_path.glob("attention/*.png"))) == shown
 
 
 def test_only_the_first_rows_are_scored_on_request(setup: Setup) -> None:
