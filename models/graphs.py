@@ -10,7 +10,7 @@ from models.translator import Translator
 
 
 class ClassifierGraph(nn.Module):
-    """A whole classifier: (characters [B, T], lengths [B]) -> logits [B, C]."""
+    """A whole classifier: (characters [B, T] from BOS to EOS, lengths [B]) -> logits [B, C]."""
 
     def __init__(self, model: Classifier) -> None:
         super().__init__()

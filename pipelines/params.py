@@ -48,7 +48,9 @@ class ClassifierModel(Section):
 
     embedding_size: Positive
     hidden_size: Positive
+    input_dropout: Share
     dropout: Share
+    label_smoothing: Share
 
 
 class LanguageModelModel(Section):

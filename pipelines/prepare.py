@@ -2,7 +2,7 @@
 
 from pipelines.corpora.names import read_names
 from pipelines.corpora.parallel import read_debian
-from pipelines.params import NamesTask, Params, TranslationTask, load_params
+from pipelines.params import Params, TranslationTask, load_params
 from pipelines.paths import METRICS, PREPARED, RAW
 from pipelines.preparation.checks import check_names, check_pairs
 from pipelines.preparation.names import prepare_names
@@ -19,9 +19,7 @@ def prepare(task: str, params: Params) -> Prepared:
         prepared = prepare_pairs(read_debian(raw), settings.prepare, params.seed)
         check_pairs(prepared, settings.prepare.max_words)
     else:
-        prepared = prepare_names(
-            read_names(settings.dataset, raw), settings.prepare, params.seed, framed=isinstance(settings, NamesTask)
-        )
+        prepared = prepare_names(read_names(settings.dataset, raw), settings.prepare, params.seed)
         check_names(prepared, settings.prepare.max_length)
     return prepared
 

@@ -71,9 +71,9 @@ def prepared(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> 
     pairs = [
         Pair(f"package{i}", f"{s} {n}", f"{t} {n}") for i, n in enumerate("abcdef") for s, t in zip(FRENCH, ENGLISH, strict=True)
     ]
-    for task, framed in (("surname", False), ("names", True)):
+    for task in ("surname", "names"):
         settings = small_params.task(task)
-        prepare_names(names, settings.prepare, 1, framed=framed).write(root / task)
+        prepare_names(names, settings.prepare, 1).write(root / task)
     prepare_pairs(pairs, small_params.fr_en.prepare, 1).write(root / "fr-en")
     return {task: root / task for task in KINDS}
 

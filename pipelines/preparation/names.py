@@ -17,7 +17,7 @@ from pipelines.preparation.prepared import SPLITS, Prepared
 WELL_FORMED = re.compile(r"[ '\-]?[^\W\d_]+(?:[ '\-]{1,2}[^\W\d_]+)*")
 
 
-def prepare_names(records: Iterable[Name], params: NamesPrepare, seed: int, *, framed: bool) -> Prepared:
+def prepare_names(records: Iterable[Name], params: NamesPrepare, seed: int) -> Prepared:
     """Clean, cap and split (name, label) pairs.
 
     A name that carries several labels keeps them all, in one split: no name of the test split was seen in training.
@@ -26,19 +26,17 @@ def prepare_names(records: Iterable[Name], params: NamesPrepare, seed: int, *, f
         records: surname and nationality.
         params: see params.yaml.
         seed: decides which names are kept and where they go.
-        framed: put BOS before each name and EOS behind it, as a language model needs them.
     """
     pairs = _cap(_clean(records, params), params.limit_per_label, np.random.default_rng(seed))
     splits = _split(pairs, params, np.random.default_rng([seed, 1]))
     labels = sorted({label for _, label in pairs})
     tokenizer = CharacterTokenizer.train((name for name, _ in splits["train"]), lowercase=params.lowercase, min_count=2)
-    before, after = ([BOS], [EOS]) if framed else ([], [])
     ids = {label: i for i, label in enumerate(labels)}
     return Prepared(
         texts={s: {"name": [n for n, _ in splits[s]], "label": [label for _, label in splits[s]]} for s in SPLITS},
         arrays={
             s: {
-                "characters": [[*before, *tokenizer.encode(name), *after] for name, _ in splits[s]],
+                "characters": [[BOS, *tokenizer.encode(name), EOS] for name, _ in splits[s]],
                 "label": [ids[label] for _, label in splits[s]],
             }
             for s in SPLITS

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.text.characters import CharacterTokenizer
+from models.text.special import BOS, EOS
 from serving.arrays import batches_by_length, pad
 from serving.bundle import GRAPHS, TOKENIZER, Bundle
 from serving.session import Session
@@ -21,7 +22,7 @@ class Classifier:
         bundle: what `Bundle.load` said about it, of kind "classification".
         threads: cores that one call may use.
 
-    The graph: characters [B, T], lengths [B] -> logits [B, C].
+    The graph: characters [B, T] with BOS and EOS around them, lengths [B] -> logits [B, C].
     """
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
@@ -50,7 +51,7 @@ class Classifier:
             raise ValueError(f"text {next(i for i, row in enumerate(ids) if not row)} has no character to classify")
         logits = np.empty((len(texts), len(self.bundle.labels)), dtype=np.float64)
         for batch in batches_by_length(ids, batch_size):
-            characters, lengths = pad([ids[i] for i in batch])
+            characters, lengths = pad([[BOS, *ids[i], EOS] for i in batch])
             (logits[batch],) = self._model(characters=characters, lengths=lengths)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -27,7 +27,7 @@ PAIRS = [
 
 @pytest.fixture
 def names(small_params: Params) -> Prepared:
-    return prepare_names(NAMES, small_params.surname.prepare, 1, framed=False)
+    return prepare_names(NAMES, small_params.surname.prepare, 1)
 
 
 @pytest.fixture
@@ -51,18 +51,18 @@ def test_names_are_cleaned(small_params: Params) -> None:
         ("  O\u2019Brien ", "Polish"),
         ("Bena, von", "Russian"),
     ]
-    prepared = prepare_names(dirty, small_params.surname.prepare, 1, framed=False)
+    prepared = prepare_names(dirty, small_params.surname.prepare, 1)
     kept = {name for split in SPLITS for name in prepared.texts[split]["name"]} - {name.lower() for name, _ in NAMES}
     assert kept == {"o'brien"}
 
 
 def test_the_limit_holds_for_each_label(small_params: Params) -> None:
     settings = small_params.surname.prepare.model_copy(update={"limit_per_label": 20})
-    assert prepare_names(NAMES, settings, 1, framed=False).statistics["largest_label_rows"] == 20
+    assert prepare_names(NAMES, settings, 1).statistics["largest_label_rows"] == 20
 
 
 def test_the_same_seed_gives_the_same_splits(small_params: Params) -> None:
-    first, second, other = (prepare_names(NAMES, small_params.surname.prepare, seed, framed=True) for seed in (1, 1, 2))
+    first, second, other = (prepare_names(NAMES, small_params.surname.prepare, seed) for seed in (1, 1, 2))
     assert first.texts == second.texts
     assert first.texts != other.texts
 
