@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
         the weights of the epoch with the lowest validation loss, on the CPU, and a row for each epoch.
     """
     keep_freed_memory()
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning's call into torch
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it announces what it did not find, every time
     module = TrainingModule(model, job.params, job.seed, report)
     keeper = ModelCheckpoint(

@@ -30,12 +30,15 @@ class TrainingModule(lightning.LightningModule):
         self._sums: dict[str, list[float]] = {}
 
     def on_train_epoch_start(self) -> None:
-        """Start the random numbers from seed and epoch: a resumed epoch draws what it would have drawn."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        """Begin the epoch's sums."""
         self._sums = {"train": [0.0, 0], "valid": [0.0, 0]}
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
-        """Mean loss of a batch, in nats a unit."""
+        """Mean loss of a batch, in nats a unit.
+
+        Dropout draws from the seed and the step alone, so that a resumed run draws what it would have drawn.
+        """
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
         mean = self._add("train", self.model(**batch))
         self.log("loss", mean.detach(), prog_bar=True, batch_size=1)
         return mean

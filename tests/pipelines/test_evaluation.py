@@ -55,7 +55,7 @@ def setup(small_params: Params, prepared: dict[str, Path], bundles: dict[str, Pa
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # Calibration
