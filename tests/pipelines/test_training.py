@@ -125,8 +125,6 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(job: list[Path])
     checkpoints = list((killed / ".checkpoints/names").glob("*/last.ckpt"))
     assert len(checkpoints) == 1
 
-    before = checkpoints[0].stat().st_mtime_ns
-    assert before > 0
     again = finish(start(killed))
     assert again == rows  # the epochs before the kill are reported from the checkpoint
     weights = [(folder / "build/weights/names/model.safetensors").read_bytes() for folder in job]
