@@ -48,6 +48,8 @@ class ClassifierModel(Section):
 
     embedding_size: Positive
     hidden_size: Positive
+    ngram_buckets: Positive
+    longest_ngram: Positive
     input_dropout: Share
     dropout: Share
     label_smoothing: Share

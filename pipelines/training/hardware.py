@@ -30,7 +30,7 @@ def keep_freed_memory() -> None:
     """Let malloc keep large blocks that were freed, instead of giving them back to the kernel.
 
     A training step frees and asks for the same tens of megabytes again and again. By default glibc returns each such block
-    and the kernel zeroes its pages anew every time: a third of the time of a translation step. Elsewhere than glibc: nothing.
+    and the kernel zeroes its pages anew every time, which costs a good part of the step. Elsewhere than glibc: nothing.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
