@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 ROWS_AT_ONCE = 128  # 128 rows of a few thousand float32 logits stay in a core's cache
 
@@ -48,18 +47,19 @@ class _LinearCrossEntropy(torch.autograd.Function):
         ctx: Any, outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, dtype: torch.dtype
     ) -> Tensor:
         exact, size = weight.dtype, weight.shape[0]
-        rows, matrix, needed = outputs.to(dtype), weight.to(dtype), any(ctx.needs_input_grad)
+        rows, matrix, offset = outputs.to(dtype), weight.to(dtype), bias.to(dtype)
+        needed = any(ctx.needs_input_grad)
         d_logits = rows.new_empty(len(rows) if needed else 0, size)
         total = torch.zeros((), dtype=exact, device=rows.device)
         for start in range(0, len(rows), ROWS_AT_ONCE):
             chunk = slice(start, start + ROWS_AT_ONCE)
-            logits, target = functional.linear(rows[chunk], matrix).to(exact).add_(bias), targets[chunk, None]
-            log_sum = logits.logsumexp(1, keepdim=True)
-            total += (log_sum - (1 - smoothing) * logits.gather(1, target)).sum()
+            logits, target = torch.addmm(offset, rows[chunk], matrix.t()), targets[chunk, None]
+            log_p = torch.log_softmax(logits, 1, dtype=exact)
+            total -= (1 - smoothing) * log_p.gather(1, target).sum()
             if smoothing:
-                total -= smoothing / size * logits.sum()
+                total -= smoothing / size * log_p.sum()
             if needed:
-                gradient = logits.sub_(log_sum).exp_()
+                gradient = log_p.exp_()
                 if smoothing:
                     gradient.sub_(smoothing / size)
                 gradient.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=exact))

@@ -31,25 +31,29 @@ def gru_gates(inputs: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor,
     return torch.lerp(candidate, state, update), (reset, update, candidate, through)
 
 
-def gru_gates_backward(grad: Tensor, state: Tensor, gates: Gates) -> tuple[Tensor, Tensor, Tensor]:
+def gru_gates_backward(grad: Tensor, state: Tensor, gates: Gates, d_inputs: Tensor, d_recurrent: Tensor) -> Tensor:
     """Gradients of a step.
 
     Args:
         grad: of h_t, [..., H].
         state: h_{t-1}, [..., H].
         gates: what `gru_gates` returned.
+        d_inputs: where to write the gradient of `inputs`, [..., 3H].
+        d_recurrent: where to write that of `recurrent`, [..., 3H], in the type that the matrix products want.
 
     Returns:
-        the gradients of `inputs` and of `recurrent`, [..., 3H], and the part of `state`'s that does not come by `recurrent`.
+        the part of `state`'s gradient that does not come by `recurrent`.
     """
     reset, update, candidate, through = gates
     kept = grad * update
     d_update = kept * (state - candidate) * (1 - update)
     d_candidate = torch.ops.aten.tanh_backward(grad - kept, candidate)
     d_reset = torch.ops.aten.sigmoid_backward(d_candidate * through, reset)
-    d_inputs = torch.cat((d_reset, d_update, d_candidate), -1)
-    d_recurrent = torch.cat((d_reset, d_update, d_candidate * reset), -1)
-    return d_inputs, d_recurrent, kept
+    size = state.shape[-1]
+    torch.cat((d_reset, d_update, d_candidate), -1, out=d_inputs)
+    d_recurrent[..., : 2 * size] = d_inputs[..., : 2 * size]
+    torch.mul(d_candidate, reset, out=d_recurrent[..., 2 * size :])
+    return kept
 
 
 def recur(recurrence: type[torch.autograd.Function], exact: torch.dtype, *tensors: Tensor) -> Any:
@@ -73,34 +77,35 @@ class GRURecurrence(torch.autograd.Function):
         ctx: Any, dtype: torch.dtype, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor, mask: Tensor
     ) -> Tensor:
         matrix, states, gates = weight.transpose(1, 2).to(dtype), [state], []
+        before = state.new_empty(state.shape[0], len(inputs), *state.shape[1:], dtype=dtype)  # [D, T, B, H], h_{t-1}
         padding = None if bool(mask.all()) else ~mask
         for t, x in enumerate(inputs.unbind(0)):
-            recurrent = torch.bmm(state.to(dtype), matrix).to(state.dtype) + bias[:, None]
+            before[:, t] = state
+            recurrent = torch.bmm(before[:, t], matrix) + bias[:, None]
             if padding is None:
                 state, kept = gru_gates(x, recurrent, state)
             else:
                 state, kept = _masked_gates(x, recurrent, state, padding[t])
             states.append(state)
             gates.append(kept)
-        ctx.save_for_backward(weight, *states[:-1])
-        ctx.gates, ctx.dtype = gates, dtype
+        ctx.save_for_backward(weight, before)
+        ctx.states, ctx.gates = states[:-1], gates
         return torch.stack(states[1:])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
-        weight, *states = ctx.saved_tensors
-        matrix, carried = weight.to(ctx.dtype), torch.zeros_like(grad[0])
-        d_inputs, d_recurrent = [], []
-        for t in range(len(states) - 1, -1, -1):
-            d_input, d_rec, carried = gru_gates_backward(grad[t] + carried, states[t], ctx.gates[t])
-            carried = carried + torch.bmm(d_rec.to(ctx.dtype), matrix)
-            d_inputs.append(d_input)
-            d_recurrent.append(d_rec)
-        stacked = torch.stack(d_recurrent[::-1])  # [T, D, B, 3H]
-        rows = stacked.transpose(0, 1).flatten(1, 2).to(ctx.dtype)  # [D, T * B, 3H]
-        before = torch.stack(states).transpose(0, 1).flatten(1, 2).to(ctx.dtype)  # [D, T * B, H]
-        d_weight = torch.bmm(rows.transpose(1, 2), before).to(weight.dtype)
-        return None, torch.stack(d_inputs[::-1]), carried, d_weight, stacked.sum(0).sum(1), None
+        weight, before = ctx.saved_tensors
+        matrix, carried = weight.to(before.dtype), torch.zeros_like(grad[0])
+        steps, directions, batch, size = grad.shape
+        d_inputs = grad.new_empty(steps, directions, batch, 3 * size)
+        d_recurrent = before.new_empty(directions, steps, batch, 3 * size)
+        for t in range(steps - 1, -1, -1):
+            d_rec = d_recurrent[:, t]
+            carried = gru_gates_backward(grad[t] + carried, ctx.states[t], ctx.gates[t], d_inputs[t], d_rec)
+            carried = carried + torch.bmm(d_rec, matrix)
+        rows = d_recurrent.flatten(1, 2)  # [D, T * B, 3H]
+        d_weight = torch.bmm(rows.transpose(1, 2), before.flatten(1, 2)).to(weight.dtype)
+        return None, d_inputs, carried, d_weight, rows.sum(1, dtype=weight.dtype), None
 
 
 def _masked_gates(inputs: Tensor, recurrent: Tensor, state: Tensor, padding: Tensor) -> tuple[Tensor, Gates]:
@@ -135,9 +140,10 @@ class AttentiveGRURecurrence(torch.autograd.Function):
         state_matrix, context_matrix, bias = from_state.t().to(dtype), from_context.t().to(dtype), bias.to(dtype)
         blocked = torch.zeros_like(mask, dtype=keys.dtype).masked_fill_(~mask, -torch.inf)
         states: list[Tensor] = [state]
+        before = state.new_empty(len(inputs), *state.shape, dtype=dtype)  # [T, B, H], s_{t-1}
         hidden, weights, contexts, gates = _Record(), _Record(), _Record(), []
-        for x in inputs.unbind(0):
-            projected = torch.addmm(bias, state.to(dtype), state_matrix).to(state.dtype)  # [B, A + 3H]
+        for x, previous in zip(inputs.unbind(0), before.unbind(0), strict=True):
+            projected = torch.addmm(bias, previous.copy_(state), state_matrix).to(state.dtype)  # [B, A + 3H]
             units = torch.tanh_(projected[:, None, :size] + keys)  # [B, S, A]
             alpha = torch.softmax(units @ energy + blocked, 1)  # [B, S]
             context = torch.bmm(alpha[:, None], memory)[:, 0]  # [B, M]
@@ -148,43 +154,42 @@ class AttentiveGRURecurrence(torch.autograd.Function):
             for record, value in zip((hidden, weights, contexts), (units, alpha, context), strict=True):
                 record.append(value)
         stacked = torch.stack(contexts)
-        ctx.save_for_backward(keys, memory, energy, from_state, from_context, stacked)
-        ctx.states, ctx.hidden, ctx.weights, ctx.gates, ctx.dtype = states[:-1], hidden, weights, gates, dtype
+        ctx.save_for_backward(keys, memory, energy, from_state, from_context, before, stacked)
+        ctx.states, ctx.hidden, ctx.weights, ctx.gates = states[:-1], hidden, weights, gates
         return torch.stack(states[1:]), stacked
 
     @staticmethod
     def backward(ctx: Any, d_states: Tensor, d_contexts: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
-        keys, memory, energy, from_state, from_context, contexts = ctx.saved_tensors
-        dtype = ctx.dtype
+        keys, memory, energy, from_state, from_context, before, contexts = ctx.saved_tensors
+        dtype, size, (steps, batch, _) = before.dtype, energy.shape[0], before.shape
         state_matrix, context_matrix = from_state.to(dtype), from_context.to(dtype)
         carried, d_keys, d_energy = torch.zeros_like(d_states[0]), torch.zeros_like(keys), torch.zeros_like(energy)
-        d_inputs, d_projected, d_context = _Record(), _Record(), _Record()
-        for t in range(len(ctx.states) - 1, -1, -1):
-            units, alpha = ctx.hidden[t], ctx.weights[t]
-            d_input, d_recurrent, carried = gru_gates_backward(d_states[t] + carried, ctx.states[t], ctx.gates[t])
-            d_c = d_contexts[t] + torch.mm(d_input.to(dtype), context_matrix)
+        d_inputs = d_states.new_empty(steps, batch, len(from_context))  # [T, B, 3H]
+        d_projected = before.new_empty(steps, batch, len(from_state))  # [T, B, A + 3H]
+        d_context = torch.empty_like(contexts)  # [T, B, M]
+        for t in range(steps - 1, -1, -1):
+            units, alpha, d_p = ctx.hidden[t], ctx.weights[t], d_projected[t]
+            carried = gru_gates_backward(d_states[t] + carried, ctx.states[t], ctx.gates[t], d_inputs[t], d_p[:, size:])
+            d_c = torch.add(d_contexts[t], torch.mm(d_inputs[t].to(dtype), context_matrix), out=d_context[t])
             d_alpha = torch.bmm(memory, d_c[:, :, None])[:, :, 0]  # [B, S]
             d_score = torch.ops.aten._softmax_backward_data(d_alpha, alpha, 1, alpha.dtype)
             d_energy += units.flatten(0, 1).t() @ d_score.flatten()
             d_units = torch.ops.aten.tanh_backward(d_score[:, :, None] * energy, units)  # [B, S, A]
             d_keys += d_units
-            d_p = torch.cat((d_units.sum(1), d_recurrent), 1)  # [B, A + 3H]
-            carried = carried + torch.mm(d_p.to(dtype), state_matrix)
-            for record, value in zip((d_inputs, d_projected, d_context), (d_input, d_p, d_c), strict=True):
-                record.append(value)
-        d_x, d_p, d_c = (torch.stack(record[::-1]) for record in (d_inputs, d_projected, d_context))
-        d_memory = torch.bmm(torch.stack(ctx.weights, 2), d_c.transpose(0, 1))  # [B, S, T] x [B, T, M]
-        d_from_state = d_p.flatten(0, 1).t().to(dtype) @ torch.cat(ctx.states).to(dtype)
-        d_from_context = d_x.flatten(0, 1).t().to(dtype) @ contexts.flatten(0, 1).to(dtype)
+            d_p[:, :size] = d_units.sum(1)
+            carried = carried + torch.mm(d_p, state_matrix)
+        d_memory = torch.bmm(torch.stack(ctx.weights, 2), d_context.transpose(0, 1))  # [B, S, T] x [B, T, M]
+        rows = d_projected.flatten(0, 1)
+        d_from_context = d_inputs.flatten(0, 1).t().to(dtype) @ contexts.flatten(0, 1).to(dtype)
         return (
             None,
-            d_x,
+            d_inputs,
             carried,
             d_keys,
             d_memory,
             None,
             d_energy,
-            d_from_state.to(from_state.dtype),
-            d_p.sum(0).sum(0),
+            (rows.t() @ before.flatten(0, 1)).to(from_state.dtype),
+            rows.sum(0, dtype=from_state.dtype),
             d_from_context.to(from_context.dtype),
         )
