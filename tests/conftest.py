@@ -39,7 +39,10 @@ ENGLISH = [
 ]
 
 SMALL = {
-    "surname": {"prepare": {"valid_share": 0.2, "test_share": 0.2}, "model": {"embedding_size": 8, "hidden_size": 16}},
+    "surname": {
+        "prepare": {"valid_share": 0.2, "test_share": 0.2},
+        "model": {"embedding_size": 8, "hidden_size": 16, "ngram_buckets": 64},
+    },
     "names": {
         "prepare": {"valid_share": 0.2, "test_share": 0.2},
         "export": {"max_length": 12},

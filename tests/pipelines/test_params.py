@@ -22,8 +22,8 @@ def test_the_projects_own_file_is_valid() -> None:
         ("surname:", "surnam:", "unknown key 'surnam'; did you mean 'surname'?"),
         ("device: auto", "device: gpu", "device = 'gpu': must be 'auto', 'cpu' or 'cuda'"),
         ("dropout: 0.", "dropout: 1.", "surname.model.input_dropout = 1."),
-        ("hidden_size: 384", "hidden_size: '384'", "surname.model.hidden_size = '384': input should be a valid integer"),
-        ("hidden_size: 384", "hidden_size: 0", "surname.model.hidden_size = 0: input should be greater than 0"),
+        ("hidden_size: 128", "hidden_size: '128'", "surname.model.hidden_size = '128': input should be a valid integer"),
+        ("hidden_size: 128", "hidden_size: 0", "surname.model.hidden_size = 0: input should be greater than 0"),
         ("surname:", "surname: [", "is not valid YAML"),
     ],
 )
