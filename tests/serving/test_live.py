@@ -203,11 +203,16 @@ def test_a_model_that_does_not_load_is_named_and_nothing_is_left(bundles: dict[s
     assert not Instance(tmp_path).processes()
 
 
+def _heed_interrupts() -> None:
+    """A shell without job control has what it starts in the background ignore SIGINT, and the test's children would, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, bundles: dict[str, Path], tmp_path: Path) -> None:
     folder = store(tmp_path / "store", [bundles["classification"]], 0)
     command = [sys.executable, "-m", "serving", "up", "--store", str(folder), "--instance", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_heed_interrupts) as up:
         while not any(process.name() == "java" for process in Instance(tmp_path).processes()):
             assert up.poll() is None
             time.sleep(0.05)
