@@ -1,0 +1,1 @@
+"""Word vectors: how they are learnt."""

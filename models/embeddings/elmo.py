@@ -1,0 +1,139 @@
+"""Word vectors that depend on the sentence: a small ELMo (Peters et al. 2018, arXiv 1802.05365)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.embeddings.adaptive_softmax import AdaptiveSoftmax
+from models.embeddings.character_cnn import CharacterCNN
+from models.loss import Loss
+from models.recurrent import _turn as turn
+from models.recurrent import length_mask
+from models.text.special import UNK
+
+LSTM_LAYERS = 2
+
+
+class LSTMStack(nn.Module):
+    """Two LSTM layers that read a row from its first word on; the second one's output is added to the first one's.
+
+    Padding may only stand behind a row's words: it is read too, and what is written there means nothing.
+
+    Args:
+        size: d, of the inputs and of both layers' states.
+        dropout: share of each layer's inputs set to zero in training.
+    """
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.LSTM(size, size, batch_first=True) for _ in range(LSTM_LAYERS))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, d] -> the states of the first layer and those of the second, [B, T, d] each."""
+        first, second = self.layers
+        low, _ = first(self.dropout(x))
+        high, _ = second(self.dropout(low))
+        return low, low + high
+
+
+class ELMo(nn.Module):
+    """Two language models over one sentence, forward and backward, from characters to the words to predict.
+
+        p(t_k | t_1 .. t_{k-1}) and p(t_k | t_{k+1} .. t_N)
+
+    share the words' vectors x_k and the softmax; each direction has its own two-layer LSTM (section 3.1). The vectors of
+    word k are [x_k; x_k] and the two directions' states behind it, [forward h_kj; backward h_kj], for j = 1, 2.
+
+    Args:
+        spellings: of the words of the training data by id, special tokens first, models.text.spelling's table [V, C]. Not a
+            weight: words that are not in it can be read, only not trained on.
+        targets: number of words the softmax tells apart: the first so many ids. The others are predicted as UNK.
+        cutoffs: of the adaptive softmax; none for one over all targets.
+        characters: number of character ids.
+        character_size: of a character's vector.
+        filters: of `CharacterCNN`.
+        highways: of `CharacterCNN`.
+        size: d, of a word's vector in each direction.
+        dropout: share of each LSTM's inputs and of the softmax's inputs set to zero in training.
+    """
+
+    spellings: Tensor
+
+    def __init__(
+        self,
+        *,
+        spellings: Tensor,
+        targets: int,
+        cutoffs: Sequence[int],
+        characters: int,
+        character_size: int,
+        filters: Sequence[int],
+        highways: int,
+        size: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("spellings", spellings, persistent=False)
+        self.words = CharacterCNN(
+            characters=characters, character_size=character_size, filters=filters, highways=highways, size=size
+        )
+        self.ahead, self.back = LSTMStack(size, dropout), LSTMStack(size, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.targets = targets
+        self.output = AdaptiveSoftmax(size, targets, cutoffs)
+
+    def layers(self, spellings: Tensor, lengths: Tensor) -> Tensor:
+        """Vectors of each word of each sentence.
+
+        Args:
+            spellings: of the words, those of BOS and EOS at the ends, [B, T, C].
+            lengths: [B], the marks at the ends counted.
+
+        Returns:
+            [3, B, T, 2d]: from the characters alone, of the first LSTM layer, of the second; zero at the padding.
+        """
+        x = self.words(spellings.flatten(0, 1)).unflatten(0, spellings.shape[:2])
+        ahead, back = self._states(x, lengths)
+        stacked = torch.stack([torch.cat(pair, -1) for pair in zip((x, *ahead), (x, *back), strict=True)])
+        return stacked * length_mask(lengths, x.shape[1])[:, :, None]
+
+    def forward(self, words: Tensor, words_lengths: Tensor) -> Loss:
+        """Cross-entropy of each word but the first given those before, and of each but the last given those behind, in nats.
+
+        Args:
+            words: ids, BOS first and EOS last, [B, T].
+            words_lengths: [B].
+        """
+        distinct, where = torch.unique(words, return_inverse=True)  # a word that comes often is spelled once
+        (_, ahead), (_, back) = self._states(self.words(self.spellings[distinct])[where], words_lengths)
+        scored = length_mask(words_lengths - 1, words.shape[1] - 1)
+        states = torch.cat((ahead[:, :-1][scored], back[:, 1:][scored]))
+        targets = torch.cat((words[:, 1:][scored], words[:, :-1][scored]))
+        known = targets.masked_fill(targets >= self.targets, UNK)
+        loss: Loss = self.output(self.dropout(states), known)
+        return loss
+
+    def _states(self, x: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """The two layers' states, forward and backward, each [B, T, d]."""
+        back = self.back(turn(x, lengths))
+        return self.ahead(x), tuple(turn(states, lengths) for states in back)
+
+
+class ScalarMix(nn.Module):
+    """One vector of each word from its layers, gamma * sum over j of s_j h_j with s = softmax(w) (equation 1).
+
+    What a task learns about a frozen ELMo. It begins with the layers' mean.
+
+    Args:
+        layers: number of them.
+    """
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.weights, self.scale = nn.Parameter(torch.zeros(layers)), nn.Parameter(torch.ones(()))  # w and gamma
+
+    def forward(self, layers: Tensor) -> Tensor:
+        """[layers, B, T, size] -> [B, T, size]."""
+        return self.scale * torch.einsum("l,lbts->bts", torch.softmax(self.weights, 0), layers)

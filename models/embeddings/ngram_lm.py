@@ -1,0 +1,88 @@
+"""The neural probabilistic language model (Bengio et al. 2003, JMLR 3:1137-1155)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.embeddings.adaptive_softmax import AdaptiveSoftmax
+from models.loss import Loss
+from models.recurrent import length_mask
+
+ROWS_AT_ONCE = 512  # whose logits are held at once when single probabilities are asked for
+
+
+class NgramLM(nn.Module):
+    """A multilayer perceptron that reads the vectors of the n - 1 words before and scores the next one (equation 1).
+
+        y = b + W x + U tanh(d + H x)
+        p(w_t | w_{t-n+1} .. w_{t-1}) = softmax(y)
+
+    x are the words' rows of C, concatenated and learnt with the rest. W are direct connections from them to the output, an
+    option. Not in the paper: dropout (Srivastava et al. 2014), and cutoffs, with which U and W belong to an adaptive softmax.
+
+    Args:
+        vocabulary_size: |V|, number of word ids; the frequent ones first if there are cutoffs.
+        order: n, the words before and the predicted one.
+        embedding_size: m, of a word's vector.
+        hidden_size: h, number of hidden units.
+        direct: whether there is a W.
+        dropout: share of x and of the hidden units set to zero in training.
+        cutoffs: of the softmax; none for the paper's.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        order: int,
+        embedding_size: int,
+        hidden_size: int,
+        direct: bool,
+        dropout: float,
+        cutoffs: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        self.order, self.direct = order, direct
+        size = (order - 1) * embedding_size
+        self.embedding = nn.Embedding(vocabulary_size, embedding_size)  # C
+        self.hidden = nn.Linear(size, hidden_size)  # H and d
+        self.output = AdaptiveSoftmax(hidden_size + direct * size, vocabulary_size, cutoffs)  # [U, W] or U, and b
+        self.dropout = nn.Dropout(dropout)
+
+    def features(self, context: Tensor) -> Tensor:
+        """What the output layer reads: tanh(d + H x), and with direct connections x behind it.
+
+        Args:
+            context: ids of the words before, oldest first, [N, n - 1].
+
+        Returns:
+            [N, h] or [N, h + (n - 1) m].
+        """
+        x = self.dropout(self.embedding(context).flatten(1))
+        hidden = self.dropout(torch.tanh(self.hidden(x)))
+        return torch.cat((hidden, x), 1) if self.direct else hidden
+
+    def forward(self, words: Tensor, words_lengths: Tensor) -> Loss:
+        """Cross-entropy of the words of each row, its first n - 1 excepted, in nats.
+
+        Args:
+            words: [B, T].
+            words_lengths: [B], each at least n.
+        """
+        context, word = self._predicted(words, words_lengths)
+        loss: Loss = self.output(self.features(context), word)
+        return loss
+
+    @torch.no_grad()
+    def log_probability(self, words: Tensor, words_lengths: Tensor) -> Tensor:
+        """Log-probability of each word that `forward` scores, row after row, [N], in nats."""
+        context, word = self._predicted(words, words_lengths)
+        parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(word), ROWS_AT_ONCE)]
+        return torch.cat([self.output.log_probability(self.features(context[part]), word[part]) for part in parts])
+
+    def _predicted(self, words: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes before each word to predict [N, n - 1], and these words [N]."""
+        ngrams = words.unfold(1, self.order, 1)  # [B, T - n + 1, n]
+        ngrams = ngrams[length_mask(lengths - self.order + 1, ngrams.shape[1])]  # [N, n]
+        return ngrams[:, :-1], ngrams[:, -1]

@@ -1,0 +1,64 @@
+"""The step that all kernels of word2vec share: some input vectors against a block of output vectors, as a small matrix product.
+
+Of inputs x_m, outputs y_n, labels l_n in {0, 1} and weights a_n (the learning rate, or 0 for what does not count),
+
+    e_mn = a_n (l_n - sigmoid(x_m^T y_n))
+    y_n <- y_n + sum over m of e_mn x_m
+    x_m <- x_m + sum over n of e_mn y_n
+
+goes down the gradient of -sum over m, n of a_n log sigmoid(s x_m^T y_n), s = 1 where l_n = 1 and -1 elsewhere. That the inputs of
+a window share their outputs is the idea of Ji et al. 2016, arXiv 1604.04661.
+"""
+
+from typing import Any
+
+from models.embeddings.arithmetic import (
+    add_inner_product,
+    add_outer_product,
+    add_product,
+    errors,
+    outer_sums,
+    outer_zeros,
+    zeros,
+)
+from models.embeddings.compiled import inlined
+from models.embeddings.simd import HALF, LANES, add_to_rows, load, load_rows, load_twice, rows_of, spread_each, store
+
+BLOCK = HALF  # most outputs in a block
+
+
+@inlined
+def _errors(x: Any, inputs: Any, y: Any, outputs: Any, width: int, labels: Any, weights: Any) -> Any:
+    """e_mn of one or two inputs, as number 8 m + n of a register."""
+    products = outer_zeros(inputs, outputs)
+    for k in range(0, width, LANES):
+        products = add_outer_product(load_rows(x, inputs, k), load_rows(y, outputs, k), products)
+    return errors(outer_sums(inputs, outputs, products), labels, weights)
+
+
+@inlined
+def step(space: Any, count: Any, target: Any, places: Any, first: Any, start: Any) -> None:
+    """One step on inputs, the first of `space.inputs.vectors`, which stay as they are, and a block of outputs.
+
+    Args:
+        space: a `Workspace`.
+        count: number of inputs.
+        target: a matrix, to whose rows the steps of the inputs are added.
+        places: where these rows start in `target`.
+        first: where the place for the first input stands in `places`.
+        start: where the block starts in `space.outputs`.
+    """
+    x, y, outputs, width = space.inputs.vectors, space.model.y, space.outputs, len(space.shape.row) * LANES
+    rows = rows_of(outputs.words, start, width, space.shape.block)
+    labels, weights, found = load_twice(outputs.labels, start), load_twice(outputs.weights, start), outputs.errors
+    for m in range(0, count - 1, 2):
+        store(found, m * BLOCK, _errors(x, (m * width, (m + 1) * width), y, rows, width, labels, weights))
+    if count % 2:
+        store(found, (count - 1) * BLOCK, _errors(x, ((count - 1) * width,), y, rows, width, labels, weights))
+    for k in range(0, width, LANES):
+        vectors, steps = load_rows(y, rows, k), zeros(rows)
+        for m in range(count):
+            error, place = spread_each(found, m * BLOCK, rows), places[first + m] + k
+            store(target, place, add_inner_product(error, vectors, load(target, place)))
+            steps = add_product(error, load(x, m * width + k), steps)
+        add_to_rows(y, rows, k, steps)
