@@ -6,15 +6,20 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from models.text.vectors import NGRAMS, PROVENANCE, SUBWORDS, VECTORS, VOCABULARY
+
 MANIFEST: Final = "bundle.json"
 TOKENIZER: Final = "tokenizer.json"
 
-Kind = Literal["classification", "generation", "translation"]
-GRAPHS: Final[dict[Kind, tuple[str, ...]]] = {
-    "classification": ("model.onnx",),
-    "generation": ("model.onnx",),
-    "translation": ("encoder.onnx", "decoder.onnx"),
+Kind = Literal["classification", "generation", "translation", "vectors"]
+FILES: Final[dict[Kind, tuple[str, ...]]] = {
+    "classification": (TOKENIZER, "model.onnx"),
+    "generation": (TOKENIZER, "model.onnx"),
+    "translation": (TOKENIZER, "encoder.onnx", "decoder.onnx"),
+    "vectors": (VECTORS, VOCABULARY, PROVENANCE),
 }
+GRAPHS: Final = {kind: tuple(name for name in files if name.endswith(".onnx")) for kind, files in FILES.items()}
+SUBWORD_FILES: Final = {NGRAMS, SUBWORDS}  # of fastText's vectors alone
 
 NumBeams = Annotated[int, Field(ge=1, le=10)]
 LengthPenalty = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
@@ -39,10 +44,11 @@ class Bundle(BaseModel):
     """What `bundle.json` says about the model beside it.
 
     Attributes:
-        task: the name of the task: "surname", "names" or "fr-en".
-        kind: decides the graphs' signatures and the shape of the answers.
+        task: the name of the task: "surname", "names", "fr-en" or "vectors".
+        kind: decides which files there are, the graphs' signatures and the shape of the answers.
         labels: the classes in the order of the logits; for generation the conditions in the order of their ids.
-        max_length: the longest input in tokenizer ids, BOS and EOS not counted; for generation the longest name.
+        max_length: the longest input in tokenizer ids, BOS and EOS not counted; for generation the longest name; for vectors
+            the longest word that one may ask for, in characters.
         decoding: the defaults of beam search; translation only.
         files: sha256 of each file by its name.
     """
@@ -58,12 +64,14 @@ class Bundle(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        translates = self.kind == "translation"
-        if (self.decoding is not None) != translates:
+        if (self.decoding is not None) != (self.kind == "translation"):
             raise ValueError("`decoding` belongs to a translation bundle, and to no other")
-        if bool(self.labels) == translates or len(set(self.labels)) != len(self.labels):
-            raise ValueError("`labels` are distinct; translation has none, the other kinds have at least one")
-        missing = {TOKENIZER, *GRAPHS[self.kind]} - self.files.keys()
+        if bool(self.labels) != (self.kind in ("classification", "generation")) or len(set(self.labels)) != len(self.labels):
+            raise ValueError("`labels` are distinct; classification and generation have at least one, the other kinds none")
+        needed = {*FILES[self.kind]}
+        if not SUBWORD_FILES.isdisjoint(self.files):
+            needed |= SUBWORD_FILES  # with one of them alone, the vectors would pass for others that have no n-grams
+        missing = needed - self.files.keys()
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
         return self
@@ -79,7 +87,7 @@ class Bundle(BaseModel):
         labels: tuple[str, ...] = (),
         decoding: Decoding | None = None,
     ) -> Self:
-        """Describe the tokenizer and the graphs that lie in `folder`, and every file beside them, in `bundle.json`.
+        """Describe the files of the model that lie in `folder`, and every file beside them, in `bundle.json`.
 
         Raises:
             BundleError: a file of this kind of bundle is missing, or the description contradicts itself.

@@ -4,7 +4,7 @@ A request is `{"inputs": "..." or ["...", ...], "parameters": {...}}`. Unknown f
 are refused with a code and a message that says what would be right.
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,6 +13,8 @@ from serving.faults import MAX_INPUTS, RequestError, from_validation
 
 Inputs = str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
 MaxSequences = Annotated[int, Field(ge=1, le=16)]
+Question = Literal["nearest", "similarity", "analogy"]
+QUESTIONS: Final[dict[Question, int]] = {"nearest": 1, "similarity": 2, "analogy": 3}  # words that each takes
 
 
 class _Strict(BaseModel):
@@ -59,6 +61,19 @@ class TranslationParameters(_Strict):
     attention: bool = Field(default=False, description="return the attention weights, too; default false")
 
 
+class VectorsParameters(_Strict):
+    """What is asked of words: the "nearest" to one, the "similarity" of two, the "analogy" of three."""
+
+    question: Question = Field(
+        default="nearest",
+        description='"nearest": the words most like "king"; "similarity": how alike "king queen" are; '
+        '"analogy": "man king woman", what is to woman as king is to man; default "nearest"',
+    )
+    top_k: int = Field(
+        default=10, ge=1, le=100, description="words in an answer, best first, 1 to 100; a similarity has none; default 10"
+    )
+
+
 class ClassificationRequest(_Strict):
     """Texts to classify."""
 
@@ -78,6 +93,17 @@ class TranslationRequest(_Strict):
 
     inputs: Inputs
     parameters: TranslationParameters = TranslationParameters()
+
+
+class VectorsRequest(_Strict):
+    """Words to compare. Each input is a question of its own: one, two or three words with white space between them.
+
+    A word that the vocabulary does not have as it is written is looked up in lower case. One that it does not have then
+    either is refused, unless the vectors are fastText's: they make its vector from its n-grams.
+    """
+
+    inputs: Inputs
+    parameters: VectorsParameters = VectorsParameters()
 
 
 class LabelScore(_Strict):
@@ -121,8 +147,36 @@ class Translation(_Strict):
     attention: Attention | None = None
 
 
-Request = ClassificationRequest | GenerationRequest | TranslationRequest
-R = TypeVar("R", ClassificationRequest, GenerationRequest, TranslationRequest)
+class AskedWord(_Strict):
+    """A word of a question as it was looked up. The vector of one that is not known was made from its n-grams."""
+
+    word: str
+    known: bool
+
+
+class WordScore(_Strict):
+    """A word of the vocabulary and its cosine similarity to what was asked for."""
+
+    word: str
+    score: float
+
+
+class NearestWords(_Strict):
+    """An input's answer to "nearest" and "analogy": words of the vocabulary, best first, those asked about left out."""
+
+    asked: list[AskedWord]
+    nearest: list[WordScore]
+
+
+class Similarity(_Strict):
+    """An input's answer to "similarity": the cosine of the angle between the two words' vectors."""
+
+    asked: list[AskedWord]
+    score: float
+
+
+Request = ClassificationRequest | GenerationRequest | TranslationRequest | VectorsRequest
+R = TypeVar("R", ClassificationRequest, GenerationRequest, TranslationRequest, VectorsRequest)
 
 
 def parse_request(request: type[R], content: object) -> R:

@@ -10,11 +10,22 @@ from numpy.typing import NDArray
 
 from serving import contract
 from serving.bundle import Bundle, Decoding
-from serving.contract import ClassificationRequest, GenerationRequest, R, Request, TranslationRequest, input_error, texts
-from serving.faults import RequestError, unknown
+from serving.contract import (
+    QUESTIONS,
+    ClassificationRequest,
+    GenerationRequest,
+    R,
+    Request,
+    TranslationRequest,
+    VectorsRequest,
+    input_error,
+    texts,
+)
+from serving.faults import RequestError, shown, unknown
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
 from serving.predictors.translation import Candidate, Translator
+from serving.predictors.vectors import WordSpace
 from serving.sampling import Sampling
 
 Json = Any  # what json.dumps takes
@@ -161,6 +172,50 @@ class TranslationEndpoint:
         """The request's settings, or the bundle's where it says nothing."""
         given = request.parameters.model_dump(include={"num_beams", "length_penalty"}, exclude_none=True)
         return self._translator.decoding.model_copy(update=given)
+
+
+class VectorsEndpoint:
+    """Questions about words, answered from their vectors."""
+
+    request = VectorsRequest
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self._space = WordSpace(folder, bundle)
+
+    def check(self, request: VectorsRequest) -> None:
+        """Refuse a text with too few or too many words for the question, and words that are too long or have no vector."""
+        question, limit = request.parameters.question, self._space.bundle.max_length
+        for i, text in enumerate(texts(request)):
+            words = self._space.words(text)
+            _check_length(request, i, max(map(len, words), default=0), limit, "characters in a word")
+            if len(words) != QUESTIONS[question]:
+                message = f'words in the text: {len(words)}; the question "{question}" takes {QUESTIONS[question]}'
+                raise input_error(request, i, "wrong_number_of_words", message)
+            without = next((word for word in words if not self._space.has_vector(word)), None)
+            if without is not None:
+                raise input_error(request, i, "unknown_word", f"there is no vector of {shown(without)}")
+
+    def group(self, _: VectorsRequest) -> Hashable:
+        """All requests are answered together."""
+        return None
+
+    def answer(self, requests: Sequence[VectorsRequest]) -> list[Json]:
+        """What was asked of each text's words."""
+        return [_as_sent(r, [self._answer(self._space.words(text), r.parameters) for text in texts(r)]) for r in requests]
+
+    def _answer(self, words: list[str], parameters: contract.VectorsParameters) -> Json:
+        asked = [contract.AskedWord(word=word, known=self._space.knows(word)) for word in words]
+        if parameters.question == "similarity":
+            a, b = words
+            return contract.Similarity(asked=asked, score=self._space.vectors.similarity(a, b)).model_dump()
+        if parameters.question == "nearest":
+            (word,) = words
+            ranking = self._space.vectors.nearest(word, parameters.top_k)
+        else:
+            a, b, c = words
+            ranking = self._space.vectors.analogy(a, b, c, parameters.top_k)
+        nearest = [contract.WordScore(word=word, score=score) for word, score in ranking]
+        return contract.NearestWords(asked=asked, nearest=nearest).model_dump()
 
 
 def _check_length(request: Request, index: int, length: int, limit: int, unit: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from serving.body import parse_body
 from serving.bundle import Bundle, Kind
 from serving.contract import parse_request
-from serving.endpoints import ClassificationEndpoint, Endpoint, GenerationEndpoint, Json, TranslationEndpoint
+from serving.endpoints import ClassificationEndpoint, Endpoint, GenerationEndpoint, Json, TranslationEndpoint, VectorsEndpoint
 from serving.faults import ErrorAnswer, ErrorDetail, RequestError
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ ENDPOINTS: Final[dict[Kind, Callable[[Path, Bundle], Endpoint[Any]]]] = {
     "classification": ClassificationEndpoint,
     "generation": GenerationEndpoint,
     "translation": TranslationEndpoint,
+    "vectors": VectorsEndpoint,
 }
 FAILED: Final = ErrorDetail(code="internal_error", message="the model failed on this request; the server's log says why")
 

@@ -1,24 +1,31 @@
 """The model archives (.mar) of a store, as much of them as the control of a server needs to know."""
 
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from models.text.vectors import VOCABULARY
 from serving.bundle import MANIFEST, Bundle, Kind
 from serving.server.errors import ControlError
 
-# A text that every model of the kind can answer, for the readiness probe and the ready-made curl line.
+# A text that every model of the kind can answer. What word vectors can answer, their vocabulary says.
 EXAMPLES: dict[Kind, str] = {"classification": "Rossi", "generation": "Ma", "translation": "Un chien court dans la neige."}
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A model as it will be served: under its file's name."""
+    """A model as it will be served: under its file's name.
+
+    Attributes:
+        path: the archive.
+        kind: that of its bundle.
+        text: one that it can answer, for the readiness probe and the ready-made curl line.
+    """
 
     path: Path
     kind: Kind
+    text: str
 
     @property
     def name(self) -> str:
@@ -28,7 +35,7 @@ class Archive:
     @property
     def example(self) -> dict[str, str]:
         """The body of a request that the model answers with 200."""
-        return {"inputs": EXAMPLES[self.kind]}
+        return {"inputs": self.text}
 
 
 def find_archives(store: Path) -> list[Archive]:
@@ -46,6 +53,8 @@ def find_archives(store: Path) -> list[Archive]:
 def _read(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as archive:
-            return Archive(path, Bundle.model_validate_json(archive.read(MANIFEST)).kind)
-    except (zipfile.BadZipFile, KeyError, ValidationError) as error:
+            kind = Bundle.model_validate_json(archive.read(MANIFEST)).kind
+            text = EXAMPLES[kind] if kind in EXAMPLES else json.loads(archive.read(VOCABULARY))["words"][0]
+            return Archive(path, kind, text)
+    except (zipfile.BadZipFile, LookupError, ValueError) as error:  # ValueError: JSON that is none, or no manifest
         raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error

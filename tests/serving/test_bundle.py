@@ -18,7 +18,7 @@ def edit(folder, **changes):
     (folder / MANIFEST).write_text(json.dumps(content))
 
 
-@pytest.mark.parametrize("kind", ["classification", "generation", "translation"])
+@pytest.mark.parametrize("kind", ["classification", "generation", "translation", "vectors"])
 def test_what_was_written_is_loaded(bundles, kind):
     bundle = Bundle.load(bundles[kind])
     assert bundle.kind == kind
@@ -69,6 +69,21 @@ def test_files_beside_the_known_ones_are_recorded(folder):
     (folder / "model.onnx.data").write_bytes(b"other weights")
     with pytest.raises(BundleError, match=r"model\.onnx\.data"):
         Bundle.load(folder)
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "vocabulary.json", "provenance.json", "ngrams.npy", "subwords.json"])
+def test_word_vectors_come_with_all_their_files(write_vectors, name):
+    folder = write_vectors(shortest=3)
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        Bundle.write(folder, task="vectors", kind="vectors", max_length=20)
+
+
+def test_word_vectors_have_neither_labels_nor_a_way_of_decoding(plain):
+    with pytest.raises(BundleError, match="labels"):
+        Bundle.write(plain, task="vectors", kind="vectors", max_length=20, labels=("king",))
+    with pytest.raises(BundleError, match="decoding"):
+        Bundle.write(plain, task="vectors", kind="vectors", max_length=20, decoding=Decoding(num_beams=1, length_penalty=1))
 
 
 def test_an_engine_refuses_a_bundle_of_another_kind(bundles):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from serving.body import parse_body
-from serving.contract import ClassificationRequest, GenerationRequest, TranslationRequest, parse_request
+from serving.contract import ClassificationRequest, GenerationRequest, TranslationRequest, VectorsRequest, parse_request
 from serving.faults import RequestError, shown
 
 BODIES = [
@@ -83,6 +83,22 @@ def test_translation_parameters_are_checked(parameters, message):
     assert message in fault({"inputs": "a", "parameters": parameters}, TranslationRequest).message
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"top_k": 0}, "top_k"),
+        ({"top_k": 101}, "101"),
+        ({"top_k": "5"}, "top_k"),
+        ({"top_k": None}, "null"),
+        ({"question": "nearest word"}, "'nearest', 'similarity' or 'analogy'"),
+        ({"question": ["nearest"]}, "a list"),
+        ({"questions": "analogy"}, 'did you mean "question"?'),
+    ],
+)
+def test_parameters_of_word_vectors_are_checked(parameters, message):
+    assert message in fault({"inputs": "a", "parameters": parameters}, VectorsRequest).message
+
+
 def test_the_closest_name_is_offered():
     assert 'did you mean "temperature"?' in fault({"inputs": "a", "parameters": {"temprature": 1}}).message
     assert 'did you mean "inputs"?' in fault({"inputs": "a", "imputs": 1}).message
@@ -104,7 +120,7 @@ def test_every_way_a_transport_delivers_a_request_is_read(body):
     assert request.parameters.top_k == 5
 
 
-@pytest.mark.parametrize("request_type", [ClassificationRequest, GenerationRequest, TranslationRequest])
+@pytest.mark.parametrize("request_type", [ClassificationRequest, GenerationRequest, TranslationRequest, VectorsRequest])
 def test_every_parameter_is_described_with_its_default(request_type):
     fields = type(request_type.model_fields["parameters"].default).model_fields.values()
     assert all("default" in (field.description or "") for field in fields)

@@ -3,11 +3,13 @@
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from serving import control
+from serving.predictor import load_predictor
 from serving.server.archive import find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
@@ -52,6 +54,15 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "surname.mar").write_bytes(b"PK")
     with pytest.raises(ControlError, match=r"surname\.mar"):
         find_archives(tmp_path)
+
+
+def test_the_example_for_word_vectors_is_a_word_of_theirs(plain: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "vectors.mar", "w") as target:
+        for path in plain.iterdir():
+            target.write(path, path.name)
+    (archive,) = find_archives(tmp_path)
+    (reply,) = load_predictor(plain).answer([archive.example])
+    assert reply.status == 200
 
 
 def test_a_port_in_use_is_named_and_how_to_choose_another() -> None:

@@ -60,7 +60,7 @@ def store(folder: Path, bundles: list[Path], delay_ms: int) -> Path:
 
 @pytest.fixture(scope="module")
 def live(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Three models, one of each kind."""
+    """A model of each kind."""
     folder = tmp_path_factory.mktemp("live")
     try:
         yield Live(folder, control.up(store(folder / "store", list(bundles.values()), 5), folder, port=0))
@@ -80,10 +80,10 @@ def slow(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_every_model_is_ready(live: Live) -> None:
     assert control.status(live.folder) == {archive.name: True for archive in live.server.archives}
-    assert len(live.server.archives) == 3
+    assert len(live.server.archives) == 4
 
 
-@pytest.mark.parametrize("kind", ["classification", "generation", "translation"])
+@pytest.mark.parametrize("kind", ["classification", "generation", "translation", "vectors"])
 @pytest.mark.parametrize("inputs", ["ab", ["ab", "abc"]])
 def test_every_kind_answers_as_its_predictor_does(kind: str, inputs: Json, live: Live, bundles: dict[str, Path]) -> None:
     body = {"inputs": inputs} | ({"parameters": {"seed": 1}} if kind == "generation" else {})

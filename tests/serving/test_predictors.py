@@ -16,13 +16,18 @@ from serving.predictors.translation import Translator, max_target_length
 from serving.sampling import Sampling
 from serving.session import Session
 
-KINDS = ["classification", "generation", "translation"]
+KINDS = ["classification", "generation", "translation", "vectors"]
 TEXTS = ["Rossi", "De la", "K", "Müller", "Un", "Oz"]
+WORDS = ["Rossi", "king", "KING", "Müller", "don't", "K"]
 
 
 @pytest.fixture(scope="module")
 def predictors(bundles) -> dict[str, Predictor]:
     return {kind: load_predictor(bundles[kind]) for kind in KINDS}
+
+
+def texts(kind):
+    return WORDS if kind == "vectors" else TEXTS
 
 
 def body(kind, text, **parameters):
@@ -45,19 +50,19 @@ def assert_same(answer, expected):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_is_answered_the_same_alone_in_a_list_and_in_a_batch(predictors, kind):
     answer = predictors[kind].answer
-    alone = [answer([body(kind, text)])[0] for text in TEXTS]
+    alone = [answer([body(kind, text)])[0] for text in texts(kind)]
     assert all(reply.status == 200 for reply in alone)
     expected = [reply.body for reply in alone]
-    assert_same([reply.body for reply in answer([body(kind, text) for text in TEXTS])], expected)
-    (listed,) = answer([body(kind, TEXTS)])
+    assert_same([reply.body for reply in answer([body(kind, text) for text in texts(kind)])], expected)
+    (listed,) = answer([body(kind, texts(kind))])
     assert_same(listed.body, [a[0] for a in expected] if kind == "translation" else expected)  # a translation's list is flat
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_rows_leave_their_neighbours_untouched(predictors, bundles, kind):
-    too_long = "ab " * (Bundle.load(bundles[kind]).max_length + 1)
+    too_long = ("ab" if kind == "vectors" else "ab ") * (Bundle.load(bundles[kind]).max_length + 1)
     bad = [b"", "Rossi", {"inputs": 1}, body(kind, too_long), body(kind, "a", colour=1), body(kind, ["a", too_long])]
-    good = [body(kind, text) for text in TEXTS]
+    good = [body(kind, text) for text in texts(kind)]
     mixed = [row for pair in zip(bad, good, strict=True) for row in pair]
     replies = predictors[kind].answer(mixed)
     assert [reply.status for reply in replies] == [400, 200] * len(good)
@@ -86,11 +91,11 @@ def test_a_failing_model_gives_500_and_says_why_in_the_log_only(bundles, kind, m
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_body_gives_no_reply_and_every_answer_is_json(predictors, kind):
     assert predictors[kind].answer([]) == []
-    (reply,) = predictors[kind].answer([body(kind, TEXTS)])
+    (reply,) = predictors[kind].answer([body(kind, texts(kind))])
     json.dumps(reply.body, allow_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["classification", "translation"])
+@pytest.mark.parametrize("kind", ["classification", "translation", "vectors"])
 def test_an_empty_text_is_an_error(predictors, kind):
     single, listed = predictors[kind].answer([body(kind, " \t"), body(kind, ["a", ""])])
     assert single.body["error"]["code"] == "empty_input"
