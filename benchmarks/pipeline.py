@@ -7,7 +7,6 @@
 Each part clones the commit that is checked out: uncommitted changes are not measured. pip's cache is not used.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -22,13 +21,12 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.record import record
+from benchmarks.record import Figures, run_parts
 
+PACKAGES = ("dvc", "lightning", "mlflow", "onnxruntime", "torch", "torchserve")
 SAMPLE_S = 0.2  # between two looks at the memory
 MIB = 2**20
 STAGE = re.compile(r"Running stage '([^']+)'")
-
-Figures = dict[str, float]
 
 
 @dataclass
@@ -127,17 +125,5 @@ def time_test() -> Figures:
 PARTS: dict[str, Callable[[], Figures]] = {"repro": time_repro, "test": time_test}
 
 
-def main() -> None:
-    """Run the parts that the arguments name; each writes its figures as soon as it has them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description="Time the pipeline's default profile.")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all where none is named")
-    parts = parser.parse_args().parts or list(PARTS)
-    for part in parts:
-        if part not in PARTS:
-            parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
-        figures = {key: round(value, 1) for key, value in PARTS[part]().items()}
-        record("pipeline", " ".join(["python -m benchmarks.pipeline", *parts]), figures)
-
-
 if __name__ == "__main__":
-    main()
+    run_parts("pipeline", "Time the pipeline's default profile.", PARTS, PACKAGES)

@@ -1,0 +1,234 @@
+"""Word vectors: speed, quality and memory, beside gensim's. `python -m benchmarks.embeddings [part ...]`, without arguments all.
+
+- speed: words of the corpus a second, ours and gensim's in turn, medians. One epoch; neither the vocabulary (for fastText, with
+  the words' n-grams) nor the compilation of our kernels counts. gensim reads a text file, its way to use several cores.
+- quality: WordSim-353's rho and percent of analogies right, of skip-gram, mean over seeds. One evaluator judges both.
+- memory: peak of training skip-gram on the corpus and on ten times the same text.
+- glove: from 400,000 vectors on disk to the first nearest words; all analogies over them.
+
+The corpus is the one that the stages train on: run `make repro` and commit before.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gensim.models import FastText, Word2Vec
+from tqdm import tqdm
+
+from benchmarks.fresh import SETTINGS, THREADS, fresh, open_corpus
+from benchmarks.record import Figures, run_parts
+from models.embeddings.bags import subword_bags
+from models.embeddings.hogwild import Corpus
+from models.embeddings.kernels import Method
+from models.embeddings.word2vec import Settings, train_fasttext, train_word2vec
+from models.text.vectors import VOCABULARY, WordVectors
+from models.text.words import WordVocabulary
+from pipelines.evaluation.words import analogies, read_pairs, read_questions, similarity
+from pipelines.paths import PREPARED, RAW, VECTORS
+from pipelines.store import GrowingArray
+
+PACKAGES = ("gensim", "numba", "numpy", "scipy")
+CORPUS, GLOVE = PREPARED / "reviews", VECTORS / "glove-6b"
+RELATIONS = RAW / "word-relations/gensim/test/test_data"
+TRAININGS: tuple[tuple[Method, int], ...] = (("skip_gram", 1), ("skip_gram", 2), ("cbow", 2), ("fasttext", 2))  # threads
+SHORTEST, LONGEST, BUCKETS = 3, 6, 200_000  # n-grams of fastText, as in params.yaml
+REPETITIONS = 5
+QUALITY_EPOCHS, SEEDS = 5, (1, 2, 3)
+ANALOGY_LIMIT = 300_000  # most frequent words to consider: gensim's default
+FEW = 1000  # sentences: enough to have a kernel compiled
+REPEATS = 10
+
+Training = Callable[[], npt.NDArray[np.float32]]
+"""Trains from scratch and gives the vectors, [V, d]."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The corpus as each of the two wants it.
+
+    Attributes:
+        corpus: word ids, memory-mapped.
+        vocabulary: the words.
+        lines: a file with a sentence a line.
+    """
+
+    corpus: Corpus
+    vocabulary: WordVocabulary
+    lines: Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train; the objective is negative sampling, and fastText is that of skip-gram."""
+
+    text: Text
+    method: Method
+    settings: Settings = SETTINGS
+    threads: int = THREADS
+    seed: int = 0
+
+
+@contextmanager
+def open_text() -> Iterator[Text]:
+    """The corpus that the stages train on, for as long as the block runs."""
+    corpus, vocabulary = open_corpus(CORPUS), WordVocabulary.load(CORPUS / VOCABULARY)
+    with tempfile.TemporaryDirectory(prefix="seqline-") as folder:
+        text = Text(corpus, vocabulary, Path(folder) / "sentences.txt")
+        with text.lines.open("w", encoding="utf-8") as file:
+            for start, end in pairwise(corpus.offsets.tolist()):
+                file.write(" ".join(vocabulary.words[i] for i in corpus.tokens[start:end].tolist()) + "\n")
+        yield text
+
+
+def ours(task: Task) -> Training:
+    """Our training."""
+    corpus, words, counts = task.text.corpus, task.text.vocabulary.words, task.text.vocabulary.counts
+    method, settings, threads, seed = task.method, task.settings, task.threads, task.seed
+    if method != "fasttext":
+        return lambda: train_word2vec(method, "negative_sampling", corpus, counts, settings, threads=threads, seed=seed)
+    bags = subword_bags(words, SHORTEST, LONGEST, BUCKETS)
+    return lambda: train_fasttext(corpus, counts, bags, BUCKETS, settings, threads=threads, seed=seed)[0]
+
+
+def gensims(task: Task) -> Training:
+    """The same by gensim, whose ids of words are ours: it does not sort them again."""
+    corpus, vocabulary, model = task.text.corpus, task.text.vocabulary, _gensim_model(task)
+    model.build_vocab_from_freq(dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)))
+    size = {"total_examples": len(corpus.offsets) - 1, "total_words": len(corpus.tokens)}
+
+    def train() -> npt.NDArray[np.float32]:
+        model.train(corpus_file=str(task.text.lines), epochs=task.settings.epochs, **size)
+        vectors: npt.NDArray[np.float32] = model.wv.vectors
+        return vectors
+
+    return train
+
+
+def _gensim_model(task: Task) -> Any:
+    settings = task.settings
+    options = {
+        "vector_size": settings.dimension,
+        "window": settings.window,
+        "negative": settings.negatives,
+        "sample": settings.sample,
+        "alpha": settings.learning_rate,
+        "min_alpha": settings.last_rate,
+        "min_count": 1,
+        "sorted_vocab": 0,
+        "workers": task.threads,
+        "seed": task.seed,
+    }
+    if task.method == "fasttext":
+        return FastText(sg=1, min_n=SHORTEST, max_n=LONGEST, bucket=BUCKETS, **options)
+    return Word2Vec(sg=int(task.method == "skip_gram"), **options)
+
+
+CONTENDERS: dict[str, Callable[[Task], Training]] = {"": ours, "gensim_": gensims}  # by what their figures begin with
+
+
+def time_training() -> Figures:
+    """Words a second of each method and number of threads, and their ratios."""
+    figures: Figures = {}
+    with open_text() as text:
+        for method, threads in TRAININGS:
+            figures |= _time_training(Task(text, method, threads=threads))
+    return figures
+
+
+def _time_training(task: Task) -> Figures:
+    _compile(task)
+    times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for seed in tqdm(range(REPETITIONS), desc=f"{task.method}, {task.threads} threads", unit="turn"):
+        for name, contender in CONTENDERS.items():
+            training = contender(replace(task, seed=seed))
+            times[name].append(_seconds(training))
+    words = len(task.text.corpus.tokens) * task.settings.epochs
+    speeds = {name: words / median(seconds) for name, seconds in times.items()}
+    method, threads = task.method.replace("_", ""), f"{task.threads}t"
+    figures = {f"{name}{method}_words_per_s_{threads}": speed for name, speed in speeds.items()}
+    return {**figures, f"{method}_ratio_{threads}": speeds[""] / speeds["gensim_"]}
+
+
+def _compile(task: Task) -> None:
+    """Train on a few sentences: then the kernel is compiled."""
+    offsets = task.text.corpus.offsets[: FEW + 1]
+    few = Corpus(task.text.corpus.tokens[: offsets[-1]], offsets)
+    ours(replace(task, text=replace(task.text, corpus=few)))()
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def compare_quality() -> Figures:
+    """What skip-gram's vectors know, ours and gensim's, and the differences: rho, and analogies in percentage points."""
+    scores: dict[str, list[list[float | None]]] = {name: [] for name in CONTENDERS}
+    questions, pairs = read_questions(RELATIONS / "questions-words.txt"), read_pairs(RELATIONS / "wordsim353.tsv")
+    with open_text() as text:
+        for seed in tqdm(SEEDS, desc="quality", unit="seed"):
+            task = Task(text, "skip_gram", replace(SETTINGS, epochs=QUALITY_EPOCHS), seed=seed)
+            for name, contender in CONTENDERS.items():
+                vectors = WordVectors(text.vocabulary, contender(task)(), {})
+                accuracy = analogies(vectors, questions, ANALOGY_LIMIT).total.accuracy
+                scores[name].append([similarity(vectors, pairs).rho, 100 * accuracy])
+    means = {name: np.mean(np.array(rows, dtype=np.float64), axis=0) for name, rows in scores.items()}
+    figures = {f"{name}skipgram_rho": float(mean[0]) for name, mean in means.items()}
+    figures |= {f"{name}skipgram_analogy_percent": float(mean[1]) for name, mean in means.items()}
+    rho, points = means[""] - means["gensim_"]
+    return {**figures, "rho_minus_gensim": float(rho), "analogy_points_minus_gensim": float(points)}
+
+
+def measure_memory() -> Figures:
+    """Peak MiB of training, beyond the vocabulary, on the corpus and on a longer one; and how many times as much that is."""
+    with tempfile.TemporaryDirectory(prefix="seqline-") as folder:
+        repeat_corpus(CORPUS, Path(folder), REPEATS)
+        once, repeated = fresh("memory", CORPUS), fresh("memory", Path(folder))
+    return {"memory_mib_1x": once, f"memory_mib_{REPEATS}x": repeated, f"memory_ratio_{REPEATS}x": repeated / once}
+
+
+def repeat_corpus(source: Path, folder: Path, times: int) -> None:
+    """Write a prepared corpus anew, with its text so many times."""
+    corpus, vocabulary = open_corpus(source), WordVocabulary.load(source / VOCABULARY)
+    WordVocabulary(vocabulary.words, vocabulary.counts * times).save(folder / VOCABULARY)
+    train = folder / "train"
+    train.mkdir()
+    with GrowingArray(train / "words.npy", np.int32) as words, GrowingArray(train / "words.offsets.npy", np.int64) as offsets:
+        offsets.append(corpus.offsets[:1])
+        for _ in range(times):
+            offsets.append(corpus.offsets[1:] + words.length)
+            words.append(corpus.tokens)
+
+
+def time_glove() -> Figures:
+    """Seconds to load the pretrained vectors and to answer with them: once, and all analogies."""
+    questions, times, asked = read_questions(RELATIONS / "questions-words.txt"), [], 0
+    for _ in tqdm(range(REPETITIONS), desc="analogies", unit="turn"):
+        vectors = WordVectors.load(GLOVE)
+        start = time.perf_counter()
+        asked = analogies(vectors, questions, len(vectors.vocabulary)).total.asked
+        times.append(time.perf_counter() - start)
+    loading = median(fresh("load", GLOVE) for _ in range(REPETITIONS))
+    return {"glove_load_s": loading, "analogies_s": median(times), "analogies_asked": asked}
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "speed": time_training,
+    "quality": compare_quality,
+    "memory": measure_memory,
+    "glove": time_glove,
+}
+
+
+if __name__ == "__main__":
+    run_parts("embeddings", "Compare word vectors with gensim's.", PARTS, PACKAGES)
