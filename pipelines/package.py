@@ -25,7 +25,9 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can state
 
 def main(task: str) -> None:
     """Package the task's exported bundle."""
-    package(BUNDLES / task, load_params().task(task).serve, STORE)
+    params = load_params()
+    settings = params.vectors if task == "vectors" else params.task(task)
+    package(BUNDLES / task, settings.serve, STORE)
 
 
 def package(bundle: Path, settings: Serve, store: Path) -> Path:

@@ -1,8 +1,9 @@
 """params.yaml as typed, validated objects."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +14,8 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+RELATIONS = "word-relations"  # the data set that word vectors are asked about
+Block = TypeVar("Block")
 
 
 class Section(BaseModel):
@@ -41,6 +44,22 @@ class PairsPrepare(Section):
     valid_pairs: Positive
     test_pairs: Positive
     train_pairs: Count
+
+
+class WordsPrepare(Section):
+    """How running text becomes sentences of word ids."""
+
+    min_count: Positive
+    limit: Count
+
+
+class StreamPrepare(Section):
+    """How a corpus becomes the rows that an n-gram model predicts."""
+
+    rare: Count
+    order: Annotated[int, Field(ge=2)]
+    row_words: Positive
+    limit: Count
 
 
 class ClassifierModel(Section):
@@ -167,6 +186,136 @@ class TranslationTask(Section):
 Task = SurnameTask | NamesTask | TranslationTask
 
 
+class Reviews(Section):
+    """Sentences of movie reviews."""
+
+    dataset: Literal["movie-reviews"]
+    prepare: WordsPrepare
+
+
+class Brown(Section):
+    """The Brown corpus."""
+
+    dataset: Literal["brown"]
+    prepare: StreamPrepare
+
+
+Source = Task | Reviews | Brown
+
+
+class OneHotVectors(Section):
+    """No training: a vocabulary."""
+
+    data: Literal["prepared/reviews"]
+
+
+class Word2VecVectors(Section):
+    """Settings of models.embeddings.word2vec."""
+
+    data: Literal["prepared/reviews"]
+    objective: Literal["negative_sampling", "hierarchical_softmax"]
+    dimension: Positive
+    window: Positive
+    negatives: Positive
+    sample: Annotated[float, Field(ge=0)]
+    epochs: Positive
+    learning_rate: PositiveFloat
+    last_rate: PositiveFloat
+
+
+class FastTextVectors(Section):
+    """The same, and n-grams."""
+
+    data: Literal["prepared/reviews"]
+    dimension: Positive
+    window: Positive
+    negatives: Positive
+    sample: Annotated[float, Field(ge=0)]
+    epochs: Positive
+    learning_rate: PositiveFloat
+    last_rate: PositiveFloat
+    shortest_ngram: Positive
+    longest_ngram: Positive
+    buckets: Positive
+
+
+class GloVeVectors(Section):
+    """Settings of models.embeddings.glove."""
+
+    data: Literal["prepared/reviews"]
+    dimension: Positive
+    window: Annotated[int, Field(gt=0, le=127)]
+    epochs: Positive
+    learning_rate: PositiveFloat
+    x_max: PositiveFloat
+    alpha: PositiveFloat
+    memory_mib: Positive
+
+
+class PretrainedVectors(Section):
+    """Vectors that others trained."""
+
+    data: Literal["raw/glove-6b-50d", "raw/glove-6b"]
+
+
+class NgramModel(Section):
+    """Sizes of models.embeddings.ngram_lm.NgramLM."""
+
+    embedding_size: Positive
+    hidden_size: Positive
+    direct: bool
+    dropout: Share
+    cutoffs: list[Positive]
+
+
+class NgramVectors(Section):
+    """A neural n-gram language model; its order is that of the prepared rows."""
+
+    data: Literal["prepared/brown"]
+    model: NgramModel
+    train: Train
+
+
+class VectorMethods(Section):
+    """A block for each way of making word vectors."""
+
+    one_hot: Annotated[OneHotVectors, Field(alias="one-hot")]
+    skip_gram: Annotated[Word2VecVectors, Field(alias="skip-gram")]
+    cbow: Word2VecVectors
+    fasttext: FastTextVectors
+    glove: GloVeVectors
+    glove_6b: Annotated[PretrainedVectors, Field(alias="glove-6b")]
+    ngram_lm: Annotated[NgramVectors, Field(alias="ngram-lm")]
+
+
+class VectorsEvaluate(Section):
+    """How word vectors are compared."""
+
+    vocabulary_limit: Positive
+    neighbours: Positive
+    neighbours_of: Annotated[list[str], Field(min_length=1)]
+    groups: Annotated[dict[str, list[str]], Field(min_length=1)]
+
+
+class VectorsExport(Section):
+    """Which word vectors are served, and the longest word that may be asked for."""
+
+    method: Literal["skip-gram", "cbow", "fasttext", "glove", "glove-6b", "ngram-lm"]
+    max_length: Positive
+
+
+class Vectors(Section):
+    """Word vectors, by all methods."""
+
+    methods: VectorMethods
+    evaluate: VectorsEvaluate
+    export: VectorsExport
+    serve: Serve
+
+
+Method = OneHotVectors | Word2VecVectors | FastTextVectors | GloVeVectors | PretrainedVectors | NgramVectors
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -177,13 +326,51 @@ class Params(Section):
     surname: SurnameTask
     names: NamesTask
     fr_en: Annotated[TranslationTask, Field(alias="fr-en")]
+    reviews: Reviews
+    brown: Brown
+    vectors: Vectors
 
     def task(self, name: str) -> Task:
         """The block of one task. Raises StageError, with the closest name, for an unknown one."""
-        tasks: dict[str, Task] = {"surname": self.surname, "names": self.names, "fr-en": self.fr_en}
-        if name not in tasks:
-            raise StageError(f"there is no task {name!r}{closest(name, tasks)}")
-        return tasks[name]
+        return _choose("task", name, self._tasks())
+
+    def source(self, name: str) -> Source:
+        """The block of one task or corpus, which has data to prepare. Raises StageError like `task`."""
+        return _choose("task or corpus", name, {**self._tasks(), "reviews": self.reviews, "brown": self.brown})
+
+    def method(self, name: str) -> Method:
+        """The block of one way of making word vectors. Raises StageError like `task`."""
+        return _choose("method", name, self.methods())
+
+    def methods(self) -> dict[str, Method]:
+        """All ways of making word vectors, by name."""
+        blocks = self.vectors.methods
+        return {field.alias or key: getattr(blocks, key) for key, field in type(blocks).model_fields.items()}
+
+    def described(self, name: str) -> tuple[Section, list[str]]:
+        """The settings of what a stage works on, a task or a method or `vectors` for all of these, and its data sets' ids.
+
+        Raises:
+            StageError: there is nothing of this name.
+        """
+        if name in self._tasks():
+            return self.task(name), [self.task(name).dataset]
+        if name == "vectors":
+            return self.vectors, sorted({RELATIONS, *map(self._dataset, self.methods().values())})
+        return self.method(name), [self._dataset(self.method(name))]
+
+    def _dataset(self, method: Method) -> str:
+        kind, _, name = method.data.partition("/")
+        return name if kind == "raw" else self.source(name).dataset
+
+    def _tasks(self) -> dict[str, Task]:
+        return {"surname": self.surname, "names": self.names, "fr-en": self.fr_en}
+
+
+def _choose(kind: str, name: str, blocks: Mapping[str, Block]) -> Block:
+    if name not in blocks:
+        raise StageError(f"there is no {kind} {name!r}{closest(name, blocks)}")
+    return blocks[name]
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 CATALOGUE = Path("data/catalogue.yaml")
-RAW = Path("data/raw")  # one folder a data set, by `download`
-PREPARED = Path("data/prepared")  # one folder a task, by `prepare`
+DATA = Path("data")
+RAW = DATA / "raw"  # one folder a data set, by `download`
+PREPARED = DATA / "prepared"  # one folder a task or corpus, by `prepare`
+VECTORS = Path("build/vectors")  # one folder a method, by `embed`
 WEIGHTS = Path("build/weights")  # one folder a task, by `train`
 BUNDLES = Path("build/bundles")  # one folder a task, by `export`: what serving loads
 REGISTERED = Path("build/registered")  # one file a task, by `register`

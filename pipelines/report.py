@@ -6,7 +6,7 @@
 import argparse
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "surname": {"inputs": "Rossi", "parameters": {"top_k": 3}},
     "names": {"inputs": "Sch", "parameters": {"label": "German", "seed": 7, "num_return_sequences": 3}},
     "fr-en": {"inputs": "Ce paquet contient les fichiers de développement."},
+    "vectors": {"inputs": "man king woman", "parameters": {"question": "analogy", "top_k": 3}},
 }
+
+TASKS = ("surname", "names", "fr-en")
 
 Figures = dict[str, Any]
 
@@ -64,7 +67,7 @@ TABLE = (
     Measure("fr-en", "bleu", "BLEU, beam search", ".1f", "copy_bleu", "copying the source"),
     Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
     Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
-    *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in EXAMPLES),
+    *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in TASKS),
     Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
     Measure("pipeline", "repro_noop_s", "`make repro` again, nothing changed, seconds", ".1f"),
     Measure("pipeline", "test_cold_s", "`make test` in a fresh clone, installation included, seconds", ".0f"),
@@ -90,8 +93,7 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
 
 def results() -> str:
     """The table in Markdown, and the exact definitions of the translation scores."""
-    lines = [HEADER, ("---", "---", "--:", "---"), *rows()]
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    table = _markdown([HEADER, ("---", "---", "--:", "---"), *rows()])
     translation = figures("fr-en")
     signatures = [f"`{translation[key]}`" for key in ("bleu_signature", "chrf_signature") if key in translation]
     return table + (f"\n\nsacreBLEU's signatures: {', '.join(signatures)}." if signatures else "")
@@ -113,7 +115,34 @@ def _answer(task: str, request: dict[str, Any]) -> str:
     return f"```console\n$ curl -s {URL}/{task} -H 'Content-Type: application/json' -d {shlex.quote(sent)}\n{got}\n```"
 
 
-SECTIONS: dict[str, Callable[[], str | None]] = {"results": results, "answers": answers}
+COLUMNS = {
+    "analogies": ("analogies", ".1%"),
+    "semantic": ("semantic", ".1%"),
+    "syntactic": ("syntactic", ".1%"),
+    "wordsim353_rho": ("WordSim-353", ".3f"),
+    "simlex999_rho": ("SimLex-999", ".3f"),
+    "out_of_vocabulary": ("unknown words", ".2%"),
+}
+
+
+def vectors() -> str | None:
+    """The table of word vectors in Markdown, a line for each method; None where they were not compared yet."""
+    known = figures("vectors")
+    if not known:
+        return None
+    methods = dict.fromkeys(key.partition(".")[0] for key in known)
+    lines = [("method", *(title for title, _ in COLUMNS.values())), ("---", *("--:" for _ in COLUMNS))]
+    for method in methods:
+        cells = ((known.get(f"{method}.{key}"), form) for key, (_, form) in COLUMNS.items())
+        lines.append((method, *("" if value is None else f"{value:{form}}" for value, form in cells)))
+    return _markdown(lines)
+
+
+def _markdown(lines: Iterable[Iterable[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+SECTIONS: dict[str, Callable[[], str | None]] = {"results": results, "vectors": vectors, "answers": answers}
 
 
 def render(readme: str) -> str:

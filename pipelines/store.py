@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 Ids = npt.NDArray[np.int64]
 Column = Sequence[int] | Sequence[Sequence[int]]
@@ -64,3 +67,36 @@ class Split:
             else:
                 row[name] = np.asarray(values[index], dtype=np.int64)
         return row
+
+
+class GrowingArray:
+    """A .npy file whose length is known at the end: numpy leaves room in the header for the length to grow.
+
+    Args:
+        path: the file, replaced if there is one.
+        dtype: of its numbers.
+    """
+
+    def __init__(self, path: Path, dtype: npt.DTypeLike) -> None:
+        self._dtype, self.length = np.dtype(dtype), 0
+        self._file = path.open("wb")
+        self._write_header()
+
+    def _write_header(self) -> None:
+        header = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": (self.length,)}
+        npy.write_array_header_1_0(self._file, header)
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Add numbers of the array's type at its end. Raises TypeError for another type."""
+        if values.dtype != self._dtype:
+            raise TypeError(f"{values.dtype} numbers do not belong into an array of {self._dtype}")
+        values.tofile(self._file)
+        self.length += len(values)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._file:
+            self._file.seek(0)
+            self._write_header()

@@ -51,7 +51,8 @@ class StageRun:
 def track(stage: str, task: str) -> Iterator[StageRun]:
     """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
 
-    The run has the task's params, and as tags the git commit, the sha256 of dvc.lock and the data set with its files' sha256.
+    The run has the params of what it works on, a task or whatever `Params.described` knows, and as tags the git commit, the
+    sha256 of dvc.lock and the data sets with their files' sha256.
     It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in the working directory.
     """
     client = _client()
@@ -63,7 +64,7 @@ def track(stage: str, task: str) -> Iterator[StageRun]:
     experiment = client.get_run(parent).info.experiment_id
     tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(params, task)}
     run = client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags)
-    for name, value in _flat(params.task(task).model_dump()):
+    for name, value in _flat(params.described(task)[0].model_dump()):
         client.log_param(run.info.run_id, name, value)
     try:
         yield StageRun(client, run.info.run_id)
@@ -108,9 +109,10 @@ def _invocation() -> str:
 
 def _provenance(params: Params, task: str) -> dict[str, str]:
     """What the run came from."""
-    dataset = params.task(task).dataset
-    files = load_catalogue(CATALOGUE)[dataset].files
-    return {"dataset": dataset, "dataset_sha256": " ".join(file.sha256 for file in files), **_repository()}
+    _, datasets = params.described(task)
+    catalogue = load_catalogue(CATALOGUE)
+    files = [file for dataset in datasets for file in catalogue[dataset].files]
+    return {"dataset": " ".join(datasets), "dataset_sha256": " ".join(file.sha256 for file in files), **_repository()}
 
 
 def _repository() -> dict[str, str]:

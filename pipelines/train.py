@@ -1,9 +1,6 @@
 """Stage `train`: from prepared data to the weights with the lowest validation loss. `python -m pipelines.train TASK`."""
 
 import csv
-import hashlib
-import json
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -15,6 +12,7 @@ from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
 from pipelines.stage import StageError, run_stage, write_json
 from pipelines.store import Split
 from pipelines.tracking import StageRun, track
+from pipelines.training.fingerprint import fingerprint
 from pipelines.training.fit import Job, fit, forget
 from pipelines.training.module import Row
 
@@ -23,29 +21,21 @@ console = Console()
 
 def job_of(task: str, params: Params) -> Job:
     """What to train, with a checkpoint folder that only an attempt at the same job shares."""
-    prepared = PREPARED / task
+    prepared, block = PREPARED / task, params.task(task)
+    settings = [
+        block.model.model_dump_json(),
+        block.train.model_dump_json(),
+        *map(str, (params.seed, params.device, params.precision)),
+    ]
     return Job(
         train=Split(prepared / "train"),
         valid=Split(prepared / "valid"),
-        params=params.task(task).train,
+        params=block.train,
         seed=params.seed,
         device=params.device,
         precision=params.precision,
-        checkpoints=CHECKPOINTS / task / _fingerprint(task, params),
+        checkpoints=CHECKPOINTS / task / fingerprint(settings, prepared),
     )
-
-
-def _fingerprint(task: str, params: Params) -> str:
-    """Changes with anything that the final weights depend on: settings, data, code."""
-    digest = hashlib.sha256()
-    settings = params.task(task)
-    digest.update(settings.model.model_dump_json().encode() + settings.train.model_dump_json().encode())
-    digest.update(json.dumps([params.seed, params.device, params.precision]).encode())
-    code = [p for root in ("models", "pipelines/training") for p in sorted(Path(root).rglob("*.py"))]
-    data = sorted(p for p in (PREPARED / task).rglob("*") if p.suffix in {".npy", ".json"})
-    for path in [*code, *data]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def train(task: str, params: Params, run: StageRun) -> list[Row]:

@@ -33,7 +33,7 @@ def load(tmp_path: Path, text: str) -> dict[str, DataSet]:
 
 
 def test_shipped_catalogue_names_every_file_once_in_its_folder(shipped: dict[str, DataSet]) -> None:
-    assert set(shipped) >= {"surnames17", "debian-fr-en", "names18", "multi30k-fr-en"}
+    assert set(shipped) >= {"surnames17", "debian-fr-en", "names18", "multi30k-fr-en", "glove-6b-50d", "word-relations", "brown"}
     for data_set in shipped.values():
         names = [file.name for file in data_set.files]
         assert len(names) == len(set(names))
@@ -61,7 +61,7 @@ def test_unknown_data_set_names_the_closest_and_all(shipped: dict[str, DataSet])
         ("size: 1", "size: 0", r"letters\.files\.0\.size"),
         ("a.txt, size", "../a.txt, size", r"letters\.files\.0\.name"),
         ("https://", "http://", r"letters\.files\.0\.sources\.0\.https\.url"),
-        ("kind: https", "kind: gopher", r"letters\.files\.0\.sources\.0: .*'https', 'pip', 'embedded'"),
+        ("kind: https", "kind: gopher", r"letters\.files\.0\.sources\.0: .*'https', 'pip', 'npm', 'embedded'"),
         ('{kind: https, url: "https://example.org/a.txt"}', "", r"letters\.files\.0\.sources"),
         ("letters:", "letters: [", "not valid YAML"),
     ],
@@ -72,7 +72,15 @@ def test_wrong_entry_is_refused_by_the_name_of_its_key(tmp_path: Path, right: st
         load(tmp_path, VALID.replace(right, wrong))
 
 
-def test_pip_requirement_cannot_carry_an_option(tmp_path: Path) -> None:
-    source = "{kind: pip, requirement: --index-url==1}"
-    with pytest.raises(StageError, match="requirement"):
+@pytest.mark.parametrize(
+    ("pip", "key"),
+    [
+        ("requirement: --index-url==1", "requirement"),
+        ("requirement: a==1, tag: cp311-cp311", "tag"),
+        ("requirement: a==1, tag: cp311-cp311-linux_x86_64 --pre", "tag"),
+    ],
+)
+def test_pip_source_cannot_carry_an_option(tmp_path: Path, pip: str, key: str) -> None:
+    source = f"{{kind: pip, {pip}}}"
+    with pytest.raises(StageError, match=rf"pip\.{key}"):
         load(tmp_path, VALID.replace('{kind: https, url: "https://example.org/a.txt"}', source))

@@ -3,20 +3,22 @@
 import hashlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 from misbehaving_server import Server, serving
 
+from pipelines.catalogue import Npm
 from pipelines.download import CACHE, download
-from pipelines.fetch import PIECE, Backoff
+from pipelines.fetch import PIECE, Backoff, fetch
 from pipelines.paths import CATALOGUE, RAW
 from pipelines.stage import StageError
 
@@ -49,12 +51,12 @@ def https(*hosts: str) -> list[dict[str, str]]:
     return [{"kind": "https", "url": f"https://{host}/a.bin"} for host in hosts]
 
 
-def write_catalogue(sources: list[dict[str, str]], content: bytes = CONTENT, *, members: tuple[str, ...] = ()) -> None:
+def write_catalogue(sources: Sequence[Mapping[str, object]], content: bytes = CONTENT, *, members: tuple[str, ...] = ()) -> None:
     file = {
         "name": "a.bin",
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "sources": sources,
+        "sources": [*sources],
         "members": [*members],
     }
     data_set = {"title": "t", "licence": "l", "citation": "c", "redistributable": False, "files": [file]}
@@ -292,16 +294,16 @@ def test_truncated_archive_is_named(server: Server) -> None:
     assert not (RAW / "set").exists()
 
 
-def wheel(monkeypatch: pytest.MonkeyPatch) -> bytes:
+def wheel(monkeypatch: pytest.MonkeyPatch, tag: str = "py3-none-any") -> bytes:
     """Make pip know one project by its wheel, and no index; returns the wheel's bytes."""
     info = "letters-1.0.dist-info"
     packed = io.BytesIO(archive("letters/a/x.py"))
     with zipfile.ZipFile(packed, "a") as file:
         file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: letters\nVersion: 1.0\n")
-        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n")
         file.writestr(f"{info}/RECORD", "")
     Path("wheels").mkdir()
-    Path("wheels/letters-1.0-py3-none-any.whl").write_bytes(packed.getvalue())
+    Path(f"wheels/letters-1.0-{tag}.whl").write_bytes(packed.getvalue())
     for key, value in {
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_NO_INDEX": "1",
@@ -314,10 +316,18 @@ def wheel(monkeypatch: pytest.MonkeyPatch) -> bytes:
 def test_pip_downloads_a_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = wheel(monkeypatch)
     write_catalogue([{"kind": "pip", "requirement": "letters==1.0"}], packed, members=("letters/*/x.py",))
-    (CACHE / f"{hashlib.sha256(packed).hexdigest()}.pip").mkdir()  # of a run that was killed
+    (CACHE / f"{hashlib.sha256(packed).hexdigest()}.packages").mkdir()  # of a run that was killed
     download("set", SWIFT)
     assert (RAW / "set/letters/a/x.py").read_text() == "content of letters/a/x.py"
     assert cached() == [hashlib.sha256(packed).hexdigest()]
+
+
+def test_pip_downloads_the_wheel_of_the_tag_on_any_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = wheel(monkeypatch, "cp39-cp39-win_arm64")
+    source = {"kind": "pip", "requirement": "letters==1.0", "tag": "cp39-cp39-win_arm64"}
+    write_catalogue([source], packed, members=("letters/*/x.py",))
+    download("set", SWIFT)
+    assert (RAW / "set/letters/a/x.py").exists()
 
 
 def test_pip_that_finds_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,3 +343,32 @@ def test_another_wheel_of_the_same_version_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(StageError, match="expected sha256"):
         download("set", SWIFT)
     assert cached() == []
+
+
+NPM = {"kind": "npm", "requirement": "letters@1.0.0", "members": ["package/*.txt"]}
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_what_npm_packs_is_unpacked_by_its_own_names() -> None:
+    package = Path("letters")
+    package.mkdir()
+    (package / "package.json").write_text('{"name": "letters", "version": "1.0.0"}')
+    (package / "a.txt").write_text("a")
+    part = CACHE / "packed.part"
+    # npm takes a folder where the catalogue admits only packages of the registry.
+    fetch(Npm.model_construct(kind="npm", requirement=f"./{package}"), 0, part, lambda _: None, SWIFT)
+    packed = part.read_bytes()
+    sha256 = hashlib.sha256(packed).hexdigest()
+    part.replace(CACHE / sha256)
+    write_catalogue([{**NPM, "size": len(packed), "sha256": sha256}, *https("good.example")], members=("*.txt",))
+    download("set", SWIFT)
+    assert [str(path.relative_to(RAW)) for path in RAW.rglob("*.*")] == ["set/package/a.txt"]
+    assert cached() == [sha256]
+
+
+def test_without_npm_the_next_source_is_tried(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    write_catalogue([{**NPM, "size": 1, "sha256": "0" * 64}, *https("good.example")])
+    download("set", SWIFT)
+    assert OUT.read_bytes() == CONTENT
+    assert server.asked == [None]

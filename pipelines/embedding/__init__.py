@@ -1,0 +1,1 @@
+"""How the methods that are not a single call make their vectors."""

@@ -1,0 +1,237 @@
+"""What word vectors know: analogies, people's ratings of similarity, and how much of a text they cover."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from models.text.one_hot import OneHot
+from models.text.vectors import UnknownWord, Vector, WordVectors
+from models.text.words import WordVocabulary
+from pipelines.stage import StageError
+
+VOCABULARY_BLOCK, QUESTION_BLOCK = 2048, 64  # scores of one block, 512 KiB, stay in a core's cache
+
+Quadruples = NDArray[np.int64]
+"""Ids of a, b, c, d of each question, [Q, 4]."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Questions of one kind: a is to b as c is to d."""
+
+    name: str
+    questions: tuple[tuple[str, ...], ...]
+
+    @property
+    def is_syntactic(self) -> bool:
+        """True for the sections on grammar, False for those on meaning."""
+        return self.name.startswith("gram")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many analogies were right.
+
+    Attributes:
+        correct: answered as the question set has it.
+        asked: with all four words in the vocabulary.
+        skipped: the others.
+    """
+
+    correct: int
+    asked: int
+    skipped: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the asked ones that are right; 0 where none could be asked."""
+        return self.correct / self.asked if self.asked else 0.0
+
+
+@dataclass(frozen=True)
+class Analogies:
+    """Scores by section and by kind."""
+
+    sections: dict[str, Score]
+    semantic: Score
+    syntactic: Score
+    total: Score
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Agreement with people's ratings.
+
+    Attributes:
+        rho: Spearman's rank correlation of cosine and rating; None where either does not vary, as with one-hot vectors.
+        covered: share of the pairs with a vector for both words; the others are left out of rho.
+    """
+
+    rho: float | None
+    covered: float
+
+
+def read_questions(path: Path) -> list[Section]:
+    """Read the analogies of Mikolov et al. 2013 (arXiv 1301.3781): ": section", then four words a line.
+
+    Raises:
+        StageError: a line is neither; names it.
+    """
+    sections: dict[str, list[tuple[str, ...]]] = {}
+    questions: list[tuple[str, ...]] | None = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        words = tuple(line.split())
+        if words and words[0] == ":":
+            questions = sections.setdefault(" ".join(words[1:]), [])
+        elif questions is not None and len(words) == 4:
+            questions.append(words)
+        elif words:
+            raise StageError(f"{path}, line {number}: is neither a section's name nor four words of one")
+    return [Section(name, tuple(questions)) for name, questions in sections.items()]
+
+
+def read_pairs(path: Path) -> list[tuple[str, str, float]]:
+    """Read pairs of words with people's rating, tab-separated; lines that begin with "#" are comments.
+
+    Raises:
+        StageError: a line is no such pair; names it.
+    """
+    pairs = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            a, b, rating = line.split("\t")
+            pairs.append((a.strip(), b.strip(), float(rating)))
+        except ValueError as error:
+            raise StageError(f"{path}, line {number}: is not two words and a number") from error
+    return pairs
+
+
+def analogies(vectors: WordVectors | OneHot, sections: Sequence[Section], limit: int) -> Analogies:
+    """Answer each question by 3CosAdd, as `WordVectors.analogy` does, and count the right answers.
+
+    An answer is right where d scores higher than every other word but a, b and c. As in word2vec's own tool case counts for
+    nothing, and a question with a word that is not among the first `limit` is skipped.
+
+    Args:
+        vectors: to be judged.
+        sections: the questions.
+        limit: how many of the most frequent words to consider, both in questions and as answers.
+    """
+    ids = _folded_ids(vectors.vocabulary, limit)
+    known = [[[ids[w.lower()] for w in q] for q in s.questions if all(w.lower() in ids for w in q)] for s in sections]
+    quadruples = np.array([q for questions in known for q in questions], dtype=np.int64).reshape(-1, 4)
+    if isinstance(vectors, OneHot):  # whatever is not left out scores 0: no word is ahead of the others
+        solved = np.zeros(len(quadruples), dtype=bool)
+    else:
+        solved = _solved(vectors, quadruples, np.fromiter(ids.values(), np.int64))
+    scores, start = {}, 0
+    for section, questions in zip(sections, known, strict=True):
+        correct = int(solved[start : start + len(questions)].sum())
+        scores[section.name] = Score(correct, len(questions), len(section.questions) - len(questions))
+        start += len(questions)
+    return Analogies(
+        sections=scores,
+        semantic=_sum(scores[s.name] for s in sections if not s.is_syntactic),
+        syntactic=_sum(scores[s.name] for s in sections if s.is_syntactic),
+        total=_sum(scores.values()),
+    )
+
+
+def similarity(vectors: WordVectors | OneHot, pairs: Sequence[tuple[str, str, float]]) -> Similarity:
+    """Compare the cosines of pairs of words with people's ratings of them; case counts for nothing."""
+    folded = _folded_ids(vectors.vocabulary, len(vectors.vocabulary))
+    cosines, ratings = [], []
+    for a, b, rating in pairs:
+        known = [vectors.vocabulary.words[folded[w]] if w in folded else w for w in (a.lower(), b.lower())]
+        try:
+            cosines.append(vectors.similarity(*known))
+        except UnknownWord:
+            continue
+        ratings.append(rating)
+    varies = len(set(cosines)) > 1 and len(set(ratings)) > 1
+    rho = float(spearmanr(cosines, ratings).statistic) if varies else None
+    return Similarity(rho, len(cosines) / len(pairs))
+
+
+def out_of_vocabulary(vocabulary: WordVocabulary, tokens: Iterable[str]) -> float:
+    """Share of a text's tokens that the vocabulary lacks; 0 for a text without any."""
+    count = unknown = 0
+    for token in tokens:
+        count += 1
+        unknown += token not in vocabulary
+    return unknown / count if count else 0.0
+
+
+def _folded_ids(vocabulary: WordVocabulary, limit: int) -> dict[str, int]:
+    """Lower-cased word -> id of the most frequent one that it stands for."""
+    words = vocabulary.words[:limit]
+    return {word.lower(): i for i, word in zip(reversed(range(len(words))), reversed(words), strict=True)}
+
+
+def _sum(scores: Iterable[Score]) -> Score:
+    all_scores = list(scores)
+    return Score(*(sum(getattr(s, name) for s in all_scores) for name in ("correct", "asked", "skipped")))
+
+
+def _solved(vectors: WordVectors, quadruples: Quadruples, candidates: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether d scores higher than all candidates but a, b and c, [Q].
+
+    The score of x is x.(b - a) + x.c. The questions are made of few pairs (a, b) and few words, so the products of these with
+    every candidate are computed once, and a question adds up two rows of them. What is to be left out is among these words:
+    of all other candidates the best score is all that matters.
+    """
+    asked, places = np.unique(quadruples, return_inverse=True)
+    questions = places.reshape(-1, 4)
+    words = _units(vectors, asked)  # [W, dim]
+    pairs, pair = np.unique(questions[:, :2], axis=0, return_inverse=True)
+    terms = np.concatenate([words[pairs[:, 1]] - words[pairs[:, 0]], words])  # [P + W, dim]
+    rows = np.stack([pair.reshape(-1), len(pairs) + questions[:, 2]])  # of the two terms, [2, Q]
+    expected, best = _among_asked(terms @ words.T, rows, questions)
+    others = np.setdiff1d(candidates, asked)
+    blocks = (others[start : start + VOCABULARY_BLOCK] for start in range(0, len(others), VOCABULARY_BLOCK))
+    # NumPy releases the interpreter's lock; threads that each do a block on their own need not wait for each other.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for scores in pool.map(lambda ids: _best_scores(terms @ _units(vectors, ids).T, rows), blocks):
+            np.maximum(best, scores, out=best)
+    solved: NDArray[np.bool_] = expected > best
+    return solved
+
+
+def _among_asked(products: Vector, rows: NDArray[np.int64], questions: NDArray[np.int64]) -> tuple[Vector, Vector]:
+    """The score of d, and the best one of the other words that occur in questions, [Q] each; a, b and c have none."""
+    expected, best = np.empty((2, len(questions)), dtype=np.float32)
+    for start in range(0, len(questions), QUESTION_BLOCK):
+        some = slice(start, start + QUESTION_BLOCK)
+        scores = products[rows[0, some]] + products[rows[1, some]]  # [questions, W]
+        np.put_along_axis(scores, questions[some, :3], -np.inf, axis=1)
+        expected[some] = np.take_along_axis(scores, questions[some, 3:], axis=1)[:, 0]
+        np.put_along_axis(scores, questions[some, 3:], -np.inf, axis=1)
+        best[some] = scores.max(axis=1)
+    return expected, best
+
+
+def _best_scores(products: Vector, rows: NDArray[np.int64]) -> Vector:
+    """The highest sum of two rows of `products` [P + W, candidates], for each pair of rows [2, Q]: [Q]."""
+    best = np.empty(rows.shape[1], dtype=np.float32)
+    scratch = np.empty((2, QUESTION_BLOCK, products.shape[1]), dtype=np.float32)
+    for start in range(0, len(best), QUESTION_BLOCK):
+        some = rows[:, start : start + QUESTION_BLOCK]
+        scores, more = scratch[:, : some.shape[1]]
+        np.take(products, some[0], axis=0, out=scores, mode="clip")  # in any other mode `out` is filled by way of a copy
+        np.take(products, some[1], axis=0, out=more, mode="clip")
+        np.add(scores, more, out=scores).max(axis=1, out=best[start : start + QUESTION_BLOCK])
+    return best
+
+
+def _units(vectors: WordVectors, ids: NDArray[np.int64]) -> Vector:
+    """The words' vectors at length 1, [ids, dim]; zero vectors stay."""
+    units, lengths = vectors.matrix[ids], vectors.lengths[ids, None]
+    return np.divide(units, lengths, out=units, where=lengths > 0)

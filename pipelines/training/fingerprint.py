@@ -1,0 +1,23 @@
+"""What tells one training job from another, so that none goes on from a checkpoint of another's."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+CODE = ("models", "pipelines/training")
+
+
+def fingerprint(settings: Iterable[str], data: Path) -> str:
+    """Changes with anything that the final weights depend on: settings, data, code.
+
+    Args:
+        settings: as text.
+        data: folder of the arrays and vocabularies.
+    """
+    digest = hashlib.sha256("\n".join(settings).encode())
+    code = [path for root in CODE for path in sorted(Path(root).rglob("*.py"))]
+    arrays = sorted(path for path in data.rglob("*") if path.suffix in {".npy", ".json"})
+    for path in [*code, *arrays]:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
