@@ -87,8 +87,17 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
     for measure in TABLE:
         values = known[measure.source]
         if measure.key in values:
-            baseline = f"{values[measure.baseline]:{measure.form}} ({measure.by})" if measure.baseline in values else ""
-            yield measure.source, measure.label, f"{values[measure.key]:{measure.form}}", baseline
+            beside = f"{values[measure.baseline]:{measure.form}} ({measure.by})" if measure.baseline in values else ""
+            if measure.source == "pipeline":
+                beside = f"measured at commit {measured_at(measure.key)[:7]}"
+            yield measure.source, measure.label, f"{values[measure.key]:{measure.form}}", beside
+
+
+def measured_at(key: str) -> str:
+    """The commit that a figure of the benchmark is from."""
+    content = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    commit: str = content.get("earlier", {}).get(key, content["commit"])
+    return commit
 
 
 def results() -> str:

@@ -63,14 +63,14 @@ def test_a_missing_marker_is_named() -> None:
 
 def test_picture_is_the_graph_of_the_stages() -> None:
     graph = run(sys.executable, "-m", "dvc", "dag", "--mermaid")
-    stages = dict(re.findall(r'(node\d+)\["([a-z]+)@[^"]+"\]', graph))
+    stages = dict(re.findall(r'(node\d+)\["([a-z-]+)(?:@[^"]+)?"\]', graph))
     edges = {(stages[a], stages[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", graph)}
-    assert set(re.findall(r"^ +(\w+) --> (\w+)$", README, re.MULTILINE)) == edges
+    assert set(re.findall(r"^ +([\w-]+) --> ([\w-]+)$", README, re.MULTILINE)) == edges
 
 
 def test_stages_are_described_in_order() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    assert re.findall(r"^\| `([a-z]+)` \|", README, re.MULTILINE) == list(stages)
+    assert re.findall(r"^\| `([a-z-]+)` \|", README, re.MULTILINE) == list(stages)
 
 
 def test_every_override_names_a_parameter() -> None:
