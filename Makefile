@@ -6,6 +6,8 @@ VENV ?= .venv
 PORT ?= 8080
 # The name of a file in profiles/, for `repro`.
 PROFILE ?=
+# The name of a folder in pipelines/studies/, for `study`.
+NAME ?=
 # One more package index to install from: one of CPU-only builds of torch, say.
 TORCH_INDEX ?=
 
@@ -21,7 +23,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro serve stop test test-fast lint format benchmark constraints clean
+.PHONY: help repro serve stop test test-fast lint format study benchmark constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -56,6 +58,9 @@ format: $(ENVIRONMENT) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
+	$(BIN)/dvc repro $<
+
 benchmark: $(ENVIRONMENT) ## Time the pipeline, and the word vectors beside gensim's, for benchmarks/results/: an hour, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.embeddings
@@ -83,6 +88,9 @@ $(BIN)/python:
 
 profiles/%.txt:
 	@echo "error: there is no profile '$*'; there are: $(basename $(notdir $(wildcard profiles/*.txt)))" >&2; exit 1
+
+pipelines/studies/%/dvc.yaml:
+	@echo "error: there is no study '$*'; there are: $(notdir $(patsubst %/dvc.yaml,%,$(wildcard pipelines/studies/*/dvc.yaml)))" >&2; exit 1
 
 # A local version, such as torch's +cpu, is the choice of one machine; is_direct is this project itself.
 define PINS

@@ -25,7 +25,7 @@ from gensim.models import FastText, Word2Vec
 from tqdm import tqdm
 
 from benchmarks.fresh import SETTINGS, THREADS, fresh, open_corpus
-from benchmarks.record import Figures, run_parts
+from benchmarks.parts import run_parts
 from models.embeddings.bags import subword_bags
 from models.embeddings.hogwild import Corpus
 from models.embeddings.kernels import Method
@@ -34,6 +34,7 @@ from models.text.vectors import VOCABULARY, WordVectors
 from models.text.words import WordVocabulary
 from pipelines.evaluation.words import analogies, read_pairs, read_questions, similarity
 from pipelines.paths import PREPARED, RAW, VECTORS
+from pipelines.record import Figures
 from pipelines.store import GrowingArray
 
 PACKAGES = ("gensim", "numba", "numpy", "scipy")

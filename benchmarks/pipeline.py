@@ -21,7 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.record import Figures, run_parts
+from benchmarks.parts import run_parts
+from pipelines.record import Figures
 
 PACKAGES = ("dvc", "lightning", "mlflow", "onnxruntime", "torch", "torchserve")
 SAMPLE_S = 0.2  # between two looks at the memory

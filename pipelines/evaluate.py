@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pipelines.evaluation.classification import evaluate_classification
 from pipelines.evaluation.generation import evaluate_generation
-from pipelines.evaluation.report import Report, rounded
+from pipelines.evaluation.report import Report
 from pipelines.evaluation.translation import evaluate_translation
-from pipelines.params import NamesTask, SurnameTask, Task, load_params
+from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, PLOTS, PREPARED
-from pipelines.stage import StageError, run_stage, write_json
+from pipelines.settings.tasks import NamesTask, SurnameTask, Task
+from pipelines.stage import StageError, rounded, run_stage, write_json
 from pipelines.tracking import track
 from serving.bundle import BundleError
 

@@ -10,9 +10,10 @@ from torch import nn
 from pipelines.models import build_model
 from pipelines.onnx_export.graph import export_graph
 from pipelines.onnx_export.graphs import graphs_of
-from pipelines.params import NamesTask, SurnameTask, Task, TranslationTask, load_params
+from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, PREPARED, WEIGHTS
 from pipelines.preparation.prepared import read_labels
+from pipelines.settings.tasks import NamesTask, SurnameTask, Task, TranslationTask
 from pipelines.stage import run_stage, write_json
 from pipelines.tracking import track
 from serving.bundle import TOKENIZER, Bundle, Decoding, Kind

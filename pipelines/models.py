@@ -9,8 +9,8 @@ from models.language_model import LanguageModel
 from models.text.characters import CharacterTokenizer
 from models.text.subwords import SubwordTokenizer
 from models.translator import Translator
-from pipelines.params import NamesTask, SurnameTask, Task
 from pipelines.preparation.prepared import read_labels
+from pipelines.settings.tasks import NamesTask, SurnameTask, Task
 
 
 def build_model(task: Task, prepared: Path) -> nn.Module:

@@ -11,7 +11,8 @@ import yaml
 from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_packaging_utils import ModelExportUtils
 
-from pipelines.params import Serve, load_params
+from pipelines.params import load_params
+from pipelines.settings.section import Serve
 from pipelines.stage import StageError, run_stage
 from serving import handlers
 from serving.bundle import MANIFEST, Bundle, BundleError

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.corpora.names import read_names
 from pipelines.corpora.parallel import read_debian
 from pipelines.corpora.reviews import read_reviews
-from pipelines.params import Brown, Params, Reviews, Task, TranslationTask, load_params
+from pipelines.params import Params, load_params
 from pipelines.paths import METRICS, PREPARED, RAW
 from pipelines.preparation.brown import prepare_brown
 from pipelines.preparation.checks import check_names, check_pairs
@@ -15,6 +15,8 @@ from pipelines.preparation.names import prepare_names
 from pipelines.preparation.pairs import prepare_pairs
 from pipelines.preparation.prepared import Prepared
 from pipelines.preparation.words import prepare_words
+from pipelines.settings.corpora import Brown, Reviews
+from pipelines.settings.tasks import Task, TranslationTask
 from pipelines.stage import run_stage, write_json
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
+
 
 class StageError(Exception):
     """Something the user can mend. The message says what is wrong and what to do about it, in one line."""
@@ -45,3 +47,8 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
     partial = path.with_suffix(".part")
     partial.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def rounded(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    """The values, those with a fraction rounded to DIGITS."""
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in values.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,23 @@ def write_split(folder: Path, columns: Mapping[str, Column]) -> None:
             texts = [row for row in rows if isinstance(row, Sequence)]
             np.save(folder / f"{name}.offsets.npy", np.cumsum([0, *map(len, texts)], dtype=np.int64))
             np.save(folder / f"{name}.npy", np.fromiter((i for row in texts for i in row), dtype=np.int32))
+
+
+class Rows(Protocol):
+    """What the training loop needs of its data: rows of one or more text columns, and of label columns."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """Names of the text columns."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def lengths(self, name: str, /) -> Ids:
+        """Length of every row of a text column, [N]."""
+
+    def row(self, index: int, /) -> dict[str, Ids]:
+        """One row: column name -> ids, [length] for a text and [] for a label."""
 
 
 class Split:

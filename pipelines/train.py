@@ -9,11 +9,11 @@ from safetensors.torch import save_model
 from pipelines.models import build_model
 from pipelines.params import Params, load_params
 from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
-from pipelines.stage import StageError, run_stage, write_json
+from pipelines.stage import StageError, rounded, run_stage, write_json
 from pipelines.store import Split
 from pipelines.tracking import StageRun, track
-from pipelines.training.fingerprint import fingerprint
-from pipelines.training.fit import Job, fit, forget
+from pipelines.training.checkpoints import fingerprint, forget
+from pipelines.training.fit import Job, fit
 from pipelines.training.module import Row
 
 console = Console()
@@ -66,17 +66,15 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
 def write_record(task: str, history: list[Row]) -> None:
     """Write metrics/train/TASK.json and plots/train/TASK.csv, a line for each epoch."""
     best = min(history, key=lambda row: row["valid_loss"])
-    write_json(METRICS / "train" / f"{task}.json", {"epochs": len(history), "best_epoch": int(best["epoch"]), **_rounded(best)})
+    losses = {name: best[name] for name in ("train_loss", "valid_loss")}
+    row = rounded({"epochs": len(history), "best_epoch": int(best["epoch"]), **losses})
+    write_json(METRICS / "train" / f"{task}.json", row)
     path = PLOTS / "train" / f"{task}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-
-
-def _rounded(row: Row) -> dict[str, float]:
-    return {name: round(row[name], 6) for name in ("train_loss", "valid_loss")}
 
 
 def main(task: str) -> None:

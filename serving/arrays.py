@@ -25,7 +25,7 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[IntArray, IntArray]:
     return ids, lengths
 
 
-def batches_by_length(sequences: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
+def batches_by_length(sequences: Sequence[Sequence[object]], batch_size: int) -> Iterator[list[int]]:
     """Positions of the sequences, longest first, in groups of at most `batch_size`.
 
     Neighbours in length share a batch, so that little of it is padding; the longest come first, so that a batch that

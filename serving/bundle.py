@@ -20,6 +20,8 @@ FILES: Final[dict[Kind, tuple[str, ...]]] = {
 }
 GRAPHS: Final = {kind: tuple(name for name in files if name.endswith(".onnx")) for kind, files in FILES.items()}
 SUBWORD_FILES: Final = {NGRAMS, SUBWORDS}  # of fastText's vectors alone
+CONTEXT, CHARACTERS = "context.onnx", "characters.json"  # of vectors beside which there are contextual ones
+CONTEXT_FILES: Final = {CONTEXT, CHARACTERS}
 
 NumBeams = Annotated[int, Field(ge=1, le=10)]
 LengthPenalty = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
@@ -49,6 +51,7 @@ class Bundle(BaseModel):
         labels: the classes in the order of the logits; for generation the conditions in the order of their ids.
         max_length: the longest input in tokenizer ids, BOS and EOS not counted; for generation the longest name; for vectors
             the longest word that one may ask for, in characters.
+        max_words: the longest sentence that one may ask contextual vectors of; only with the files of these.
         decoding: the defaults of beam search; translation only.
         files: sha256 of each file by its name.
     """
@@ -59,6 +62,7 @@ class Bundle(BaseModel):
     kind: Kind
     labels: tuple[str, ...] = ()
     max_length: int = Field(ge=1)
+    max_words: int | None = Field(default=None, ge=1)
     decoding: Decoding | None = None
     files: dict[FileName, Sha256]
 
@@ -71,9 +75,13 @@ class Bundle(BaseModel):
         needed = {*FILES[self.kind]}
         if not SUBWORD_FILES.isdisjoint(self.files):
             needed |= SUBWORD_FILES  # with one of them alone, the vectors would pass for others that have no n-grams
+        if self.max_words is not None:
+            needed |= CONTEXT_FILES
         missing = needed - self.files.keys()
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
+        if self.max_words is None and CONTEXT in self.files:
+            raise ValueError(f"`max_words` is missing, which {CONTEXT} needs")
         return self
 
     @classmethod
@@ -84,6 +92,7 @@ class Bundle(BaseModel):
         task: str,
         kind: Kind,
         max_length: int,
+        max_words: int | None = None,
         labels: tuple[str, ...] = (),
         decoding: Decoding | None = None,
     ) -> Self:
@@ -93,9 +102,10 @@ class Bundle(BaseModel):
             BundleError: a file of this kind of bundle is missing, or the description contradicts itself.
         """
         files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file() and p.name != MANIFEST}
-        content: dict[str, Any] = {"task": task, "kind": kind, "labels": labels, "max_length": max_length}
+        limits = {"max_length": max_length, "max_words": max_words}
+        content: dict[str, Any] = {"task": task, "kind": kind, "labels": labels, "decoding": decoding, **limits}
         try:
-            bundle = cls(**content, decoding=decoding, files=files)
+            bundle = cls(**content, files=files)
         except ValidationError as error:
             raise BundleError(f"{folder}: {first_message(error)}") from error
         (folder / MANIFEST).write_text(bundle.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")

@@ -13,8 +13,8 @@ from serving.faults import MAX_INPUTS, RequestError, from_validation
 
 Inputs = str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
 MaxSequences = Annotated[int, Field(ge=1, le=16)]
-Question = Literal["nearest", "similarity", "analogy"]
-QUESTIONS: Final[dict[Question, int]] = {"nearest": 1, "similarity": 2, "analogy": 3}  # words that each takes
+Question = Literal["nearest", "similarity", "analogy", "context"]
+QUESTIONS: Final[dict[Question, int]] = {"nearest": 1, "similarity": 2, "analogy": 3}  # words that each takes; "context": any
 
 
 class _Strict(BaseModel):
@@ -62,15 +62,22 @@ class TranslationParameters(_Strict):
 
 
 class VectorsParameters(_Strict):
-    """What is asked of words: the "nearest" to one, the "similarity" of two, the "analogy" of three."""
+    """What is asked of words: the "nearest" to one, the "similarity" of two, the "analogy" of three, or their "context"."""
 
     question: Question = Field(
         default="nearest",
         description='"nearest": the words most like "king"; "similarity": how alike "king queen" are; '
-        '"analogy": "man king woman", what is to woman as king is to man; default "nearest"',
+        '"analogy": "man king woman", what is to woman as king is to man; "context": the vector of each word of a sentence '
+        'in that sentence; default "nearest"',
     )
     top_k: int = Field(
-        default=10, ge=1, le=100, description="words in an answer, best first, 1 to 100; a similarity has none; default 10"
+        default=10, ge=1, le=100, description="words in an answer, best first, 1 to 100; only rankings have any; default 10"
+    )
+    layer: int | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description='of "context": 0, from the word\'s characters alone; 1 and 2, of the recurrent layers; default: their mean',
     )
 
 
@@ -97,6 +104,8 @@ class TranslationRequest(_Strict):
 
 class VectorsRequest(_Strict):
     """Words to compare. Each input is a question of its own: one, two or three words with white space between them.
+
+    For "context" an input is a sentence; words are read without punctuation, in lower case, known or not.
 
     A word that the vocabulary does not have as it is written is looked up in lower case. One that it does not have then
     either is refused, unless the vectors are fastText's: they make its vector from its n-grams.
@@ -173,6 +182,13 @@ class Similarity(_Strict):
 
     asked: list[AskedWord]
     score: float
+
+
+class WordsInContext(_Strict):
+    """An input's answer to "context": its words as they were read, and the vector of each."""
+
+    words: list[str]
+    vectors: list[list[float]]
 
 
 Request = ClassificationRequest | GenerationRequest | TranslationRequest | VectorsRequest

@@ -50,7 +50,7 @@ def test_every_task_has_an_archive(clone: Path) -> None:
 
 
 def test_nothing_is_left_to_do(clone: Path) -> None:
-    assert json.loads(run(clone, "dvc", "status", "--json").stdout) == {}
+    assert json.loads(run(clone, "dvc", "status", "--json", "dvc.yaml").stdout) == {}
     again = run(clone, "dvc", "repro")
     assert again.returncode == 0
     assert "Running stage" not in again.stdout

@@ -64,7 +64,8 @@ def test_a_missing_marker_is_named() -> None:
 def test_picture_is_the_graph_of_the_stages() -> None:
     graph = run(sys.executable, "-m", "dvc", "dag", "--mermaid")
     stages = dict(re.findall(r'(node\d+)\["([a-z-]+)(?:@[^"]+)?"\]', graph))
-    edges = {(stages[a], stages[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", graph)}
+    arrows = re.findall(r"(node\d+)-->(node\d+)", graph)
+    edges = {(stages[a], stages[b]) for a, b in arrows if a in stages and b in stages}  # the studies' are not drawn
     assert set(re.findall(r"^ +([\w-]+) --> ([\w-]+)$", README, re.MULTILINE)) == edges
 
 

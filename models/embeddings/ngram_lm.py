@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.embeddings.adaptive_softmax import AdaptiveSoftmax
+from models.embeddings.tied_softmax import TiedSoftmax
 from models.loss import Loss
 from models.recurrent import length_mask
 
@@ -19,7 +20,8 @@ class NgramLM(nn.Module):
         p(w_t | w_{t-n+1} .. w_{t-1}) = softmax(y)
 
     x are the words' rows of C, concatenated and learnt with the rest. W are direct connections from them to the output, an
-    option. Not in the paper: dropout (Srivastava et al. 2014), and cutoffs, with which U and W belong to an adaptive softmax.
+    option. Not in the paper: dropout (Srivastava et al. 2014); cutoffs, with which U and W belong to an adaptive softmax; and
+    tying, which makes C their last factor.
 
     Args:
         vocabulary_size: |V|, number of word ids; the frequent ones first if there are cutoffs.
@@ -28,7 +30,11 @@ class NgramLM(nn.Module):
         hidden_size: h, number of hidden units.
         direct: whether there is a W.
         dropout: share of x and of the hidden units set to zero in training.
-        cutoffs: of the softmax; none for the paper's.
+        cutoffs: of the softmax; none for one over all words.
+        tied: whether the output layer shares C; not with cutoffs.
+
+    Raises:
+        ValueError: both cutoffs and tying are asked for.
     """
 
     def __init__(
@@ -41,13 +47,19 @@ class NgramLM(nn.Module):
         direct: bool,
         dropout: float,
         cutoffs: Sequence[int] = (),
+        tied: bool = False,
     ) -> None:
         super().__init__()
+        if tied and cutoffs:
+            raise ValueError("cutoffs shorten the vectors of rare words, tying leaves all alike: choose one of the two")
         self.order, self.direct = order, direct
         size = (order - 1) * embedding_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)  # C
         self.hidden = nn.Linear(size, hidden_size)  # H and d
-        self.output = AdaptiveSoftmax(hidden_size + direct * size, vocabulary_size, cutoffs)  # [U, W] or U, and b
+        read = hidden_size + direct * size
+        self.output = TiedSoftmax(read, self.embedding) if tied else AdaptiveSoftmax(read, vocabulary_size, cutoffs)  # [U, W], b
+        if tied:
+            nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)  # keeps the first logits near unit variance
         self.dropout = nn.Dropout(dropout)
 
     def features(self, context: Tensor) -> Tensor:

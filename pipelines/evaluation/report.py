@@ -8,9 +8,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-Table = Sequence[Mapping[str, str | int | float]]
+from pipelines.stage import rounded
 
-DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
+Table = Sequence[Mapping[str, str | int | float]]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,6 @@ class Report:
         for name, figure in self.figures.items():
             (folder / name).parent.mkdir(exist_ok=True)
             figure.savefig(folder / name, bbox_inches="tight")
-
-
-def rounded(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
-    """The values, those with a fraction rounded to DIGITS."""
-    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _write_table(path: Path, table: Table) -> None:

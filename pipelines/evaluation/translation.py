@@ -10,8 +10,8 @@ from sacrebleu.metrics.chrf import CHRF
 
 from pipelines.evaluation.heat_map import heat_map
 from pipelines.evaluation.report import Report
-from pipelines.params import TranslationEvaluate
 from pipelines.preparation.prepared import read_texts
+from pipelines.settings.tasks import TranslationEvaluate
 from serving.predictors.translation import Translator
 
 

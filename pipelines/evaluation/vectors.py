@@ -13,7 +13,7 @@ from models.text.one_hot import Embedding
 from models.text.vectors import UnknownWord, WordVectors
 from pipelines.evaluation.report import Report, Table
 from pipelines.evaluation.words import Analogies, analogies, out_of_vocabulary, read_pairs, read_questions, similarity
-from pipelines.params import VectorsEvaluate
+from pipelines.settings.vectors import VectorsEvaluate
 
 FILES = "gensim/test/test_data"  # where the data set word-relations has its files
 PAIRS = {"wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}

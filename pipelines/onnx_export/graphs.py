@@ -1,10 +1,11 @@
-"""Each task model's graphs with examples of their inputs."""
+"""Each model's graphs with examples of their inputs."""
 
 import torch
 from torch import nn
 
 from models.classifier import Classifier
-from models.graphs import ClassifierGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
+from models.embeddings.elmo import ELMo
+from models.graphs import ClassifierGraph, ContextGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
 from models.language_model import LanguageModel
 from models.text.special import SPECIAL_TOKENS
 from models.translator import Translator
@@ -14,13 +15,15 @@ ROWS, UNITS = {0: "batch"}, {0: "batch", 1: "length"}
 
 
 def graphs_of(model: nn.Module) -> list[Graph]:
-    """What to export of a task model. Raises TypeError for a model without a definition here."""
+    """What to export of a model. Raises TypeError for a model without a definition here."""
     if isinstance(model, Classifier):
         return [_classifier(model)]
     if isinstance(model, LanguageModel):
         return [_language_model(model)]
     if isinstance(model, Translator):
         return [_encoder(model), _decoder(model)]
+    if isinstance(model, ELMo):
+        return [_context(model)]
     raise TypeError(f"no graphs are defined for {type(model).__name__}")
 
 
@@ -38,6 +41,16 @@ def _classifier(model: Classifier) -> Graph:
         return {"characters": _ids(model.embedding.num_embeddings, batch, length), "lengths": _lengths(batch, length)}
 
     return Graph("model", ClassifierGraph(model), example, {"characters": UNITS, "lengths": ROWS}, ["logits"])
+
+
+def _context(model: ELMo) -> Graph:
+    longest = model.spellings.shape[1]
+
+    def example(batch: int, length: int) -> Inputs:
+        spellings = _ids(model.words.embedding.num_embeddings, batch, length, longest)
+        return {"spellings": spellings, "lengths": _lengths(batch, length)}
+
+    return Graph("context", ContextGraph(model), example, {"spellings": UNITS, "lengths": ROWS}, ["layers"])
 
 
 def _language_model(model: LanguageModel) -> Graph:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from models.text.vectors import VOCABULARY
 from pipelines.corpora.brown import Stream, read_brown
-from pipelines.params import StreamPrepare
+from pipelines.settings.corpora import StreamPrepare
 from pipelines.store import write_split
 
 

@@ -10,8 +10,8 @@ from models.text.characters import CharacterTokenizer
 from models.text.normalize import normalize
 from models.text.special import BOS, EOS
 from pipelines.corpora.names import Name
-from pipelines.params import NamesPrepare
 from pipelines.preparation.prepared import SPLITS, Prepared
+from pipelines.settings.tasks import NamesPrepare
 
 # Letters in words joined by a space, an apostrophe or a hyphen: anything else is an entry that was garbled on its way.
 WELL_FORMED = re.compile(r"[ '\-]?[^\W\d_]+(?:[ '\-]{1,2}[^\W\d_]+)*")

@@ -9,8 +9,8 @@ from models.text.normalize import normalize
 from models.text.special import BOS, EOS
 from models.text.subwords import SubwordTokenizer
 from pipelines.corpora.parallel import Pair, looks_swapped_or_untranslated
-from pipelines.params import PairsPrepare
 from pipelines.preparation.prepared import SPLITS, Prepared
+from pipelines.settings.tasks import PairsPrepare
 
 
 def prepare_pairs(records: Iterable[Pair], params: PairsPrepare, seed: int) -> Prepared:

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.text.vectors import VOCABULARY
 from models.text.words import WordVocabulary
-from pipelines.params import WordsPrepare
+from pipelines.settings.corpora import WordsPrepare
 from pipelines.stage import StageError
 from pipelines.store import GrowingArray
 

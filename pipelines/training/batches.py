@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models.text.special import PAD
-from pipelines.store import Ids, Split
+from pipelines.store import Ids, Rows
 
 
 class LengthBuckets(Sampler[list[int]]):
@@ -25,7 +25,7 @@ class LengthBuckets(Sampler[list[int]]):
         shuffle: if not, the order is the same in every epoch.
     """
 
-    def __init__(self, split: Split, units: int, seed: int, *, shuffle: bool) -> None:
+    def __init__(self, split: Rows, units: int, seed: int, *, shuffle: bool) -> None:
         self._seed, self._shuffle, self._epoch = seed, shuffle, 0
         *others, last = [split.lengths(name) for name in split.texts]
         self._keys = [*(lengths // 4 for lengths in others), last]  # 4: coarse enough to mix rows, fine enough to pad little
@@ -60,7 +60,7 @@ def _cuts(lengths: Ids, units: int) -> list[tuple[int, int]]:
 class PaddedRows(Dataset[dict[str, Tensor]]):
     """Rows of a split as one padded batch: a text column gives [B, T] and `<name>_lengths` [B], a label column [B]."""
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Rows) -> None:
         self._split = split
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
@@ -77,6 +77,6 @@ class PaddedRows(Dataset[dict[str, Tensor]]):
         return batch
 
 
-def loader(split: Split, units: int, seed: int, *, shuffle: bool) -> DataLoader[dict[str, Tensor]]:
+def loader(split: Rows, units: int, seed: int, *, shuffle: bool) -> DataLoader[dict[str, Tensor]]:
     """Batches of a split, ready for Lightning."""
     return DataLoader(PaddedRows(split), batch_size=None, sampler=LengthBuckets(split, units, seed, shuffle=shuffle))

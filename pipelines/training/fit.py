@@ -1,7 +1,6 @@
 """Train a model to the end, from where an earlier attempt was stopped if there was one."""
 
 import logging
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,8 +12,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor, nn
 
-from pipelines.params import Train
-from pipelines.store import Split
+from pipelines.settings.section import Train
+from pipelines.store import Rows
 from pipelines.training.batches import loader
 from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision
 from pipelines.training.module import Row, TrainingModule
@@ -34,8 +33,8 @@ class Job:
         checkpoints: folder of this very job's checkpoints. A job with any other setting or data needs another folder.
     """
 
-    train: Split
-    valid: Split
+    train: Rows
+    valid: Rows
     params: Train
     seed: int
     device: str
@@ -67,11 +66,6 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
     )
     best = torch.load(job.checkpoints / "best.ckpt", map_location="cpu")["state_dict"]
     return {name.removeprefix("model."): weight for name, weight in best.items()}, module.history
-
-
-def forget(checkpoints: Path) -> None:
-    """Remove a finished job's checkpoints."""
-    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def _trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:

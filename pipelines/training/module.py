@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.loss import Loss
-from pipelines.params import Train
+from pipelines.settings.section import Train
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate, units_per_s
 

@@ -5,17 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from models.text.one_hot import Embedding, OneHot
 from models.text.vectors import WordVectors
 from pipelines import embed as stage
 from pipelines.compare import load_embedding
 from pipelines.embed import embed
-from pipelines.embedding import kernels
+from pipelines.embedding import fitted, kernels
+from pipelines.embedding.elmo import Contextual
 from pipelines.evaluation import vectors as evaluation
 from pipelines.evaluation.vectors import evaluate_vectors
-from pipelines.params import Params, WordsPrepare, load_params
+from pipelines.params import Params, load_params
 from pipelines.preparation.words import prepare_words
+from pipelines.settings.corpora import WordsPrepare
 from pipelines.stage import StageError
 
 TRAINED = ["skip-gram", "cbow", "fasttext", "glove"]
@@ -31,21 +34,25 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
         content["vectors"]["methods"][method] |= SMALL
     content["vectors"]["methods"]["fasttext"]["buckets"] = 50
     content["vectors"]["methods"]["glove"]["memory_mib"] = 1
+    content["vectors"]["methods"]["elmo"] |= {"sentences": 60, "held_out": 5}
+    content["vectors"]["methods"]["elmo"]["model"] |= {"size": 4, "filters": [3, 2], "cutoffs": [8]}
     content["vectors"]["evaluate"] |= {
         "neighbours_of": ["king", "zebra"],
         "groups": {"animals": ["zebra"], "people": ["king", "queen", "man"]},
     }
     monkeypatch.setattr(stage, "DATA", tmp_path)
+    monkeypatch.setattr(fitted, "DATA", tmp_path)
+    monkeypatch.setattr(fitted, "CHECKPOINTS", tmp_path / "checkpoints")
     monkeypatch.setattr(kernels, "VECTORS", tmp_path / "vectors")
     prepare_words(lambda: map(str.split, TEXT), WordsPrepare(min_count=1, limit=0), tmp_path / "prepared/reviews")
     return Params.model_validate(content)
 
 
 def made_by(name: str, params: Params) -> Embedding:
-    return embed(name, params, lambda _: None)[0]
+    return embed(name, params, lambda _: None).vectors
 
 
-@pytest.mark.parametrize("name", ["one-hot", *TRAINED])
+@pytest.mark.parametrize("name", ["one-hot", *TRAINED, "elmo"])
 def test_vectors_survive_saving_and_know_their_origin(params: Params, tmp_path: Path, name: str) -> None:
     made = made_by(name, params)
     made.save(tmp_path / name)
@@ -54,6 +61,21 @@ def test_vectors_survive_saving_and_know_their_origin(params: Params, tmp_path: 
     assert read.provenance["settings"] == params.method(name).model_dump()
     np.testing.assert_array_equal(read.vector("king"), made.vector("king"))
     assert len(read.nearest("king", 3)) == 3
+
+
+def test_the_contextual_model_survives_saving(params: Params, tmp_path: Path) -> None:
+    made = embed("elmo", params, lambda _: None)
+    made.save(tmp_path / "elmo")
+    assert isinstance(made.contextual, Contextual)
+    read = Contextual.load(params.vectors.methods.elmo, tmp_path / "elmo")
+    spellings = torch.from_numpy(read.speller.sentence(["the", "kingly", "queen"]))[None]
+    for model in (made.contextual.model, read.model):
+        model.eval()
+    expected, layers = (c.model.layers(spellings, torch.tensor([5])) for c in (made.contextual, read))
+    torch.testing.assert_close(layers, expected)
+    size = params.vectors.methods.elmo.model.size
+    np.testing.assert_allclose(made.vectors.vector("the"), layers[0, 0, 1, :size].detach(), rtol=1e-4, atol=1e-6)
+    assert 1 < made.measured["perplexity"] < 2 * len(made.vectors.vocabulary)
 
 
 def test_fasttext_alone_has_a_vector_for_a_word_never_seen(params: Params) -> None:

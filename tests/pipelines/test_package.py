@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipelines.package import HANDLER, package
-from pipelines.params import Serve
+from pipelines.settings.section import Serve
 from pipelines.stage import StageError
 
 SETTINGS = Serve(workers=2, batch_size=8, max_batch_delay_ms=5, response_timeout_s=30)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from models.text.vectors import VOCABULARY
 from models.text.words import WordVocabulary
 from pipelines.corpora.reviews import read_reviews, sentences
-from pipelines.params import WordsPrepare
 from pipelines.preparation import words as preparation
 from pipelines.preparation.words import prepare_words
+from pipelines.settings.corpora import WordsPrepare
 from pipelines.stage import StageError
 from pipelines.store import GrowingArray, Split
 

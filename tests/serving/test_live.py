@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from pipelines.package import package
-from pipelines.params import Serve
+from pipelines.settings.section import Serve
 from serving import control
 from serving.predictor import load_predictor
 from serving.server.errors import ControlError

@@ -1,11 +1,10 @@
-"""What all benchmarks share: their command line, and how they write down figures with all that is needed to repeat them."""
+"""Figures of a benchmark or a study, written down with all that is needed to repeat them."""
 
-import argparse
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,27 +17,6 @@ RESULTS = Path("benchmarks/results")
 Figures = dict[str, float]
 
 
-def run_parts(name: str, about: str, parts: Mapping[str, Callable[[], Figures]], packages: Sequence[str]) -> None:
-    """Run the parts of a benchmark that the command line names; each writes its figures as soon as it has them.
-
-    Args:
-        name: of the benchmark's module.
-        about: what it measures, for its help.
-        parts: name -> what measures. All are run where the command line names none.
-        packages: see `record`.
-    """
-    command = f"python -m benchmarks.{name}"
-    parser = argparse.ArgumentParser(prog=command, description=about)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(parts)}; all where none is named")
-    chosen = parser.parse_args().parts or list(parts)
-    for part in chosen:
-        if part not in parts:
-            parser.error(f"there is no part {part!r}; there are {', '.join(parts)}")
-    for part in chosen:
-        figures = {key: float(f"{value:.5g}") for key, value in parts[part]().items()}
-        record(name, " ".join([command, *chosen]), packages, figures)
-
-
 def record(name: str, command: str, packages: Sequence[str], figures: Mapping[str, float]) -> None:
     """Write `figures` to benchmarks/results/NAME.json.
 
@@ -49,9 +27,10 @@ def record(name: str, command: str, packages: Sequence[str], figures: Mapping[st
         name: of the file.
         command: what was run.
         packages: those whose versions matter to the figures.
-        figures: by name.
+        figures: by name; five digits are written.
     """
     path, commit = RESULTS / f"{name}.json", head()
+    short = {key: float(f"{value:.5g}") for key, value in figures.items()}
     before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "commit": commit}
     commits = {key: before.get("earlier", {}).get(key, before["commit"]) for key in before["figures"] if key not in figures}
     content = {
@@ -60,7 +39,7 @@ def record(name: str, command: str, packages: Sequence[str], figures: Mapping[st
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": hardware(),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
-        "figures": dict(sorted({**before["figures"], **figures}.items())),
+        "figures": dict(sorted({**before["figures"], **short}.items())),
     }
     if earlier := {key: old for key, old in commits.items() if old != commit}:
         content["earlier"] = earlier

@@ -1,6 +1,7 @@
-"""What tells one training job from another, so that none goes on from a checkpoint of another's."""
+"""Where a training job's checkpoints are: none goes on from another job's, and a finished one leaves none behind."""
 
 import hashlib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,3 +22,8 @@ def fingerprint(settings: Iterable[str], data: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+def forget(checkpoints: Path) -> None:
+    """Remove a finished job's checkpoints."""
+    shutil.rmtree(checkpoints, ignore_errors=True)

@@ -1,0 +1,26 @@
+"""The command line that all benchmarks share."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+
+from pipelines.record import Figures, record
+
+
+def run_parts(name: str, about: str, parts: Mapping[str, Callable[[], Figures]], packages: Sequence[str]) -> None:
+    """Run the parts of a benchmark that the command line names; each writes its figures as soon as it has them.
+
+    Args:
+        name: of the benchmark's module.
+        about: what it measures, for its help.
+        parts: name -> what measures. All are run where the command line names none.
+        packages: see `record`.
+    """
+    command = f"python -m benchmarks.{name}"
+    parser = argparse.ArgumentParser(prog=command, description=about)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(parts)}; all where none is named")
+    chosen = parser.parse_args().parts or list(parts)
+    for part in chosen:
+        if part not in parts:
+            parser.error(f"there is no part {part!r}; there are {', '.join(parts)}")
+    for part in chosen:
+        record(name, " ".join([command, *chosen]), packages, parts[part]())

@@ -1,0 +1,27 @@
+"""How far a mean over few runs can be trusted."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+
+class Interval(NamedTuple):
+    """A mean and the bounds of its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def interval(values: NDArray[np.floating[Any]], confidence: float = 0.95) -> Interval:
+    """The mean of a sample, with Student's interval.
+
+    Args:
+        values: one of each run, [N]; two or more.
+        confidence: share of such intervals that hold the true mean.
+    """
+    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(t.ppf((1 + confidence) / 2, len(values) - 1)) * error
+    return Interval(mean, mean - half, mean + half)

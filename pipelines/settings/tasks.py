@@ -1,0 +1,119 @@
+"""Settings of the tasks, from the preparation of their data to their serving."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipelines.settings.section import Count, Evaluate, Export, Positive, PositiveFloat, Section, Serve, Share, Train
+
+
+class NamesPrepare(Section):
+    """How lists of names become splits."""
+
+    lowercase: bool
+    limit_per_label: Positive
+    max_length: Positive
+    valid_share: Annotated[float, Field(gt=0, lt=0.5)]
+    test_share: Annotated[float, Field(gt=0, lt=0.5)]
+
+
+class PairsPrepare(Section):
+    """How a parallel corpus becomes splits."""
+
+    vocabulary_size: Annotated[int, Field(ge=300)]
+    min_words: Positive
+    max_words: Positive
+    max_ratio: Annotated[float, Field(ge=1)]
+    valid_pairs: Positive
+    test_pairs: Positive
+    train_pairs: Count
+
+
+class ClassifierModel(Section):
+    """Sizes of models.classifier.Classifier."""
+
+    embedding_size: Positive
+    hidden_size: Positive
+    ngram_buckets: Positive
+    longest_ngram: Positive
+    input_dropout: Share
+    dropout: Share
+    label_smoothing: Share
+
+
+class LanguageModelModel(Section):
+    """Sizes of models.language_model.LanguageModel."""
+
+    embedding_size: Positive
+    label_size: Positive
+    hidden_size: Positive
+    dropout: Share
+
+
+class TranslatorModel(Section):
+    """Sizes of models.translator.Translator."""
+
+    embedding_size: Positive
+    hidden_size: Positive
+    attention_size: Positive
+    dropout: Share
+    label_smoothing: Share
+
+
+class NamesEvaluate(Evaluate):
+    """Also samples names."""
+
+    samples: Positive
+    temperature: PositiveFloat
+
+
+class TranslationEvaluate(Evaluate):
+    """Also draws attention."""
+
+    heat_maps: Positive
+
+
+class TranslationExport(Export):
+    """Also how it searches, as evaluated and as served by default."""
+
+    num_beams: Annotated[int, Field(ge=1, le=10)]
+    length_penalty: Annotated[float, Field(ge=0, le=2)]
+
+
+class SurnameTask(Section):
+    """Surname -> nationality."""
+
+    dataset: Literal["surnames17", "names18"]
+    prepare: NamesPrepare
+    model: ClassifierModel
+    train: Train
+    export: Export
+    evaluate: Evaluate
+    serve: Serve
+
+
+class NamesTask(Section):
+    """Nationality -> surname."""
+
+    dataset: Literal["surnames17", "names18"]
+    prepare: NamesPrepare
+    model: LanguageModelModel
+    train: Train
+    export: Export
+    evaluate: NamesEvaluate
+    serve: Serve
+
+
+class TranslationTask(Section):
+    """French -> English."""
+
+    dataset: Literal["debian-fr-en"]
+    prepare: PairsPrepare
+    model: TranslatorModel
+    train: Train
+    export: TranslationExport
+    evaluate: TranslationEvaluate
+    serve: Serve
+
+
+Task = SurnameTask | NamesTask | TranslationTask

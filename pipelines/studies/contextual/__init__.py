@@ -1,0 +1,1 @@
+"""What contextual vectors add to sentiment classification."""
