@@ -7,20 +7,20 @@ import argparse
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.measures import BENCHMARKS, TABLE, VECTOR_FIGURES, Measure
 from pipelines.paths import BUNDLES, METRICS
+from pipelines.record import RESULTS
 from pipelines.stage import StageError, fail
 from serving.bundle import BundleError
 from serving.predictor import load_predictor
 
 README = Path("README.md")
-BENCHMARK = Path("benchmarks/results/pipeline.json")
 URL = "http://127.0.0.1:8080/predictions"
 HEADER = ("model", "measure", "result", "baseline")
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -30,62 +30,24 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "vectors": {"inputs": "man king woman", "parameters": {"question": "analogy", "top_k": 3}},
 }
 
-TASKS = ("surname", "names", "fr-en")
-
 Figures = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A line of the table.
-
-    Attributes:
-        source: the task, or "pipeline" for the benchmark of that name.
-        key: the figure's name in the source's file.
-        label: what it is.
-        form: its format.
-        baseline: the baseline's key in the same file, if there is one.
-        by: who or what the baseline is.
-    """
-
-    source: str
-    key: str
-    label: str
-    form: str
-    baseline: str = ""
-    by: str = ""
-
-
-TABLE = (
-    Measure("surname", "macro_f1", "macro-F1", ".3f", "baseline_macro_f1", "logistic regression on character n-grams"),
-    Measure("surname", "accuracy", "accuracy", ".3f", "baseline_accuracy", "logistic regression on character n-grams"),
-    Measure("surname", "accuracy_ceiling", "best possible accuracy: some names occur in several languages", ".3f"),
-    Measure("surname", "ece", "expected calibration error", ".3f"),
-    Measure("names", "bits_per_char", "bits per character", ".3f", "baseline_bits_per_char", "interpolated character 5-grams"),
-    Measure("names", "novel_share", "share of samples that are not in the training data", ".1%"),
-    Measure("names", "unique_share", "share of samples that are distinct", ".1%"),
-    Measure("fr-en", "bleu", "BLEU, beam search", ".1f", "copy_bleu", "copying the source"),
-    Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
-    Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
-    *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in TASKS),
-    Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
-    Measure("pipeline", "repro_noop_s", "`make repro` again, nothing changed, seconds", ".1f"),
-    Measure("pipeline", "test_cold_s", "`make test` in a fresh clone, installation included, seconds", ".0f"),
-)
-
-
 def figures(source: str) -> Figures:
-    """What is known of a task or of the benchmark; nothing where it was not run yet."""
-    path = BENCHMARK if source == "pipeline" else METRICS / f"{source}.json"
-    content: Figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return content["figures"] if path == BENCHMARK and content else content
+    """What is known of a task or of a benchmark; nothing where it was not run yet."""
+    return _read(source)["figures"] if source in BENCHMARKS else _read(source)
 
 
-def rows() -> Iterator[tuple[str, str, str, str]]:
+def _read(source: str) -> Figures:
+    path = (RESULTS if source in BENCHMARKS else METRICS) / f"{source}.json"
+    content: Figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}}
+    return content
+
+
+def rows(table: Iterable[Measure] = TABLE) -> Iterator[tuple[str, str, str, str]]:
     """The table's cells. A figure that was not measured has no row."""
-    known = {source: figures(source) for source in {measure.source for measure in TABLE}}
-    for measure in TABLE:
-        values = known[measure.source]
+    for measure in table:
+        values = figures(measure.source)
         if measure.key in values:
             beside = f"{values[measure.baseline]:{measure.form}} ({measure.by})" if measure.baseline in values else ""
             if measure.source == "pipeline":
@@ -94,8 +56,8 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
 
 
 def measured_at(key: str) -> str:
-    """The commit that a figure of the benchmark is from."""
-    content = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    """The commit that a figure of the benchmark of the pipeline is from."""
+    content = _read("pipeline")
     commit: str = content.get("earlier", {}).get(key, content["commit"])
     return commit
 
@@ -147,11 +109,21 @@ def vectors() -> str | None:
     return _markdown(lines)
 
 
+def vector_figures() -> str:
+    """What the benchmark and the study of word vectors measured, in Markdown."""
+    return _markdown([("measure", "result", "beside it"), ("---", "--:", "---"), *(cells[1:] for cells in rows(VECTOR_FIGURES))])
+
+
 def _markdown(lines: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-SECTIONS: dict[str, Callable[[], str | None]] = {"results": results, "vectors": vectors, "answers": answers}
+SECTIONS: dict[str, Callable[[], str | None]] = {
+    "results": results,
+    "vectors": vectors,
+    "vector-figures": vector_figures,
+    "answers": answers,
+}
 
 
 def render(readme: str) -> str:

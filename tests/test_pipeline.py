@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipelines.report import EXAMPLES, TASKS
+from pipelines.measures import TASKS
+from pipelines.report import EXAMPLES
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
 

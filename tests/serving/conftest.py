@@ -1,14 +1,20 @@
 """Small bundles of word vectors, beside those that the stages export."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from models.text.characters import CharacterTokenizer
 from models.text.subword_ngrams import Subwords
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
+from pipelines.embedding.elmo import Contextual
+from pipelines.export_vectors import export_vectors
+from pipelines.params import load_params
 from serving.bundle import Bundle
 
 WORDS = ["king", "queen", "man", "woman", "film", "don't", "Paris"]
@@ -40,6 +46,23 @@ def fasttext(write_vectors: WriteVectors) -> Path:
 def plain(write_vectors: WriteVectors) -> Path:
     """Vectors of the vocabulary alone."""
     return write_vectors()
+
+
+@pytest.fixture(scope="session")
+def contextual(write_vectors: WriteVectors, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contextual]:
+    """A bundle that also has contextual vectors, and the model that it was exported from."""
+    root, settings = tmp_path_factory.mktemp("contextual"), load_params().vectors
+    sizes = {"size": 4, "filters": [3, 2], "character_size": 3, "cutoffs": [5], "longest_word": 6}
+    elmo = settings.methods.elmo.model_copy(update={"model": settings.methods.elmo.model.model_copy(update=sizes)})
+    settings = settings.model_copy(update={"methods": settings.methods.model_copy(update={"elmo": elmo})})
+    vectors = write_vectors(shortest=3)
+    for name in (settings.export.method, "elmo"):
+        shutil.copytree(vectors, root / "made" / name)
+    torch.manual_seed(0)
+    model = Contextual.build(elmo, WordVectors.load(vectors).vocabulary, CharacterTokenizer.train(WORDS, lowercase=False))
+    model.save(root / "made/elmo")
+    assert export_vectors(settings, root / "made", root / "vectors") <= 1e-5
+    return root / "vectors", model
 
 
 @pytest.fixture(scope="session")

@@ -4,31 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from asking import answer, ask, body, fault
 
 from models.text.vectors import WordVectors
 from serving.bundle import Bundle, BundleError
-from serving.predictor import load_predictor
 from serving.predictors.vectors import WordSpace
-
-
-def ask(folder, *bodies):
-    return load_predictor(folder).answer(bodies)
-
-
-def body(inputs, question="nearest", **parameters):
-    return {"inputs": inputs, "parameters": {"question": question, **parameters}}
-
-
-def answer(folder, inputs, question="nearest", **parameters):
-    (reply,) = ask(folder, body(inputs, question, **parameters))
-    assert reply.status == 200, reply
-    return reply.body
-
-
-def fault(folder, inputs, question="nearest", **parameters):
-    (reply,) = ask(folder, body(inputs, question, **parameters))
-    assert reply.status == 400, reply
-    return reply.body["error"]
 
 
 def ranking(answered):

@@ -1,0 +1,79 @@
+"""The lines of the README's tables: which figures there are, and what they are called."""
+
+from dataclasses import dataclass
+
+TASKS = ("surname", "names", "fr-en")
+BENCHMARKS = ("pipeline", "embeddings", "contextual")  # files of benchmarks/results
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A line of the table.
+
+    Attributes:
+        source: the task, or one of BENCHMARKS.
+        key: the figure's name in the source's file.
+        label: what it is.
+        form: its format.
+        baseline: the baseline's key in the same file, if there is one.
+        by: who or what the baseline is.
+    """
+
+    source: str
+    key: str
+    label: str
+    form: str
+    baseline: str = ""
+    by: str = ""
+
+
+TABLE = (
+    Measure("surname", "macro_f1", "macro-F1", ".3f", "baseline_macro_f1", "logistic regression on character n-grams"),
+    Measure("surname", "accuracy", "accuracy", ".3f", "baseline_accuracy", "logistic regression on character n-grams"),
+    Measure("surname", "accuracy_ceiling", "best possible accuracy: some names occur in several languages", ".3f"),
+    Measure("surname", "ece", "expected calibration error", ".3f"),
+    Measure("names", "bits_per_char", "bits per character", ".3f", "baseline_bits_per_char", "interpolated character 5-grams"),
+    Measure("names", "novel_share", "share of samples that are not in the training data", ".1%"),
+    Measure("names", "unique_share", "share of samples that are distinct", ".1%"),
+    Measure("fr-en", "bleu", "BLEU, beam search", ".1f", "copy_bleu", "copying the source"),
+    Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
+    Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
+    *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in TASKS),
+    Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
+    Measure("pipeline", "repro_noop_s", "`make repro` again, nothing changed, seconds", ".1f"),
+    Measure("pipeline", "test_cold_s", "`make test` in a fresh clone, installation included, seconds", ".0f"),
+)
+
+
+VECTOR_FIGURES = (
+    *(
+        Measure("embeddings", f"{key}_ratio_{threads}t", f"{name}: words a second over gensim's, threads: {threads}", ".1f")
+        for key, name, threads in (("skipgram", "skip-gram", 1), ("skipgram", "skip-gram", 2), ("cbow", "CBOW", 2))
+    ),
+    Measure("embeddings", "fasttext_ratio_2t", "fastText: words a second over gensim's, threads: 2", ".1f"),
+    Measure("embeddings", "skipgram_rho", "skip-gram: WordSim-353, mean of 3 seeds", ".3f", "gensim_skipgram_rho", "gensim"),
+    Measure(
+        "embeddings",
+        "skipgram_analogy_percent",
+        "skip-gram: analogies, %, mean of 3 seeds",
+        ".1f",
+        "gensim_skipgram_analogy_percent",
+        "gensim",
+    ),
+    Measure("embeddings", "memory_ratio_10x", "skip-gram: memory with ten times the text, ratio", ".2f"),
+    Measure("embeddings", "glove_load_s", "400,000 vectors: to the first answer, seconds", ".2f"),
+    Measure("embeddings", "analogies_s", "400,000 vectors: all analogies, seconds", ".1f"),
+    Measure(
+        "embeddings",
+        "ngram_perplexity",
+        "n-gram model mixed with counted 5-grams: perplexity on Brown",
+        ".0f",
+        "kneser_ney_perplexity",
+        "modified Kneser-Ney 5-grams",
+    ),
+    Measure("embeddings", "ngram_alone_perplexity", "n-gram model alone: perplexity on Brown", ".0f"),
+    Measure("embeddings", "ngram_direct_perplexity", "n-gram model with direct connections, mixed: perplexity on Brown", ".0f"),
+    Measure("contextual", "elmo_macro_f1", "sentiment from GloVe and ELMo: macro-F1", ".3f", "glove_macro_f1", "GloVe alone"),
+    Measure("contextual", "gain_macro_f1", "sentiment: gain by ELMo, mean of 5 seeds", ".3f"),
+    Measure("contextual", "gain_macro_f1_low", "sentiment: gain by ELMo, lower end of the 95 % interval", ".3f"),
+)
