@@ -5,6 +5,7 @@ LSTM, 2H. `weights` are W_ih, W_hh, b_ih, b_hh of a direction and what peepholes
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -31,11 +32,8 @@ def run(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[
     if name == "gru":
         outputs, final = by_hand(views, lengths, state, each)
     else:
-        rows = zip(views, state, each, strict=True)
-        if cell.fused is None:
-            directions = [unrolled(cell, view, lengths, first, w) for view, first, w in rows]
-        else:
-            directions = [padded(cell.fused, view, lengths, first, w) for view, first, w in rows]
+        way = partial(unrolled, cell) if cell.fused is None else partial(padded, cell.fused)
+        directions = [way(view, lengths, first, w) for view, first, w in zip(views, state, each, strict=True)]
         outputs, final = [o for o, _ in directions], torch.stack([f for _, f in directions])
     aligned = [outputs[0], *(turn(o, lengths) for o in outputs[1:])]
     return torch.cat(aligned, -1) * length_mask(lengths, x.shape[1])[:, :, None], final
@@ -55,12 +53,16 @@ def packed(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Seq
 
 
 def padded(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """One direction by torch, which knows no lengths and reads the padding behind the units: [B, S] -> [B, T, H], [B, S]."""
-    size = weights[1].shape[1]
+    """One direction by torch, which knows no lengths and reads the padding behind the units: [B, S] -> [B, T, H], [B, S].
+
+    Without autocast, under which torch keeps C in bf16, where 0.5 + 0.001 = 0.5: an LSTM would not remember small steps.
+    """
+    x, size = x.to(weights[0].dtype), weights[1].shape[1]
     if state.shape[1] > size:
         x, weights = _holding(x, lengths, weights)
     options = (True, 1, 0.0, torch.is_grad_enabled(), False, True)  # biases, layers, dropout, train, bidirectional, batch_first
-    outputs, _, *cell = fused(x, _parts(state[None], size), list(weights), *options)
+    with torch.autocast(x.device.type, enabled=False):
+        outputs, _, *cell = fused(x, _parts(state[None], size), list(weights), *options)
     return outputs, torch.cat((last(outputs, lengths), *(c[0] for c in cell)), -1)
 
 
@@ -72,7 +74,7 @@ def _holding(x: Tensor, lengths: Tensor, weights: Sequence[Tensor]) -> tuple[Ten
     w_ih, *others = weights
     padding = ~length_mask(lengths, x.shape[1])
     gates = w_ih.new_tensor([-1.0, 1.0, 0.0, 0.0]).repeat_interleave(len(w_ih) // 4)  # i, f, g, o
-    return torch.cat((x, HOLD * padding[:, :, None].to(x.dtype)), -1), [torch.cat((w_ih, gates[:, None]), 1), *others]
+    return torch.cat((x, HOLD * padding[:, :, None]), -1), [torch.cat((w_ih, gates[:, None]), 1), *others]
 
 
 def _parts(state: Tensor, size: int) -> Tensor | tuple[Tensor, ...]:

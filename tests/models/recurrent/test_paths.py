@@ -5,7 +5,7 @@ import torch
 from equality import assert_same
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.recurrent.cells import CELLS
 from models.recurrent.layer import Recurrent
@@ -75,6 +75,18 @@ def test_an_lstm_keeps_its_cell_through_any_padding(dtype: torch.dtype, toleranc
     lengths = torch.tensor([2])
     near, far = (padded(torch.lstm, x[:, :longest], lengths, state[0], weights)[1] for longest in (2, 1000))
     torch.testing.assert_close(near, far, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["lstm", "peephole"])
+def test_small_steps_add_up_under_autocast(name: str) -> None:
+    """C_t = C_{t-1} + 0.001: bf16 itself would stop at 0.5."""
+    layer = Recurrent(name, 1, 1)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    layer.layers[0].bias_ih_l0.data[:3] = torch.tensor([20.0, 20.0, 0.001])  # input and forget gate open
+    with torch.autocast("cpu", torch.bfloat16):
+        _, final = layer(torch.zeros(1, 1000, 1), torch.tensor([1000]))
+    torch.testing.assert_close(final[0, 0, 1].item(), 1.0, atol=1e-2, rtol=0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
