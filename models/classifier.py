@@ -6,7 +6,8 @@ from torch.nn import functional
 
 from models.loss import Loss
 from models.ngrams import NgramScores
-from models.recurrent import RaggedGRU, length_mask
+from models.recurrent.layer import Recurrent
+from models.recurrent.ragged import length_mask
 
 
 class Classifier(nn.Module):
@@ -46,7 +47,7 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        self.gru = RaggedGRU(embedding_size, hidden_size, bidirectional=True)
+        self.gru = Recurrent("gru", embedding_size, hidden_size, bidirectional=True)
         self.ngrams = NgramScores(classes=classes, buckets=ngram_buckets, longest=longest_ngram, dropout=dropout)
         self.input_dropout, self.dropout = nn.Dropout(input_dropout), nn.Dropout(dropout)
         self.output = nn.Linear(6 * hidden_size, classes)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from models.classifier import Classifier
 from models.embeddings.elmo import ELMo
 from models.language_model import LanguageModel
-from models.recurrent import length_mask
+from models.recurrent.ragged import length_mask
 from models.translator import Translator
 
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from models.loss import Loss, token_loss
-from models.recurrent import RaggedGRU, length_mask
+from models.recurrent.layer import Recurrent
+from models.recurrent.ragged import length_mask
 from models.text.special import PAD
 
 
@@ -26,7 +27,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
         self.label = nn.Embedding(labels, label_size)
-        self.gru = RaggedGRU(embedding_size + label_size, hidden_size)
+        self.gru = Recurrent("gru", embedding_size + label_size, hidden_size)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, vocabulary_size)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.recurrent import length_mask
+from models.recurrent.ragged import length_mask
 from models.text.special import PAD
 
 MULTIPLIER, MODULUS = 1_000_003, 2**31 - 1  # of the polynomial hash; a step of it fits in 64 bits

@@ -17,7 +17,7 @@ Gates = tuple[Tensor, Tensor, Tensor, Tensor]  # r_t, z_t, n_t and U_n h_{t-1}
 
 
 def gru_gates(inputs: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor, Gates]:
-    """One step of the GRU, h_t = (1 - z_t) * n_t + z_t * h_{t-1}; see models.recurrent.RaggedGRU.
+    """One step of the GRU, h_t = (1 - z_t) * n_t + z_t * h_{t-1}; see models.recurrent.cells.gru.
 
     Args:
         inputs: what the gates get from x_t, [..., 3H] in the order r, z, n.

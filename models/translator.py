@@ -7,7 +7,8 @@ from torch.nn import functional
 from models.attention import BahdanauAttention
 from models.loss import Loss, token_loss
 from models.recurrence import AttentiveGRURecurrence, gru_gates, recur
-from models.recurrent import RaggedGRU, length_mask
+from models.recurrent.layer import Recurrent
+from models.recurrent.ragged import length_mask
 from models.text.special import PAD
 
 
@@ -24,7 +25,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.dropout = nn.Dropout(dropout)
-        self.gru = RaggedGRU(embedding.embedding_dim, hidden_size, bidirectional=True)
+        self.gru = Recurrent("gru", embedding.embedding_dim, hidden_size, bidirectional=True)
         self.bridge = nn.Linear(hidden_size, hidden_size)  # W_s
 
     def forward(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

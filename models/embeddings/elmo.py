@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from models.embeddings.adaptive_softmax import AdaptiveSoftmax
 from models.embeddings.character_cnn import CharacterCNN
 from models.loss import Loss
-from models.recurrent import _turn as turn
-from models.recurrent import length_mask
+from models.recurrent.ragged import length_mask, turn
 from models.text.special import UNK
 
 LSTM_LAYERS = 2

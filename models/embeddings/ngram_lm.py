@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.embeddings.adaptive_softmax import AdaptiveSoftmax
 from models.embeddings.tied_softmax import TiedSoftmax
 from models.loss import Loss
-from models.recurrent import length_mask
+from models.recurrent.ragged import length_mask
 
 ROWS_AT_ONCE = 512  # whose logits are held at once when single probabilities are asked for
 

@@ -12,7 +12,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from pipelines.onnx_export.gru import translation_table
+from pipelines.onnx_export.recurrent import translation_table
 from pipelines.stage import StageError
 
 Inputs = Mapping[str, Tensor]

@@ -58,7 +58,7 @@ def _language_model(model: LanguageModel) -> Graph:
         return {
             "characters": _ids(model.embedding.num_embeddings, batch, length),
             "label": torch.randint(model.label.num_embeddings, (batch,)),
-            "state": torch.randn(batch, model.gru.gru.hidden_size),
+            "state": torch.randn(batch, model.gru.state_size),
         }
 
     dynamic = {"characters": UNITS, "label": ROWS, "state": ROWS}

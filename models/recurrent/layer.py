@@ -1,0 +1,90 @@
+"""A recurrent network over ragged batches: any cell, any depth, one direction or both."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.recurrent.cells import CELLS, CellName
+from models.recurrent.dropout import LockedDropout
+from models.recurrent.operator import recurrent
+from models.recurrent.paths import run
+
+
+class Recurrent(nn.Module):
+    """Layers of a cell, each reading the states h_t of the one below; a row's padding is neither read nor written.
+
+    A state is one tensor whatever the cell, [L * D, B, S]: L layers, those of D directions side by side, and S = H or, for an
+    LSTM, 2H: [h_t; C_t]. To go on with the same rows in the next batch (truncated backpropagation through time), pass the
+    final state's `detach()`.
+
+    Args:
+        cell: rnn, rnn_relu, lstm, peephole or gru; their equations are in models.recurrent.cells.
+        input_size: d, of x_t.
+        hidden_size: H, of h_t.
+        layers: L.
+        bidirectional: run each layer also from each row's last unit to its first, and concatenate the two h_t.
+        dropout: share of each layer's outputs but the last's set to zero in training.
+        locked: drop the same outputs at every step; see LockedDropout.
+        weight_dropout: share of the weights U from h_{t-1} to h_t set to zero in training, the same ones at every step
+            (Merity et al. 2018, arXiv 1708.02182, section 2).
+    """
+
+    def __init__(
+        self,
+        cell: CellName,
+        input_size: int,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        locked: bool = False,
+        weight_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        kind, self.directions = CELLS[cell], 2 if bidirectional else 1
+        self.cell, self.state_size, self.weight_dropout = cell, kind.parts * hidden_size, weight_dropout
+        sizes = [input_size, *[self.directions * hidden_size] * (layers - 1)]
+        # Torch's layers hold the weights where cuDNN wants them; what runs is models.recurrent.paths.
+        self.layers = nn.ModuleList(kind.layer(size, hidden_size, bidirectional=bidirectional) for size in sizes)
+        bound, peepholes = hidden_size**-0.5, layers if kind.peepholes else 0
+        self.peepholes = nn.ParameterList(
+            torch.empty(self.directions, kind.peepholes * hidden_size).uniform_(-bound, bound) for _ in range(peepholes)
+        )
+        self.dropout = LockedDropout(dropout) if locked else nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run all layers.
+
+        Args:
+            x: [B, T, d].
+            lengths: [B], each row's number of units, at least 1.
+            state: the state before the first unit, [L * D, B, S]; zeros if None.
+
+        Returns:
+            outputs: h_t of the last layer, [B, T, D * H], zero at the padding.
+            final: [L * D, B, S], the state after each row's last unit (of the second direction: after its first).
+        """
+        if state is None:
+            count = len(self.layers) * self.directions
+            state = next(self.parameters()).new_zeros(count, x.shape[0], self.state_size)
+        finals: list[Tensor] = []
+        for k, first in enumerate(state.chunk(len(self.layers))):
+            inputs = self.dropout(x) if k else x
+            if torch.compiler.is_exporting():
+                x, final = recurrent(inputs, lengths, first, self._weights(k), self.cell)
+            else:
+                x, final = run(self.cell, inputs, lengths, first, self._weights(k))
+            finals.append(final)
+        return x, torch.cat(finals)
+
+    def _weights(self, k: int) -> list[Tensor]:
+        """Those of layer k, as models.recurrent.paths takes them."""
+        weights: list[Tensor] = []
+        for direction, (w_ih, w_hh, b_ih, b_hh) in enumerate(cast(nn.RNNBase, self.layers[k]).all_weights):
+            weights += [w_ih, functional.dropout(w_hh, self.weight_dropout, self.training), b_ih, b_hh]
+            if self.peepholes:
+                weights.append(self.peepholes[k][direction])
+        return weights

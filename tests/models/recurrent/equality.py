@@ -1,0 +1,21 @@
+"""When two computations count as the same."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+EXACT = 1e-10  # float64
+
+
+def assert_same(
+    ours: Sequence[Tensor], our_inputs: Sequence[Tensor], theirs: Sequence[Tensor], their_inputs: Sequence[Tensor]
+) -> None:
+    """Their outputs are equal, and so are a random loss's gradients with respect to their inputs."""
+    factors = [torch.randn_like(output) for output in theirs]
+    sides = []
+    for outputs, inputs in ((ours, our_inputs), (theirs, their_inputs)):
+        loss = sum((output * factor).sum() for output, factor in zip(outputs, factors, strict=True))
+        sides.append((*outputs, *torch.autograd.grad(loss, inputs)))
+    for a, b in zip(*sides, strict=True):
+        torch.testing.assert_close(a, b, atol=EXACT, rtol=0)

@@ -1,0 +1,20 @@
+"""The operator that torch.export keeps whole: its declared shapes are those it returns, and it computes what the layer does."""
+
+import pytest
+import torch
+
+from models.recurrent.cells import CELLS
+from models.recurrent.layer import Recurrent
+from models.recurrent.operator import recurrent
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("name", CELLS)
+def test_the_operator_is_what_it_declares(name: str, bidirectional: bool) -> None:
+    torch.manual_seed(0)
+    layer = Recurrent(name, 3, 4, bidirectional=bidirectional).requires_grad_(requires_grad=False)
+    x, lengths, state = torch.randn(2, 5, 3), torch.tensor([5, 2]), torch.randn(layer.directions, 2, layer.state_size)
+    arguments = (x, lengths, state, layer._weights(0), name)
+    torch.library.opcheck(recurrent, arguments, test_utils=("test_schema", "test_faketensor"))
+    for a, b in zip(recurrent(*arguments), layer(x, lengths, state), strict=True):
+        assert torch.equal(a, b)
