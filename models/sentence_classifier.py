@@ -6,7 +6,8 @@ from torch.nn import functional
 
 from models.embeddings.elmo import ScalarMix
 from models.loss import Loss
-from models.recurrent import RaggedGRU, length_mask
+from models.recurrent.layer import Recurrent
+from models.recurrent.ragged import length_mask
 
 
 class SentenceClassifier(nn.Module):
@@ -35,7 +36,7 @@ class SentenceClassifier(nn.Module):
         self.register_buffer("layers", layers, persistent=False)
         self.mix = None if layers is None else ScalarMix(layers.shape[1])
         size = vectors.shape[1] + (0 if layers is None else layers.shape[2])
-        self.gru = RaggedGRU(size, hidden_size, bidirectional=True)
+        self.gru = Recurrent("gru", size, hidden_size, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(4 * hidden_size, classes)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from models.embeddings.adaptive_softmax import AdaptiveSoftmax
 from models.embeddings.character_cnn import CharacterCNN
 from models.loss import Loss
+from models.recurrent.layer import Recurrent
 from models.recurrent.ragged import length_mask, turn
 from models.text.special import UNK
 
@@ -17,8 +18,6 @@ LSTM_LAYERS = 2
 class LSTMStack(nn.Module):
     """Two LSTM layers that read a row from its first word on; the second one's output is added to the first one's.
 
-    Padding may only stand behind a row's words: it is read too, and what is written there means nothing.
-
     Args:
         size: d, of the inputs and of both layers' states.
         dropout: share of each layer's inputs set to zero in training.
@@ -26,14 +25,14 @@ class LSTMStack(nn.Module):
 
     def __init__(self, size: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.LSTM(size, size, batch_first=True) for _ in range(LSTM_LAYERS))
+        self.layers = nn.ModuleList(Recurrent("lstm", size, size) for _ in range(LSTM_LAYERS))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T, d] -> the states of the first layer and those of the second, [B, T, d] each."""
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, d] and [B] -> the states of the first layer and those of the second, [B, T, d] each."""
         first, second = self.layers
-        low, _ = first(self.dropout(x))
-        high, _ = second(self.dropout(low))
+        low, _ = first(self.dropout(x), lengths)
+        high, _ = second(self.dropout(low), lengths)
         return low, low + high
 
 
@@ -116,8 +115,8 @@ class ELMo(nn.Module):
 
     def _states(self, x: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """The two layers' states, forward and backward, each [B, T, d]."""
-        back = self.back(turn(x, lengths))
-        return self.ahead(x), tuple(turn(states, lengths) for states in back)
+        back = self.back(turn(x, lengths), lengths)
+        return self.ahead(x, lengths), tuple(turn(states, lengths) for states in back)
 
 
 class ScalarMix(nn.Module):
