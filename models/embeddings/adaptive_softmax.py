@@ -34,6 +34,21 @@ class AdaptiveSoftmax(nn.Module):
             shorter = max(size // SHRINK**i, 1)
             self.tails.append(nn.Sequential(nn.Linear(size, shorter, bias=False), nn.Linear(shorter, end - start)))
 
+    @torch.no_grad()
+    def begin_at(self, counts: Tensor) -> None:
+        """Set the biases to what is likely whatever x is, so that training begins with what x tells.
+
+        Args:
+            counts: how often each word is predicted in training, [V]; 0 counts as 1.
+        """
+        logits = counts.clamp(min=1).to(self.head.bias.dtype).log()
+        first = self.bounds[0][0] if self.bounds else len(logits)
+        clusters = [logits[start:end] for start, end in self.bounds]
+        self.head.bias.copy_(torch.cat((logits[:first], *(cluster.logsumexp(0)[None] for cluster in clusters))).log_softmax(0))
+        for tail, cluster in zip(self.tails, clusters, strict=True):
+            _, layer = _linears(tail)
+            layer.bias.copy_(cluster.log_softmax(0))
+
     def forward(self, x: Tensor, words: Tensor) -> Loss:
         """Cross-entropy of words given what the layer reads, in nats.
 
@@ -44,7 +59,7 @@ class AdaptiveSoftmax(nn.Module):
         rows, clusters = self._assign(words)
         total = token_loss(x, self.head.weight, self.head.bias, rows).total
         for (start, _), tail, inside in zip(self.bounds, self.tails, clusters, strict=True):
-            shorten, layer = (part for part in tail.children() if isinstance(part, nn.Linear))
+            shorten, layer = _linears(tail)
             total = total + token_loss(shorten(x[inside]), layer.weight, layer.bias, words[inside] - start).total
         return Loss(total, len(words))
 
@@ -63,6 +78,11 @@ class AdaptiveSoftmax(nn.Module):
             clusters.append(torch.nonzero((words >= start) & (words < end))[:, 0])
             rows[clusters[-1]] = self.bounds[0][0] + i
         return rows, clusters
+
+
+def _linears(tail: nn.Module) -> list[nn.Linear]:
+    """P_i and A_i of a cluster."""
+    return [part for part in tail.children() if isinstance(part, nn.Linear)]
 
 
 def _pick(logits: Tensor, rows: Tensor) -> Tensor:

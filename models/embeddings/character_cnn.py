@@ -31,7 +31,9 @@ class CharacterCNN(nn.Module):
     """Kim et al. 2016 (arXiv 1508.06615), as ELMo has it (Peters et al. 2018, arXiv 1802.05365, section 3.4).
 
     For each width k, filters slide over the character vectors; each keeps its largest response in the word, relu(max + b).
-    The responses of all widths go through highway layers and a projection.
+    The responses of all widths go through highway layers and a projection. Not in the papers: batch normalization (Ioffe and
+    Szegedy 2015, arXiv 1502.03167) of the vectors. The largest of many responses is above zero for every word, so that
+    without it words differ little from their common mean, and what reads them learns that mean before it can tell them apart.
 
     Args:
         characters: number of character ids.
@@ -46,7 +48,7 @@ class CharacterCNN(nn.Module):
         self.embedding = nn.Embedding(characters, character_size, padding_idx=PAD)
         self.convolutions = nn.ModuleList(nn.Conv1d(character_size, n, k) for k, n in enumerate(filters, start=1))
         self.highways = nn.Sequential(*(Highway(sum(filters)) for _ in range(highways)))
-        self.projection = nn.Linear(sum(filters), size)
+        self.projection, self.normalization = nn.Linear(sum(filters), size), nn.BatchNorm1d(size)
 
     def forward(self, spellings: Tensor) -> Tensor:
         """Vectors of words.
@@ -60,5 +62,5 @@ class CharacterCNN(nn.Module):
         """
         x = self.embedding(spellings).transpose(1, 2)  # [N, character_size, C]
         responses = torch.cat([convolution(x).amax(2) for convolution in self.convolutions], 1)
-        vectors: Tensor = self.projection(self.highways(torch.relu(responses)))
+        vectors: Tensor = self.normalization(self.projection(self.highways(torch.relu(responses))))
         return vectors

@@ -24,6 +24,11 @@ class TiedSoftmax(nn.Module):
         self.projection = nn.Linear(size, embedding.embedding_dim, bias=False)  # P
         self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
 
+    @torch.no_grad()
+    def begin_at(self, counts: Tensor) -> None:
+        """See `AdaptiveSoftmax.begin_at`."""
+        self.bias.copy_(counts.clamp(min=1).to(self.bias.dtype).log().log_softmax(0))
+
     def forward(self, x: Tensor, words: Tensor) -> Loss:
         """Cross-entropy of words given what the layer reads, in nats.
 

@@ -107,9 +107,11 @@ def train_elmo(
     """
     torch.manual_seed(job.seed)
     made = Contextual.build(settings, vocabulary, CharacterTokenizer.train(vocabulary.words, lowercase=False))
+    sentences = len(job.train)
+    made.model.output.begin_at(torch.tensor([0, 0, sentences, sentences, *vocabulary.counts.tolist()]))  # PAD, UNK, BOS, EOS
     weights, _ = fit(made.model, job, report)
     made.model.load_state_dict(weights)
-    measured = {"perplexity": _perplexity(made.model, test, job), "sentences": len(job.train)}
+    measured = {"perplexity": _perplexity(made.model, test, job), "sentences": sentences}
     return WordVectors(vocabulary, made.words(), provenance), made, measured
 
 

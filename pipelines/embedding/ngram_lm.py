@@ -49,9 +49,11 @@ def train_ngram_lm(
     size = len(SPECIAL_TOKENS) + len(vocabulary)
     torch.manual_seed(job.seed)
     model = NgramLM(vocabulary_size=size, order=order, **settings.model.model_dump())
+    stream = _stream(job.train, order)
+    model.output.begin_at(torch.bincount(torch.from_numpy(stream[order - 1 :]), minlength=size))
     weights, _ = fit(model, job, report)
     model.load_state_dict(weights)
-    counted = NGram([np.concatenate(([BOS], _stream(job.train, order)[order - 1 :]))], size=size, order=order)
+    counted = NGram([np.concatenate(([BOS], stream[order - 1 :]))], size=size, order=order)
     parts = {split: _both(model, counted, Split(prepared / split), order) for split in ("valid", "test")}
     weight = best_weight(parts["valid"])
     perplexities = {

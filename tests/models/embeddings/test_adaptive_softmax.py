@@ -40,3 +40,11 @@ def test_the_loss_is_that_of_the_probabilities(words: torch.Tensor) -> None:
     theirs = torch.autograd.grad(expected, inputs, materialize_grads=True)
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("cutoffs", [(), (5,), (5, 9)])
+def test_it_can_begin_at_the_words_frequencies(cutoffs: tuple[int, ...]) -> None:
+    softmax, counts = make(*cutoffs), torch.arange(V, 0, -1)
+    softmax.begin_at(counts)
+    nothing = torch.zeros(V, SIZE, dtype=torch.float64)
+    torch.testing.assert_close(softmax.log_probability(nothing, torch.arange(V)).exp(), counts / counts.sum().double())

@@ -64,7 +64,8 @@ def test_spellings_are_marked_cut_and_padded() -> None:
 
 def test_a_words_vector_is_the_papers_formula() -> None:
     torch.manual_seed(0)
-    cnn = CharacterCNN(characters=9, character_size=3, filters=(2, 4), highways=1, size=5).double()
+    cnn = CharacterCNN(characters=9, character_size=3, filters=(2, 4), highways=1, size=5).double().eval()
+    cnn.normalization.running_mean.normal_(), cnn.normalization.running_var.uniform_(0.5, 2)  # as if it had been trained
     spelling = torch.tensor([2, 4, 8, 3, 0])
     weights = {name: weight.detach().numpy() for name, weight in cnn.named_parameters()}
     c = weights["embedding.weight"][spelling.numpy()]  # [C, character_size]
@@ -79,7 +80,9 @@ def test_a_words_vector_is_the_papers_formula() -> None:
     )
     g = 1 / (1 + np.exp(-gate))
     y = g * x + (1 - g) * np.maximum(transform, 0)
-    expected = weights["projection.weight"] @ y + weights["projection.bias"]
+    z = weights["projection.weight"] @ y + weights["projection.bias"]
+    mean, variance = (cnn.normalization.get_buffer(f"running_{name}").numpy() for name in ("mean", "var"))
+    expected = (z - mean) / np.sqrt(variance + cnn.normalization.eps)  # its scale begins at 1, its shift at 0
     np.testing.assert_allclose(cnn(spelling[None])[0].detach().numpy(), expected, rtol=1e-10)
 
 

@@ -48,6 +48,10 @@ def test_tied_words_are_read_and_predicted_by_one_table(direct: bool) -> None:
     torch.testing.assert_close(model.output.log_probability(features, word), single)
     total.backward()
     assert table.grad is not None
+    counts = torch.arange(V, 0, -1)
+    model.output.begin_at(counts)
+    frequencies = model.output.log_probability(torch.zeros(V, features.shape[1]), torch.arange(V)).exp()
+    torch.testing.assert_close(frequencies, counts / counts.sum())
     assert (table.grad.abs().sum(1) > 0).all()  # a word that stood in no context learns as a prediction
     with pytest.raises(ValueError, match="choose one of the two"):
         NgramLM(vocabulary_size=V, order=N, embedding_size=M, hidden_size=H, direct=direct, dropout=0.0, tied=True, cutoffs=(5,))
