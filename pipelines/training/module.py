@@ -71,11 +71,12 @@ class TrainingModule(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=self.params.learning_rate, weight_decay=self.params.weight_decay, fused=True
         )
+        steps, share = int(self.trainer.estimated_stepping_batches), self.params.warmup_share
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=self.params.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=self.params.warmup_share,
+            total_steps=steps,
+            pct_start=1.5 * share if share * steps == 1 else share,  # torch divides by the warm-up's steps less one
             cycle_momentum=False,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

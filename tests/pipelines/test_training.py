@@ -12,11 +12,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.loss import Loss
 from models.text.special import PAD
 from pipelines.models import build_model
 from pipelines.params import Params
+from pipelines.settings.section import Train
 from pipelines.store import Split, write_split
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
+from pipelines.training.fit import Job, fit
 from pipelines.training.hardware import pick_accelerator, pick_precision
 
 TRAIN = """
@@ -145,6 +148,28 @@ def test_another_job_does_not_resume_from_these_checkpoints(job: list[Path]) -> 
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     halved = finish(start(folder))[0]
     assert float(halved.split("learning_rate ")[1].split()[0]) <= params["names"]["train"]["learning_rate"]
+
+
+class Square(torch.nn.Module):
+    """The least at 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, text: torch.Tensor, text_lengths: torch.Tensor) -> Loss:
+        assert len(text) == len(text_lengths)
+        return Loss(self.x.square() * len(text), len(text))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 5, 10])
+@pytest.mark.parametrize("warmup", [0.1, 0.25, 0.5])
+def test_however_few_steps_there_are_they_are_taken(tmp_path: Path, steps: int, warmup: float) -> None:
+    write_split(tmp_path / "rows", {"text": [[4]] * steps})
+    values = {"epochs": 1, "batch_units": 1, "learning_rate": 0.01, "weight_decay": 0.0, "clip_norm": 1.0, "patience": 1}
+    rows, params = Split(tmp_path / "rows"), Train(**values, warmup_share=warmup)
+    _, history = fit(Square(), Job(rows, rows, params, 0, "cpu", "fp32", tmp_path / "checkpoints"), lambda _: None)
+    assert 0 < history[0]["valid_loss"] < 1
 
 
 def test_device_and_precision() -> None:
