@@ -4,6 +4,7 @@
   the words' n-grams) nor the compilation of our kernels counts. gensim reads a text file, its way to use several cores.
 - quality: WordSim-353's rho and percent of analogies right, of skip-gram, mean over seeds. One evaluator judges both.
 - memory: peak of training skip-gram on the corpus and on ten times the same text.
+- ngram: perplexity of the neural n-gram model, trained for some minutes, beside that of counted n-grams.
 - glove: from 400,000 vectors on disk to the first nearest words; all analogies over them.
 
 The corpus is the one that the stages train on: run `make repro` and commit before.
@@ -25,6 +26,7 @@ from gensim.models import FastText, Word2Vec
 from tqdm import tqdm
 
 from benchmarks.fresh import SETTINGS, THREADS, fresh, open_corpus
+from benchmarks.ngram_lm import measure_ngram_lm
 from benchmarks.parts import run_parts
 from models.embeddings.bags import subword_bags
 from models.embeddings.hogwild import Corpus
@@ -37,7 +39,7 @@ from pipelines.paths import PREPARED, RAW, VECTORS
 from pipelines.record import Figures
 from pipelines.store import GrowingArray
 
-PACKAGES = ("gensim", "numba", "numpy", "scipy")
+PACKAGES = ("gensim", "lightning", "numba", "numpy", "scipy", "torch")
 CORPUS, GLOVE = PREPARED / "reviews", VECTORS / "glove-6b"
 RELATIONS = RAW / "word-relations/gensim/test/test_data"
 TRAININGS: tuple[tuple[Method, int], ...] = (("skip_gram", 1), ("skip_gram", 2), ("cbow", 2), ("fasttext", 2))  # threads
@@ -227,6 +229,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "speed": time_training,
     "quality": compare_quality,
     "memory": measure_memory,
+    "ngram": measure_ngram_lm,
     "glove": time_glove,
 }
 

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import Classifier
-from models.embeddings.elmo import ELMo
 from models.language_model import LanguageModel
 from models.recurrent.ragged import length_mask
 from models.translator import Translator
@@ -20,18 +19,6 @@ class ClassifierGraph(nn.Module):
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """See the class."""
         return self.model.logits(characters, lengths)
-
-
-class ContextGraph(nn.Module):
-    """A word's vectors in its sentence: (spellings [B, T, C], lengths [B]) -> layers [3, B, T, 2d]."""
-
-    def __init__(self, model: ELMo) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, spellings: Tensor, lengths: Tensor) -> Tensor:
-        """See `ELMo.layers`."""
-        return self.model.layers(spellings, lengths)
 
 
 class LanguageModelGraph(nn.Module):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from pipelines.embedding.elmo import Contextual
+from pipelines.embedding.contextual import Contextual
+from pipelines.onnx_export.context import context_graph
 from pipelines.onnx_export.graph import export_graph
-from pipelines.onnx_export.graphs import graphs_of
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, VECTORS
 from pipelines.settings.vectors import Vectors
@@ -30,8 +30,7 @@ def export_vectors(settings: Vectors, made: Path, folder: Path) -> float:
     shutil.copytree(made / settings.export.method, folder)
     contextual = Contextual.load(settings.methods.elmo, made / "elmo")
     torch.manual_seed(0)  # of the examples that the proof feeds
-    (graph,) = graphs_of(contextual.model)
-    error = export_graph(graph, folder)
+    error = export_graph(context_graph(contextual.model), folder)
     contextual.speller.characters.save(folder / CHARACTERS)
     limits = settings.export
     Bundle.write(folder, task="vectors", kind="vectors", max_length=limits.max_length, max_words=limits.max_words)

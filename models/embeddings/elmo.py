@@ -135,3 +135,15 @@ class ScalarMix(nn.Module):
     def forward(self, layers: Tensor) -> Tensor:
         """[layers, B, T, size] -> [B, T, size]."""
         return self.scale * torch.einsum("l,lbts->bts", torch.softmax(self.weights, 0), layers)
+
+
+class ContextGraph(nn.Module):
+    """What serving runs, a word's vectors in its sentence: (spellings [B, T, C], lengths [B]) -> layers [3, B, T, 2d]."""
+
+    def __init__(self, model: ELMo) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, spellings: Tensor, lengths: Tensor) -> Tensor:
+        """See `ELMo.layers`."""
+        return self.model.layers(spellings, lengths)

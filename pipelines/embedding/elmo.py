@@ -1,20 +1,16 @@
 """Contextual vectors: a small ELMo, trained on some of the corpus's sentences."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_model, save_model
 
 from models.embeddings.elmo import ELMo
 from models.embeddings.hogwild import Corpus
 from models.text.characters import CharacterTokenizer
-from models.text.special import SPECIAL_TOKENS
-from models.text.spelling import Speller
-from models.text.vectors import VOCABULARY, WordVectors
+from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
+from pipelines.embedding.contextual import Contextual
 from pipelines.embedding.sentences import SentenceRows, spread
 from pipelines.settings.vectors import ElmoVectors
 from pipelines.store import Rows
@@ -23,49 +19,6 @@ from pipelines.training.fit import Job, fit
 from pipelines.training.module import Row
 
 HELD_OUT = 10  # the last tenth of the corpus: no review that is trained on has a sentence in it
-WORDS_AT_ONCE = 1024  # whose vectors are computed at once
-WEIGHTS, CHARACTERS = "model.safetensors", "characters.json"
-
-
-@dataclass(frozen=True)
-class Contextual:
-    """A trained model and how it reads words; what `save` writes, `load` reads.
-
-    Args:
-        model: its table of spellings is that of the vocabulary.
-        speller: how words are spelled.
-    """
-
-    model: ELMo
-    speller: Speller
-
-    @classmethod
-    def build(cls, settings: ElmoVectors, vocabulary: WordVocabulary, characters: CharacterTokenizer) -> "Contextual":
-        """With random weights."""
-        sizes = settings.model.model_dump(exclude={"longest_word"})
-        speller = Speller(characters, settings.model.longest_word + 2)
-        spellings = torch.from_numpy(speller.table(vocabulary.words))
-        targets = len(SPECIAL_TOKENS) + len(vocabulary)
-        return cls(ELMo(spellings=spellings, targets=targets, characters=characters.size, **sizes), speller)
-
-    def save(self, folder: Path) -> None:
-        """Write weights and characters into the folder of the vectors."""
-        save_model(self.model, str(folder / WEIGHTS))
-        self.speller.characters.save(folder / CHARACTERS)
-
-    @classmethod
-    def load(cls, settings: ElmoVectors, folder: Path) -> "Contextual":
-        """Read what the embed stage made."""
-        characters = CharacterTokenizer.load(folder / CHARACTERS)
-        made = cls.build(settings, WordVocabulary.load(folder / VOCABULARY), characters)
-        load_model(made.model, folder / WEIGHTS)
-        return made
-
-    @torch.no_grad()
-    def words(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """Vectors of the vocabulary's words from their characters alone, [V, d]."""
-        spellings = self.model.eval().spellings[len(SPECIAL_TOKENS) :]
-        return torch.cat([self.model.words(part) for part in torch.split(spellings, WORDS_AT_ONCE)]).numpy()
 
 
 def split_corpus(settings: ElmoVectors, corpus: Corpus) -> dict[str, SentenceRows]:

@@ -1,62 +1,38 @@
-"""Each model's graphs with examples of their inputs."""
+"""Each task model's graphs with examples of their inputs."""
 
 import torch
 from torch import nn
 
 from models.classifier import Classifier
-from models.embeddings.elmo import ELMo
-from models.graphs import ClassifierGraph, ContextGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
+from models.graphs import ClassifierGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
 from models.language_model import LanguageModel
-from models.text.special import SPECIAL_TOKENS
 from models.translator import Translator
+from pipelines.onnx_export.examples import ROWS, UNITS, ids, lengths
 from pipelines.onnx_export.graph import Graph, Inputs
-
-ROWS, UNITS = {0: "batch"}, {0: "batch", 1: "length"}
 
 
 def graphs_of(model: nn.Module) -> list[Graph]:
-    """What to export of a model. Raises TypeError for a model without a definition here."""
+    """What to export of a task model. Raises TypeError for a model without a definition here."""
     if isinstance(model, Classifier):
         return [_classifier(model)]
     if isinstance(model, LanguageModel):
         return [_language_model(model)]
     if isinstance(model, Translator):
         return [_encoder(model), _decoder(model)]
-    if isinstance(model, ELMo):
-        return [_context(model)]
     raise TypeError(f"no graphs are defined for {type(model).__name__}")
-
-
-def _ids(size: int, *shape: int) -> torch.Tensor:
-    return torch.randint(len(SPECIAL_TOKENS), size, shape)
-
-
-def _lengths(batch: int, longest: int) -> torch.Tensor:
-    """Ragged lengths from 1 to `longest`, the first row the longest."""
-    return torch.cat((torch.tensor([longest]), torch.randint(1, longest + 1, (batch - 1,))))
 
 
 def _classifier(model: Classifier) -> Graph:
     def example(batch: int, length: int) -> Inputs:
-        return {"characters": _ids(model.embedding.num_embeddings, batch, length), "lengths": _lengths(batch, length)}
+        return {"characters": ids(model.embedding.num_embeddings, batch, length), "lengths": lengths(batch, length)}
 
     return Graph("model", ClassifierGraph(model), example, {"characters": UNITS, "lengths": ROWS}, ["logits"])
-
-
-def _context(model: ELMo) -> Graph:
-    longest = model.spellings.shape[1]
-
-    def example(batch: int, length: int) -> Inputs:
-        spellings = _ids(model.words.embedding.num_embeddings, batch, length, longest)
-        return {"spellings": spellings, "lengths": _lengths(batch, length)}
-
-    return Graph("context", ContextGraph(model), example, {"spellings": UNITS, "lengths": ROWS}, ["layers"])
 
 
 def _language_model(model: LanguageModel) -> Graph:
     def example(batch: int, length: int) -> Inputs:
         return {
-            "characters": _ids(model.embedding.num_embeddings, batch, length),
+            "characters": ids(model.embedding.num_embeddings, batch, length),
             "label": torch.randint(model.label.num_embeddings, (batch,)),
             "state": torch.randn(batch, model.gru.state_size),
         }
@@ -67,7 +43,7 @@ def _language_model(model: LanguageModel) -> Graph:
 
 def _encoder(model: Translator) -> Graph:
     def example(batch: int, length: int) -> Inputs:
-        return {"source": _ids(model.decoder.embedding.num_embeddings, batch, length), "source_lengths": _lengths(batch, length)}
+        return {"source": ids(model.decoder.embedding.num_embeddings, batch, length), "source_lengths": lengths(batch, length)}
 
     dynamic = {"source": UNITS, "source_lengths": ROWS}
     return Graph("encoder", EncoderGraph(model), example, dynamic, ["memory", "keys", "state"])
@@ -78,11 +54,11 @@ def _decoder(model: Translator) -> Graph:
 
     def example(batch: int, length: int) -> Inputs:
         return {
-            "previous": _ids(model.decoder.embedding.num_embeddings, batch),
+            "previous": ids(model.decoder.embedding.num_embeddings, batch),
             "state": torch.randn(batch, attention.query.in_features),
             "memory": torch.randn(batch, length, attention.key.in_features),
             "keys": torch.randn(batch, length, attention.key.out_features),
-            "source_lengths": _lengths(batch, length),
+            "source_lengths": lengths(batch, length),
         }
 
     dynamic = {"previous": ROWS, "state": ROWS, "memory": UNITS, "keys": UNITS, "source_lengths": ROWS}

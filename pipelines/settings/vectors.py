@@ -70,6 +70,7 @@ class NgramModel(Section):
     direct: bool
     dropout: Share
     cutoffs: list[Positive]
+    tied: bool
 
 
 class NgramVectors(Section):

@@ -13,7 +13,7 @@ from pipelines import embed as stage
 from pipelines.compare import load_embedding
 from pipelines.embed import embed
 from pipelines.embedding import fitted, kernels
-from pipelines.embedding.elmo import Contextual
+from pipelines.embedding.contextual import Contextual
 from pipelines.evaluation import vectors as evaluation
 from pipelines.evaluation.vectors import evaluate_vectors
 from pipelines.params import Params, load_params

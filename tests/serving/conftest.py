@@ -12,7 +12,7 @@ from models.text.characters import CharacterTokenizer
 from models.text.subword_ngrams import Subwords
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
-from pipelines.embedding.elmo import Contextual
+from pipelines.embedding.contextual import Contextual
 from pipelines.export_vectors import export_vectors
 from pipelines.params import load_params
 from serving.bundle import Bundle
