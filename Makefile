@@ -13,7 +13,8 @@ TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
-PIP_INSTALL = $(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# --no-compile: Python compiles a module when it is first imported, and most of what is installed never is.
+PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ALL_EXTRAS := '.[train,serve,dev]'
 
 # The stages' commands say `python`, and mean this one.

@@ -2,19 +2,18 @@
 
 import os
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from models.text.one_hot import Embedding, OneHot
 from models.text.vectors import VOCABULARY, WordVectors
 from models.text.words import WordVocabulary
-from pipelines.corpora.reviews import read_reviews
 from pipelines.embedding.sentences import read_corpus
 from pipelines.evaluation.contexts import Usage, compare_contexts, sentences_with
 from pipelines.evaluation.report import Table
 from pipelines.evaluation.vectors import evaluate_vectors
 from pipelines.params import RELATIONS, load_params
 from pipelines.paths import BUNDLES, METRICS, PLOTS, PREPARED, RAW, VECTORS
+from pipelines.preparation.words import COUNTS
 from pipelines.settings.vectors import Method, OneHotVectors, VectorsEvaluate
 from pipelines.stage import rounded, run_stage, write_json
 from pipelines.tracking import track
@@ -41,9 +40,10 @@ def main(name: str) -> None:
     """Write metrics/vectors.json and plots/evaluate/vectors."""
     params = load_params()
     methods = {method: load_embedding(settings, VECTORS / method) for method, settings in params.methods().items()}
-    text = chain.from_iterable(read_reviews(RAW / params.reviews.dataset))
+    all_words = WordVocabulary.load(PREPARED / "reviews" / COUNTS)
+    counts = dict(zip(all_words.words, all_words.counts.tolist(), strict=True))
     with track("compare", name) as run:
-        report = evaluate_vectors(methods, RAW / RELATIONS, list(text), params.vectors.evaluate)
+        report = evaluate_vectors(methods, RAW / RELATIONS, counts, params.vectors.evaluate)
         in_context, table = evaluate_contexts(params.vectors.evaluate, PREPARED / "reviews", BUNDLES / name)
         metrics = rounded({**report.metrics, **{f"elmo.{key}": value for key, value in in_context.items()}})
         write_json(METRICS / f"{name}.json", metrics)

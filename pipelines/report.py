@@ -93,6 +93,7 @@ COLUMNS = {
     "wordsim353_rho": ("WordSim-353", ".3f"),
     "simlex999_rho": ("SimLex-999", ".3f"),
     "out_of_vocabulary": ("unknown words", ".2%"),
+    "perplexity": ("perplexity", ".0f"),
 }
 
 
@@ -101,10 +102,10 @@ def vectors() -> str | None:
     known = figures("vectors")
     if not known:
         return None
-    methods = dict.fromkeys(key.partition(".")[0] for key in known)
+    methods = {key.partition(".")[0]: _read(f"embed/{key.partition('.')[0]}") for key in known}  # with what training measured
     lines = [("method", *(title for title, _ in COLUMNS.values())), ("---", *("--:" for _ in COLUMNS))]
-    for method in methods:
-        cells = ((known.get(f"{method}.{key}"), form) for key, (_, form) in COLUMNS.items())
+    for method, measured in methods.items():
+        cells = ((known.get(f"{method}.{key}", measured.get(key)), form) for key, (_, form) in COLUMNS.items())
         lines.append((method, *("" if value is None else f"{value:{form}}" for value, form in cells)))
     return _markdown(lines)
 

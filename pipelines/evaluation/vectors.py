@@ -19,13 +19,15 @@ FILES = "gensim/test/test_data"  # where the data set word-relations has its fil
 PAIRS = {"wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}
 
 
-def evaluate_vectors(methods: Mapping[str, Embedding], relations: Path, text: list[str], settings: VectorsEvaluate) -> Report:
+def evaluate_vectors(
+    methods: Mapping[str, Embedding], relations: Path, counts: Mapping[str, int], settings: VectorsEvaluate
+) -> Report:
     """Ask all methods the same questions.
 
     Args:
         methods: name -> vectors.
         relations: the data set word-relations.
-        text: words of running text, of which the unknown ones are counted.
+        counts: how often each word occurs in running text, of which the unknown share is told.
         settings: see params.yaml.
 
     Returns:
@@ -42,7 +44,7 @@ def evaluate_vectors(methods: Mapping[str, Embedding], relations: Path, text: li
             metrics |= {f"{name}.{data}_covered": agreement.covered}
             if agreement.rho is not None:
                 metrics |= {f"{name}.{data}_rho": agreement.rho}
-        metrics[f"{name}.out_of_vocabulary"] = out_of_vocabulary(vectors.vocabulary, text)
+        metrics[f"{name}.out_of_vocabulary"] = out_of_vocabulary(vectors.vocabulary, counts)
     return Report(
         metrics=metrics,
         tables={"sections.csv": _sections(answered), "neighbours.csv": _neighbours(methods, settings)},

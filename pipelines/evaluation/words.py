@@ -1,7 +1,7 @@
 """What word vectors know: analogies, people's ratings of similarity, and how much of a text they cover."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,13 +161,15 @@ def similarity(vectors: WordVectors | OneHot, pairs: Sequence[tuple[str, str, fl
     return Similarity(rho, len(cosines) / len(pairs))
 
 
-def out_of_vocabulary(vocabulary: WordVocabulary, tokens: Iterable[str]) -> float:
-    """Share of a text's tokens that the vocabulary lacks; 0 for a text without any."""
-    count = unknown = 0
-    for token in tokens:
-        count += 1
-        unknown += token not in vocabulary
-    return unknown / count if count else 0.0
+def out_of_vocabulary(vocabulary: WordVocabulary, counts: Mapping[str, int]) -> float:
+    """Share of a text's tokens that the vocabulary lacks; 0 for a text without any.
+
+    Args:
+        vocabulary: the known words.
+        counts: how often each word occurs in the text.
+    """
+    unknown = sum(count for word, count in counts.items() if word not in vocabulary)
+    return unknown / sum(counts.values()) if counts else 0.0
 
 
 def _folded_ids(vocabulary: WordVocabulary, limit: int) -> dict[str, int]:

@@ -15,6 +15,7 @@ from pipelines.store import GrowingArray
 
 Sentences = Iterable[list[str]]
 
+COUNTS = "counts.json"
 BATCH = 10_000  # sentences written at once
 
 
@@ -22,7 +23,8 @@ def prepare_words(read: Callable[[], Sentences], params: WordsPrepare, folder: P
     """Count the words, then write the ids of the known ones, sentence by sentence.
 
     Writes vocabulary.json, and train/words.npy with train/words.offsets.npy as `pipelines.store.Split` reads them. A rare word is
-    left out of its sentence, as word2vec does: its neighbours become neighbours of each other.
+    left out of its sentence, as word2vec does: its neighbours become neighbours of each other. counts.json says how often each
+    word occurs, rare or not.
 
     Args:
         read: begins to read the corpus, twice.
@@ -43,6 +45,7 @@ def prepare_words(read: Callable[[], Sentences], params: WordsPrepare, folder: P
         raise StageError(f"{len(vocabulary)} words occur {params.min_count} times or more; lower min_count, or take more text")
     (folder / "train").mkdir(parents=True, exist_ok=True)
     vocabulary.save(folder / VOCABULARY)
+    WordVocabulary.count(counter, 1).save(folder / COUNTS)
     written = _write(_limited(read(), params.limit), vocabulary, folder / "train")
     tokens = counter.total()
     return {

@@ -1,5 +1,6 @@
 """Judging vectors: what a plain loop counts, ties and case, and the figures of the published GloVe vectors."""
 
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -111,8 +112,8 @@ def test_pairs_without_vectors_are_left_out_and_counted() -> None:
 
 def test_share_of_tokens_that_the_vocabulary_lacks() -> None:
     vocabulary = WordVocabulary("ab", [2, 1])
-    assert out_of_vocabulary(vocabulary, iter("abca")) == 0.25
-    assert out_of_vocabulary(vocabulary, []) == 0
+    assert out_of_vocabulary(vocabulary, Counter("abca")) == 0.25
+    assert out_of_vocabulary(vocabulary, {}) == 0
 
 
 def test_question_and_rating_files_are_those_that_are_known() -> None:
