@@ -5,6 +5,7 @@
 - quality: WordSim-353's rho and percent of analogies right, of skip-gram, mean over seeds. One evaluator judges both.
 - memory: peak of training skip-gram on the corpus and on ten times the same text.
 - ngram: perplexity of the neural n-gram model, trained for some minutes, beside that of counted n-grams.
+- gpu: words a second of skip-gram by the engine for a device; nothing where there is no GPU.
 - glove: from 400,000 vectors on disk to the first nearest words; all analogies over them.
 
 The corpus is the one that the stages train on: run `make repro` and commit before.
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from gensim.models import FastText, Word2Vec
 from tqdm import tqdm
 
@@ -29,6 +31,7 @@ from benchmarks.fresh import SETTINGS, THREADS, fresh, open_corpus
 from benchmarks.ngram_lm import measure_ngram_lm
 from benchmarks.parts import run_parts
 from models.embeddings.bags import subword_bags
+from models.embeddings.batched import train_batched
 from models.embeddings.hogwild import Corpus
 from models.embeddings.kernels import Method
 from models.embeddings.word2vec import Settings, train_fasttext, train_word2vec
@@ -49,6 +52,7 @@ QUALITY_EPOCHS, SEEDS = 5, (1, 2, 3)
 ANALOGY_LIMIT = 300_000  # most frequent words to consider: gensim's default
 FEW = 1000  # sentences: enough to have a kernel compiled
 REPEATS = 10
+GPU_BATCH, GPU_NOISE, GPU_RATE = 100_000, 2000, 0.1  # as in params.yaml; the rate is AdaGrad's
 
 Training = Callable[[], npt.NDArray[np.float32]]
 """Trains from scratch and gives the vectors, [V, d]."""
@@ -174,6 +178,20 @@ def _seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def time_gpu() -> Figures:
+    """Words a second of the engine `batched`, one epoch; the first one, in which the device warms up, does not count."""
+    if not torch.cuda.is_available():
+        return {}
+    corpus, counts = open_corpus(CORPUS), WordVocabulary.load(CORPUS / VOCABULARY).counts
+    settings, device = replace(SETTINGS, learning_rate=GPU_RATE), torch.device("cuda")
+
+    def train() -> None:
+        train_batched(corpus, counts, settings, batch=GPU_BATCH, noise=GPU_NOISE, device=device, seed=0)
+
+    train()
+    return {"gpu_skipgram_words_per_s": len(corpus.tokens) / median(_seconds(train) for _ in range(REPETITIONS))}
+
+
 def compare_quality() -> Figures:
     """What skip-gram's vectors know, ours and gensim's, and the differences: rho, and analogies in percentage points."""
     scores: dict[str, list[list[float | None]]] = {name: [] for name in CONTENDERS}
@@ -230,6 +248,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "quality": compare_quality,
     "memory": measure_memory,
     "ngram": measure_ngram_lm,
+    "gpu": time_gpu,
     "glove": time_glove,
 }
 

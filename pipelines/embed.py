@@ -51,7 +51,8 @@ def embed(name: str, params: Params, report: Callable[[Mapping[str, float]], Non
             from pipelines.embedding.fitted import fit_vectors  # Lightning, whose import takes longer than some methods' work
 
             return fit_vectors(name, settings, params, vocabulary, provenance, report)
-        return Made(train_words(name, settings, read_corpus(folder / "train"), vocabulary, provenance, params.seed))
+        corpus = read_corpus(folder / "train")
+        return Made(train_words(name, settings, corpus, vocabulary, provenance, params.seed, params.device))
     except (ValueError, FloatingPointError) as error:
         raise StageError(f"vectors.methods.{name}: {error}") from error
 

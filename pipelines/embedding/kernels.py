@@ -1,4 +1,4 @@
-"""The methods that train by kernels over a memory-mapped corpus."""
+"""The methods that train on a memory-mapped corpus by loops of their own."""
 
 import os
 import sys
@@ -8,9 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from models.embeddings.bags import subword_bags
+from models.embeddings.batched import train_batched
 from models.embeddings.glove import GloVeSettings, train_glove
 from models.embeddings.hogwild import Corpus
 from models.embeddings.word2vec import Settings, train_fasttext, train_word2vec
@@ -19,7 +21,8 @@ from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
 from pipelines.corpora.cooccurrence_files import read_cooccurrences, write_cooccurrences
 from pipelines.paths import VECTORS
-from pipelines.settings.vectors import FastTextVectors, GloVeVectors, Word2VecVectors
+from pipelines.settings.vectors import FastTextVectors, GloVeVectors, SkipGramVectors, Word2VecVectors
+from pipelines.training.hardware import pick_accelerator
 
 MIB = 2**20
 
@@ -31,8 +34,9 @@ def train_words(
     vocabulary: WordVocabulary,
     provenance: Mapping[str, object],
     seed: int,
+    device: str,
 ) -> WordVectors:
-    """Vectors of all words, by all cores.
+    """Vectors of all words, by all cores, or by the engine that uses a device.
 
     Args:
         name: of the method.
@@ -41,9 +45,10 @@ def train_words(
         vocabulary: of its words.
         provenance: of the vectors.
         seed: of first vectors and of all draws.
+        device: auto, cpu or cuda; for the engine `batched` alone.
 
     Raises:
-        ValueError: the corpus is empty or does not fit the vocabulary.
+        ValueError: the corpus is empty or does not fit the vocabulary, or the device is not there.
         FloatingPointError: the vectors grew beyond what a float holds.
     """
     threads = os.cpu_count() or 1
@@ -59,6 +64,10 @@ def train_words(
                 corpus, counts, bags, settings.buckets, words, threads=threads, seed=seed, progress=bar.update
             )
             return WordVectors(vocabulary, matrix, provenance, Subwords(buckets, *ngrams))
+        if isinstance(settings, SkipGramVectors) and settings.engine == "batched":
+            where = torch.device(pick_accelerator(device))
+            options = {"batch": settings.batch, "noise": settings.noise, "device": where, "seed": seed, "progress": bar.update}
+            return WordVectors(vocabulary, train_batched(corpus, counts, words, **options), provenance)
         method: Literal["skip_gram", "cbow"] = "skip_gram" if name == "skip-gram" else "cbow"
         matrix = train_word2vec(
             method, settings.objective, corpus, counts, words, threads=threads, seed=seed, progress=bar.update

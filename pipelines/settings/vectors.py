@@ -27,6 +27,20 @@ class Word2VecVectors(Section):
     last_rate: PositiveFloat
 
 
+class SkipGramVectors(Word2VecVectors):
+    """The same, and which of the two engines trains."""
+
+    engine: Literal["kernels", "batched"]
+    batch: Positive
+    noise: Positive
+
+    @model_validator(mode="after")
+    def _engine_has_the_objective(self) -> Self:
+        if self.engine == "batched" and self.objective != "negative_sampling":
+            raise ValueError("engine: batched has negative_sampling alone; use kernels for hierarchical_softmax")
+        return self
+
+
 class FastTextVectors(Section):
     """The same, and n-grams."""
 
@@ -115,7 +129,7 @@ class VectorMethods(Section):
     """A block for each way of making word vectors."""
 
     one_hot: Annotated[OneHotVectors, Field(alias="one-hot")]
-    skip_gram: Annotated[Word2VecVectors, Field(alias="skip-gram")]
+    skip_gram: Annotated[SkipGramVectors, Field(alias="skip-gram")]
     cbow: Word2VecVectors
     fasttext: FastTextVectors
     glove: GloVeVectors

@@ -78,6 +78,18 @@ def test_the_contextual_model_survives_saving(params: Params, tmp_path: Path) ->
     assert 1 < made.measured["perplexity"] < 2 * len(made.vectors.vocabulary)
 
 
+def test_the_engine_for_a_device_takes_the_same_settings(params: Params) -> None:
+    content = params.model_dump(by_alias=True)
+    content["vectors"]["methods"]["skip-gram"] |= {"engine": "batched", "batch": 50, "noise": 8, "learning_rate": 0.1}
+    batched = made_by("skip-gram", Params.model_validate(content))
+    assert batched.vector("king").shape == made_by("skip-gram", params).vector("king").shape
+    assert np.isfinite(batched.vector("king")).all()
+    assert not np.array_equal(batched.vector("king"), made_by("skip-gram", params).vector("king"))
+    content["vectors"]["methods"]["skip-gram"] |= {"objective": "hierarchical_softmax"}
+    with pytest.raises(ValueError, match="engine: batched has negative_sampling alone"):
+        Params.model_validate(content)
+
+
 def test_fasttext_alone_has_a_vector_for_a_word_never_seen(params: Params) -> None:
     assert len(made_by("fasttext", params).vector("kingly")) == SMALL["dimension"]
     with pytest.raises(KeyError, match="kingly"):
