@@ -13,7 +13,9 @@ TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
-# --no-compile: Python compiles a module when it is first imported, and most of what is installed never is.
+# --no-compile: Python compiles a module when it is first imported, and most of what is installed never is. It has to keep what
+# it compiled, though, or each stage would begin with that.
+unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ALL_EXTRAS := '.[train,serve,dev]'
 

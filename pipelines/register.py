@@ -1,6 +1,7 @@
 """Stage `register`: put a task's ONNX files into MLflow's model registry. `python -m pipelines.register TASK`."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipelines.tracking import StageRun, track
 from serving.bundle import GRAPHS, Bundle
 from serving.session import Session
 
+NEEDED = ("mlflow", "numpy", "onnx", "onnxruntime")  # packages that a registered model needs
 ROWS, UNITS = 2, 5  # batch size and length of the input example
 
 
@@ -44,6 +46,7 @@ def register(task: str, bundle: Path, run: StageRun) -> dict[str, str]:
                 signature=infer_signature(example, outputs),
                 input_example=example,
                 onnx_execution_providers=["CPUExecutionProvider"],
+                pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],  # else MLflow loads it to find out
             )
             versions[name] = str(logged.registered_model_version)
     return versions
