@@ -90,9 +90,10 @@ def test_translation_parameters_are_checked(parameters, message):
         ({"top_k": 101}, "101"),
         ({"top_k": "5"}, "top_k"),
         ({"top_k": None}, "null"),
-        ({"question": "nearest word"}, "'nearest', 'similarity' or 'analogy'"),
+        ({"question": "nearest word"}, "'nearest', 'similarity', 'analogy' or 'context'"),
         ({"question": ["nearest"]}, "a list"),
         ({"questions": "analogy"}, 'did you mean "question"?'),
+        ({"question": "context", "layer": 3}, "layer"),
     ],
 )
 def test_parameters_of_word_vectors_are_checked(parameters, message):
