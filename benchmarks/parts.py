@@ -23,4 +23,5 @@ def run_parts(name: str, about: str, parts: Mapping[str, Callable[[], Figures]],
         if part not in parts:
             parser.error(f"there is no part {part!r}; there are {', '.join(parts)}")
     for part in chosen:
-        record(name, " ".join([command, *chosen]), packages, parts[part]())
+        if figures := parts[part]():  # a part that cannot run here has none, and leaves the file as it is
+            record(name, " ".join([command, *chosen]), packages, figures)
