@@ -36,8 +36,8 @@ def test_a_row_is_its_sentence_between_marks(sentences: Sentences, longest: int)
 def test_numbers_are_spread_evenly(start: int, size: int, number: int) -> None:
     chosen = spread(start, start + size, number)
     assert len(chosen) == (number if 0 < number < size else size)
-    assert start <= chosen.min()
-    assert chosen.max() < start + size
+    assert chosen[0] == start
+    assert 0 < start + size - chosen[-1] <= -(-size // len(chosen))  # the last one is as far from the end as from its neighbour
     gaps = np.diff(chosen)
     assert not len(gaps) or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
 
