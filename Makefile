@@ -13,10 +13,12 @@ TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
+WORKSHOP := $(VENV)/.installed-dev
 # --no-compile: Python compiles a module when it is first imported, and most of what is installed never is. It has to keep what
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+EXTRAS := '.[train,serve]'
 ALL_EXTRAS := '.[train,serve,dev]'
 
 # The stages' commands say `python`, and mean this one.
@@ -46,30 +48,30 @@ serve: $(ENVIRONMENT) ## Serve what repro built, on PORT=8080; returns when ever
 stop: $(ENVIRONMENT) ## Stop the server
 	@$(BIN)/python -m serving down
 
-test: $(ENVIRONMENT) ## Run every test that this machine can run
+test: $(WORKSHOP) ## Run every test that this machine can run
 	$(BIN)/python -m pytest
 
-test-fast: $(ENVIRONMENT) ## Run the unit tests alone: no server, no whole pipeline
+test-fast: $(WORKSHOP) ## Run the unit tests alone: no server, no whole pipeline
 	$(BIN)/python -m pytest -m "not live and not pipeline"
 
-lint: $(ENVIRONMENT) ## Check style and types
+lint: $(WORKSHOP) ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(ENVIRONMENT) ## Format the code and mend what ruff can mend
+format: $(WORKSHOP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
 	$(BIN)/dvc repro $<
 
-benchmark: $(ENVIRONMENT) ## Time the pipeline, and the word vectors beside gensim's, for benchmarks/results/: an hour, after `make repro`
+benchmark: $(WORKSHOP) ## Time the pipeline, and the word vectors beside gensim's, for benchmarks/results/: an hour, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.embeddings
 
 # The report names what pip would install into an empty environment, and installs nothing.
-constraints: $(ENVIRONMENT) ## Resolve the dependencies anew and write constraints.txt
+constraints: $(WORKSHOP) ## Resolve the dependencies anew and write constraints.txt
 	$(PIP_INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json -e $(ALL_EXTRAS)
 	$(BIN)/python -c "$$PINS" $(VENV)/resolved.json > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
@@ -79,6 +81,12 @@ clean: ## Remove what was built and cached here; .venv, DVC's cache and MLflow's
 	find models pipelines serving tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(ENVIRONMENT): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -c constraints.txt -e $(EXTRAS)
+	$(BIN)/python -m pip check
+	@touch $@
+
+# What only those who change or test the project need.
+$(WORKSHOP): $(ENVIRONMENT)
 	$(PIP_INSTALL) -c constraints.txt -e $(ALL_EXTRAS)
 	$(BIN)/python -m pip check
 	@touch $@

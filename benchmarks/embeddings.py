@@ -183,7 +183,7 @@ def time_gpu() -> Figures:
     if not torch.cuda.is_available():
         return {}
     corpus, counts = open_corpus(CORPUS), WordVocabulary.load(CORPUS / VOCABULARY).counts
-    settings, device = replace(SETTINGS, learning_rate=GPU_RATE), torch.device("cuda")
+    settings, device = replace(SETTINGS, learning_rate=GPU_RATE), "cuda"
 
     def train() -> None:
         train_batched(corpus, counts, settings, batch=GPU_BATCH, noise=GPU_NOISE, device=device, seed=0)

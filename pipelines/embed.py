@@ -9,7 +9,6 @@ from models.text.one_hot import OneHot
 from models.text.vectors import VOCABULARY
 from models.text.words import WordVocabulary
 from pipelines.corpora.glove import read_glove
-from pipelines.embedding.kernels import train_words
 from pipelines.embedding.made import Made
 from pipelines.embedding.sentences import read_corpus
 from pipelines.params import Params, load_params
@@ -51,6 +50,8 @@ def embed(name: str, params: Params, report: Callable[[Mapping[str, float]], Non
             from pipelines.embedding.fitted import fit_vectors  # Lightning, whose import takes longer than some methods' work
 
             return fit_vectors(name, settings, params, vocabulary, provenance, report)
+        from pipelines.embedding.kernels import train_words  # the kernels' compiler
+
         corpus = read_corpus(folder / "train")
         return Made(train_words(name, settings, corpus, vocabulary, provenance, params.seed, params.device))
     except (ValueError, FloatingPointError) as error:

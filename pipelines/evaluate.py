@@ -6,10 +6,7 @@ What is measured is what is served: the bundle, by the engines of `serving.predi
 import json
 from pathlib import Path
 
-from pipelines.evaluation.classification import evaluate_classification
-from pipelines.evaluation.generation import evaluate_generation
 from pipelines.evaluation.report import Report
-from pipelines.evaluation.translation import evaluate_translation
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, PLOTS, PREPARED
 from pipelines.settings.tasks import NamesTask, SurnameTask, Task
@@ -19,12 +16,23 @@ from serving.bundle import BundleError
 
 
 def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int) -> Report:
-    """Measure the exported model of one task. Raises StageError if the bundle is missing or damaged."""
+    """Measure the exported model of one task. Raises StageError if the bundle is missing or damaged.
+
+    A family's own tools are imported where they are used: some take seconds.
+    """
     try:
         if isinstance(settings, SurnameTask):
+            from pipelines.evaluation.classification import (
+                evaluate_classification,
+            )
+
             return evaluate_classification(bundle, prepared, settings.evaluate)
         if isinstance(settings, NamesTask):
+            from pipelines.evaluation.generation import evaluate_generation
+
             return evaluate_generation(bundle, prepared, settings.evaluate, seed)
+        from pipelines.evaluation.translation import evaluate_translation
+
         return evaluate_translation(bundle, prepared, settings.evaluate)
     except BundleError as error:
         raise StageError(f"{error}; `dvc repro` exports the bundle anew") from error

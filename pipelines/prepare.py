@@ -1,7 +1,6 @@
 """Stage `prepare`: from a raw data set to checked splits, a vocabulary and statistics. `python -m pipelines.prepare NAME`."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 from pipelines.corpora.names import read_names
@@ -33,7 +32,7 @@ def prepare(name: str, params: Params, folder: Path) -> dict[str, float]:
     raw = RAW / settings.dataset
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(settings, Reviews):
-        return prepare_words(partial(read_reviews, raw), settings.prepare, folder)
+        return prepare_words(read_reviews(raw), settings.prepare, folder)
     if isinstance(settings, Brown):
         return prepare_brown(raw, settings.prepare, folder)
     prepared = prepare_task(settings, raw, params.seed)

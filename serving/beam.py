@@ -25,6 +25,7 @@ from models.text.special import BOS, EOS, PAD, UNK
 from serving.arrays import FloatArray, IntArray
 
 NEVER_PRODUCED: Final = [PAD, UNK, BOS]
+BLOCK: Final = 64  # tokens whose lowest cost is looked at first
 
 Arrays = tuple[FloatArray | IntArray, ...]
 
@@ -146,8 +147,8 @@ def _best(scores: FloatArray, costs: FloatArray, beams: int, places: IntArray) -
     n, width = scores.shape
     # No hypothesis can have more than K of the K best. Picking those first keeps the sort small, and independent of W,
     # which depends on the other sentences.
-    k = min(beams, costs.shape[1])
-    choices = np.argpartition(costs, k - 1, axis=1)[:, :k]  # [R, k]
+    choices = lowest(costs, min(beams, costs.shape[1]))
+    k = choices.shape[1]
     sums = scores.reshape(-1, 1) - np.take_along_axis(costs, choices, axis=1)
     sums = sums.reshape(n, width * k)
     order = np.argsort(-sums, axis=1, kind="stable")[:, :beams]  # [N, K]
@@ -155,6 +156,23 @@ def _best(scores: FloatArray, costs: FloatArray, beams: int, places: IntArray) -
     best[np.arange(order.shape[1]) >= places[:, None]] = -np.inf
     rows = np.arange(n)[:, None] * width + order // k
     return best, rows, np.take_along_axis(choices.reshape(n, width * k), order, axis=1)
+
+
+def lowest(costs: FloatArray, k: int) -> IntArray:
+    """Places of each row's k lowest costs, in no order: [R, V] -> [R, k].
+
+    To partition whole rows takes as long as the decoder itself. But the k lowest costs lie in the k blocks with the lowest
+    minima, and those minima are one fast pass.
+    """
+    blocks = costs.shape[1] // BLOCK
+    if blocks <= k:
+        return np.argpartition(costs, k - 1, axis=1)[:, :k]
+    minima = costs[:, : blocks * BLOCK].reshape(len(costs), blocks, BLOCK).min(axis=2)
+    chosen = np.argpartition(minima, k - 1, axis=1)[:, :k, None] * BLOCK + np.arange(BLOCK)  # [R, k, BLOCK]
+    rest = np.arange(blocks * BLOCK, costs.shape[1])  # fewer than a block
+    places = np.concatenate([chosen.reshape(len(costs), -1), np.broadcast_to(rest, (len(costs), len(rest)))], axis=1)
+    best = np.argpartition(np.take_along_axis(costs, places, axis=1), k - 1, axis=1)[:, :k]
+    return np.take_along_axis(places, best, axis=1)
 
 
 def _can_improve(finished: list[Hypothesis], bound: float, n_best: int) -> bool:

@@ -18,7 +18,7 @@ def train_batched(
     *,
     batch: int,
     noise: int,
-    device: torch.device,
+    device: str,
     seed: int,
     progress: Progress | None = None,
 ) -> Floats:
@@ -30,7 +30,7 @@ def train_batched(
         settings: how to train; the learning rates are those of AdaGrad.
         batch: words of the corpus in a step, before frequent ones are skipped.
         noise: noise words that the pairs of a batch share.
-        device: to train on.
+        device: to train on, cpu or cuda.
         seed: of all random numbers.
         progress: called with the words of each batch that is done, `settings.epochs * len(corpus.tokens)` in all.
 

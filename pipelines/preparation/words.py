@@ -1,11 +1,13 @@
 """A corpus as one long array of word ids, written as it is read: its size is no matter to memory."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from itertools import chain, islice
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain, count, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import numpy.typing as npt
 
 from models.text.vectors import VOCABULARY
 from models.text.words import WordVocabulary
@@ -13,21 +15,23 @@ from pipelines.settings.corpora import WordsPrepare
 from pipelines.stage import StageError
 from pipelines.store import GrowingArray
 
-Sentences = Iterable[list[str]]
-
 COUNTS = "counts.json"
+WORDS, OFFSETS = "words.npy", "words.offsets.npy"
 BATCH = 10_000  # sentences written at once
 
 
-def prepare_words(read: Callable[[], Sentences], params: WordsPrepare, folder: Path) -> dict[str, float]:
-    """Count the words, then write the ids of the known ones, sentence by sentence.
+def prepare_words(sentences: Iterable[list[str]], params: WordsPrepare, folder: Path) -> dict[str, float]:
+    """Count the words, and write the ids of the known ones, sentence by sentence.
 
     Writes vocabulary.json, and train/words.npy with train/words.offsets.npy as `pipelines.store.Split` reads them. A rare word is
     left out of its sentence, as word2vec does: its neighbours become neighbours of each other. counts.json says how often each
     word occurs, rare or not.
 
+    Which words are rare is known when all are read. To cut the text into words a second time would take as long as all the rest,
+    so words are numbered as they come, and the numbers kept on disk until they can be exchanged for ids.
+
     Args:
-        read: begins to read the corpus, twice.
+        sentences: the corpus, none without a word.
         params: see params.yaml.
         folder: made if needed.
 
@@ -37,39 +41,58 @@ def prepare_words(read: Callable[[], Sentences], params: WordsPrepare, folder: P
     Raises:
         StageError: no two words occur often enough.
     """
-    counter: Counter[str] = Counter()
-    for sentence in _limited(read(), params.limit):
-        counter.update(sentence)
-    vocabulary = WordVocabulary.count(counter, params.min_count)
-    if len(vocabulary) < 2:
-        raise StageError(f"{len(vocabulary)} words occur {params.min_count} times or more; lower min_count, or take more text")
     (folder / "train").mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as scratch:
+        counts = _number(islice(sentences, params.limit or None), Path(scratch))
+        vocabulary = WordVocabulary.count(counts, params.min_count)
+        if len(vocabulary) < 2:
+            few = f"{len(vocabulary)} words occur {params.min_count} times or more"
+            raise StageError(f"{few}; lower min_count, or take more text")
+        ids = np.array([-1 if (i := vocabulary.id(word)) is None else i for word in counts], np.int32)
+        written = _exchange(Path(scratch), ids, folder / "train")
     vocabulary.save(folder / VOCABULARY)
-    WordVocabulary.count(counter, 1).save(folder / COUNTS)
-    written = _write(_limited(read(), params.limit), vocabulary, folder / "train")
-    tokens = counter.total()
+    WordVocabulary.count(counts, 1).save(folder / COUNTS)
+    tokens = sum(counts.values())
     return {
         "sentences": written,
         "tokens": tokens,
-        "distinct_words": len(counter),
+        "distinct_words": len(counts),
         "vocabulary_size": len(vocabulary),
         "out_of_vocabulary": 1 - int(vocabulary.counts.sum()) / tokens,
         "longest_word": max(map(len, vocabulary.words)),
     }
 
 
-def _limited(sentences: Sentences, limit: int) -> Sentences:
-    return islice(sentences, limit or None)
-
-
-def _write(sentences: Sentences, vocabulary: WordVocabulary, folder: Path) -> int:
-    """Write the ids and where sentences begin; return the number of sentences. One of rare words alone is none."""
-    known = ([i for i in map(vocabulary.id, sentence) if i is not None] for sentence in sentences)
-    rows = filter(None, known)
-    with GrowingArray(folder / "words.npy", np.int32) as ids, GrowingArray(folder / "words.offsets.npy", np.int64) as offsets:
+def _number(sentences: Iterable[list[str]], folder: Path) -> dict[str, int]:
+    """Write the words' numbers and where sentences begin; return how often each word occurs, in the order of their numbers."""
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    totals, rest = np.zeros(0, np.int64), iter(sentences)
+    with GrowingArray(folder / WORDS, np.int32) as words, GrowingArray(folder / OFFSETS, np.int64) as offsets:
         offsets.append(np.zeros(1, np.int64))
-        while batch := list(islice(rows, BATCH)):
-            ends = ids.length + np.cumsum([len(row) for row in batch], dtype=np.int64)
-            ids.append(np.fromiter(chain.from_iterable(batch), np.int32, ends[-1] - ids.length))
+        while batch := list(islice(rest, BATCH)):
+            ends = words.length + np.cumsum([len(sentence) for sentence in batch], dtype=np.int64)
+            read = np.fromiter(map(numbers.__getitem__, chain.from_iterable(batch)), np.int32, ends[-1] - words.length)
+            words.append(read)
             offsets.append(ends)
+            totals = np.pad(totals, (0, len(numbers) - len(totals))) + np.bincount(read, minlength=len(numbers))
+    return dict(zip(numbers, totals.tolist(), strict=True))
+
+
+def _exchange(numbered: Path, ids: npt.NDArray[np.int32], folder: Path) -> int:
+    """Write the known words' ids for their numbers; return the number of sentences. One of rare words alone is none.
+
+    Args:
+        numbered: what `_number` wrote.
+        ids: of each number, -1 for a rare word.
+        folder: to write into.
+    """
+    numbers, bounds = np.load(numbered / WORDS, mmap_mode="r"), np.load(numbered / OFFSETS, mmap_mode="r")
+    with GrowingArray(folder / WORDS, np.int32) as words, GrowingArray(folder / OFFSETS, np.int64) as offsets:
+        offsets.append(np.zeros(1, np.int64))
+        for first in range(0, len(bounds) - 1, BATCH):
+            batch = bounds[first : first + BATCH + 1]
+            read = ids[numbers[batch[0] : batch[-1]]]
+            known_before = np.concatenate([[0], np.cumsum(read >= 0)])[batch - batch[0]]
+            offsets.append(words.length + known_before[1:][np.diff(known_before) > 0])
+            words.append(read[read >= 0])
         return offsets.length - 1

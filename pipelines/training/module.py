@@ -38,7 +38,7 @@ class TrainingModule(lightning.LightningModule):
 
         Dropout draws from the seed and the step alone, so that a resumed run draws what it would have drawn.
         """
-        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
+        seed_draws(self.seed * 1_000_003 + self.global_step)
         mean = self._add("train", self.model(**batch))
         self.log("loss", mean.detach(), prog_bar=True, batch_size=1)
         return mean
@@ -90,3 +90,14 @@ class TrainingModule(lightning.LightningModule):
         self.history = checkpoint["history"]
         for row in self.history:
             self.report(row)
+
+
+def seed_draws(seed: int) -> None:
+    """Seed what is drawn on the CPU and on GPUs.
+
+    torch.manual_seed also notes, with a stack trace, to seed each kind of device that may come into use: as long as a small
+    model's step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)

@@ -12,7 +12,7 @@ from models.text.vectors import WordVectors
 from pipelines import embed as stage
 from pipelines.compare import load_embedding
 from pipelines.embed import embed
-from pipelines.embedding import fitted, kernels
+from pipelines.embedding import cooccurring, fitted
 from pipelines.embedding.contextual import Contextual
 from pipelines.evaluation import vectors as evaluation
 from pipelines.evaluation.vectors import evaluate_vectors
@@ -43,8 +43,8 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.setattr(stage, "DATA", tmp_path)
     monkeypatch.setattr(fitted, "DATA", tmp_path)
     monkeypatch.setattr(fitted, "CHECKPOINTS", tmp_path / "checkpoints")
-    monkeypatch.setattr(kernels, "VECTORS", tmp_path / "vectors")
-    prepare_words(lambda: map(str.split, TEXT), WordsPrepare(min_count=1, limit=0), tmp_path / "prepared/reviews")
+    monkeypatch.setattr(cooccurring, "VECTORS", tmp_path / "vectors")
+    prepare_words(map(str.split, TEXT), WordsPrepare(min_count=1, limit=0), tmp_path / "prepared/reviews")
     return Params.model_validate(content)
 
 

@@ -52,9 +52,9 @@ def test_what_is_written_is_the_text_without_rare_words(
     settings = WordsPrepare(min_count=min_count, limit=limit)
     if len(known) < 2:
         with pytest.raises(StageError, match="lower min_count"):
-            prepare_words(lambda: texts, settings, folder)
+            prepare_words(texts, settings, folder)
         return
-    statistics = prepare_words(lambda: texts, settings, folder)
+    statistics = prepare_words(texts, settings, folder)
     words, split = WordVocabulary.load(folder / VOCABULARY).words, Split(folder / "train")
     read = [[words[i] for i in split.row(row)["words"]] for row in range(len(split))]
     assert read == [left for sentence in kept if (left := [word for word in sentence if word in known])]
@@ -66,7 +66,7 @@ def test_batches_leave_no_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     texts, settings = [list("ab"), list("ba"), list("aab"), list("b")], WordsPrepare(min_count=1, limit=0)
     for size, name in ((1, "one"), (3, "three"), (100, "all")):
         monkeypatch.setattr(preparation, "BATCH", size)
-        prepare_words(lambda: texts, settings, tmp_path / name)
+        prepare_words(texts, settings, tmp_path / name)
     written = {
         name: [(tmp_path / name / "train" / file).read_bytes() for file in ("words.npy", "words.offsets.npy")]
         for name in ("one", "three", "all")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.text.special import BOS, EOS, SPECIAL_TOKENS
-from serving.beam import NEVER_PRODUCED, beam_search
+from serving.beam import BLOCK, NEVER_PRODUCED, beam_search, lowest
 
 STATES = 32
 
@@ -140,3 +140,13 @@ def test_an_empty_batch_and_more_results_than_beams():
     assert decoder(0, 2).search([], num_beams=2, length_penalty=1.0) == []
     with pytest.raises(ValueError, match="n_best is 3"):
         decoder(0, 2).search([4], num_beams=2, length_penalty=1.0, n_best=3)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12 * BLOCK), st.integers(1, 12), st.integers(1, 4))
+def test_the_lowest_costs_of_a_row_are_found_whatever_block_they_are_in(seed, size, k, levels):
+    k, rng = min(k, size), np.random.default_rng(seed)
+    costs = rng.choice([np.inf, *rng.normal(size=levels * size)], size=(3, size))  # infinite ones and ties among them
+    places = lowest(costs, k)
+    assert places.shape == (3, k)
+    assert all(len(set(row)) == k for row in places.tolist())
+    np.testing.assert_array_equal(np.sort(np.take_along_axis(costs, places, 1)), np.sort(costs)[:, :k])

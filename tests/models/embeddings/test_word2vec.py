@@ -45,8 +45,7 @@ def fasttext(corpus: Corpus, settings: Settings, threads: int) -> Any:
 
 def batched(corpus: Corpus, settings: Settings, threads: int) -> Any:  # noqa: ARG001
     settings = replace(settings, learning_rate=0.1)
-    device = torch.device("cpu")
-    return train_batched(corpus, counts_of(corpus), settings, batch=500, noise=20, device=device, seed=1)
+    return train_batched(corpus, counts_of(corpus), settings, batch=500, noise=20, device="cpu", seed=1)
 
 
 TRAINERS = {
@@ -157,7 +156,7 @@ def test_an_unfit_corpus_is_refused(corpus: Corpus, counts: list[int], message: 
     with pytest.raises(ValueError, match=message):
         train_word2vec("skip_gram", "negative_sampling", corpus, np.array(counts), SETTINGS, threads=1, seed=1)
     with pytest.raises(ValueError, match=message):
-        train_batched(corpus, np.array(counts), SETTINGS, batch=10, noise=2, device=torch.device("cpu"), seed=1)
+        train_batched(corpus, np.array(counts), SETTINGS, batch=10, noise=2, device="cpu", seed=1)
 
 
 def test_vectors_that_overflow_are_an_error() -> None:
