@@ -53,6 +53,7 @@ class Bundle(BaseModel):
             the longest word that one may ask for, in characters.
         max_words: the longest sentence that one may ask contextual vectors of; only with the files of these.
         decoding: the defaults of beam search; translation only.
+        temperature: by which a classifier's logits are divided to be calibrated; 1 for the other kinds.
         files: sha256 of each file by its name.
     """
 
@@ -64,6 +65,7 @@ class Bundle(BaseModel):
     max_length: int = Field(ge=1)
     max_words: int | None = Field(default=None, ge=1)
     decoding: Decoding | None = None
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     files: dict[FileName, Sha256]
 
     @model_validator(mode="after")
@@ -72,6 +74,8 @@ class Bundle(BaseModel):
             raise ValueError("`decoding` belongs to a translation bundle, and to no other")
         if bool(self.labels) != (self.kind in ("classification", "generation")) or len(set(self.labels)) != len(self.labels):
             raise ValueError("`labels` are distinct; classification and generation have at least one, the other kinds none")
+        if self.temperature != 1 and self.kind != "classification":
+            raise ValueError("`temperature` belongs to a classification bundle, and to no other")
         needed = {*FILES[self.kind]}
         if not SUBWORD_FILES.isdisjoint(self.files):
             needed |= SUBWORD_FILES  # with one of them alone, the vectors would pass for others that have no n-grams
@@ -95,6 +99,7 @@ class Bundle(BaseModel):
         max_words: int | None = None,
         labels: tuple[str, ...] = (),
         decoding: Decoding | None = None,
+        temperature: float = 1.0,
     ) -> Self:
         """Describe the files of the model that lie in `folder`, and every file beside them, in `bundle.json`.
 
@@ -104,6 +109,7 @@ class Bundle(BaseModel):
         files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file() and p.name != MANIFEST}
         limits = {"max_length": max_length, "max_words": max_words}
         content: dict[str, Any] = {"task": task, "kind": kind, "labels": labels, "decoding": decoding, **limits}
+        content["temperature"] = temperature
         try:
             bundle = cls(**content, files=files)
         except ValidationError as error:

@@ -17,6 +17,11 @@ Question = Literal["nearest", "similarity", "analogy", "context"]
 QUESTIONS: Final[dict[Question, int]] = {"nearest": 1, "similarity": 2, "analogy": 3}  # words that each takes; "context": any
 
 
+UnknownCharacters = Annotated[
+    int | None, Field(description="how many characters of the text the model never saw; absent where it knows them all")
+]
+
+
 class _Strict(BaseModel):
     # Strict: "5" is no number and true no 1; a client that mixes them up should learn it at once.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -47,6 +52,11 @@ class GenerationParameters(_Strict):
     num_return_sequences: MaxSequences = Field(default=1, description="names for each input, 1 to 16; default 1")
     max_new_tokens: int | None = Field(
         default=None, ge=1, description="characters added at most; a name never exceeds the model's longest; default: up to that"
+    )
+    stream: bool = Field(
+        default=False,
+        description="send each character as it is drawn, a JSON object a line, and the answer as the last line; "
+        "for a single text and a single sequence; default false",
     )
 
 
@@ -120,6 +130,7 @@ class LabelScore(_Strict):
 
     label: str
     score: float
+    unknown_characters: UnknownCharacters = None
 
 
 class GeneratedText(_Strict):
@@ -127,6 +138,13 @@ class GeneratedText(_Strict):
 
     generated_text: str
     label: str
+    unknown_characters: UnknownCharacters = None
+
+
+class Drawn(_Strict):
+    """A line of a streamed answer but the last: the characters that were added to the name."""
+
+    token: str
 
 
 class Alternative(_Strict):
@@ -152,6 +170,7 @@ class Translation(_Strict):
 
     translation_text: str
     score: float
+    unknown_characters: UnknownCharacters = None
     alternatives: list[Alternative] | None = None
     attention: Attention | None = None
 

@@ -1,6 +1,7 @@
 """From requests of the contract to calls of the engines and back, one endpoint for each kind of bundle."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.text.characters import CharacterTokenizer
+from models.text.special import UNK
+from models.text.subwords import SubwordTokenizer
 from serving import contract
 from serving.arrays import FloatArray
 from serving.bundle import Bundle, Decoding
@@ -31,6 +35,7 @@ from serving.predictors.vectors import WordSpace
 from serving.sampling import Sampling
 
 Json = Any  # what json.dumps takes
+Emit = Callable[[Json], None]  # sends a part of an answer ahead of the whole
 
 
 class Endpoint(Protocol[R]):
@@ -48,8 +53,8 @@ class Endpoint(Protocol[R]):
     def group(self, request: R, /) -> Hashable:
         """A key; requests with equal keys share one pass through the model."""
 
-    def answer(self, requests: Sequence[R], /) -> list[Json]:
-        """The bodies of the answers to checked requests of one group."""
+    def answer(self, requests: Sequence[R], emits: Sequence[Emit], /) -> list[Json]:
+        """The bodies of the answers to checked requests of one group; what is streamed goes to the request's emit first."""
 
 
 class ClassificationEndpoint:
@@ -70,15 +75,16 @@ class ClassificationEndpoint:
         """All requests share one batch."""
         return None
 
-    def answer(self, requests: Sequence[ClassificationRequest]) -> list[Json]:
+    def answer(self, requests: Sequence[ClassificationRequest], _: Sequence[Emit]) -> list[Json]:
         """The best classes of each text."""
         rows = iter(self._classifier.probabilities([text for r in requests for text in texts(r)]))
-        return [_as_sent(r, [self._best(row, r.parameters.top_k) for row in islice(rows, len(texts(r)))]) for r in requests]
+        return [_as_sent(r, [self._best(text, next(rows), r.parameters.top_k) for text in texts(r)]) for r in requests]
 
-    def _best(self, probabilities: NDArray[np.float64], top_k: int) -> Json:
+    def _best(self, text: str, probabilities: NDArray[np.float64], top_k: int) -> Json:
         order = np.argsort(-probabilities, kind="stable")[:top_k]
-        labels = self._classifier.bundle.labels
-        return [contract.LabelScore(label=labels[i], score=float(probabilities[i])).model_dump() for i in order]
+        labels, unknown = self._classifier.bundle.labels, _unknown(self._classifier.tokenizer, text)
+        best = [contract.LabelScore(label=labels[i], score=float(probabilities[i]), unknown_characters=unknown) for i in order]
+        return [score.model_dump(exclude_none=True) for score in best]
 
 
 class GenerationEndpoint:
@@ -97,6 +103,8 @@ class GenerationEndpoint:
         if parameters.max_new_tokens is not None and parameters.max_new_tokens > bundle.max_length:
             message = f"max_new_tokens: a name has at most {bundle.max_length} characters, not {parameters.max_new_tokens}"
             raise RequestError("invalid_parameter", message)
+        if parameters.stream and not (isinstance(request.inputs, str) and parameters.num_return_sequences == 1):
+            raise RequestError("invalid_parameter", "stream: takes a single text, not a list, and a single sequence")
         for i, text in enumerate(texts(request)):
             length = len(self._generator.tokenizer.encode(text))
             if length >= bundle.max_length:
@@ -107,16 +115,24 @@ class GenerationEndpoint:
         """All requests share one batch: each row keeps its own settings and its own randomness."""
         return None
 
-    def answer(self, requests: Sequence[GenerationRequest]) -> list[Json]:
+    def answer(self, requests: Sequence[GenerationRequest], emits: Sequence[Emit]) -> list[Json]:
         """The names that continue each text."""
-        prompts = [[self._prompts(text, r.parameters) for text in texts(r)] for r in requests]
+        prompts = [
+            [self._prompts(text, r.parameters, emit) for text in texts(r)] for r, emit in zip(requests, emits, strict=True)
+        ]
         names = iter(self._generator.generate([p for inputs in prompts for sequences in inputs for p in sequences]))
         return [
-            _as_sent(r, [[_generated(p, next(names)) for p in sequences] for sequences in inputs])
+            _as_sent(r, [[self._generated(p, next(names)) for p in sequences] for sequences in inputs])
             for r, inputs in zip(requests, prompts, strict=True)
         ]
 
-    def _prompts(self, text: str, parameters: contract.GenerationParameters) -> list[Prompt]:
+    def _generated(self, prompt: Prompt, name: str) -> Json:
+        unknown = _unknown(self._generator.tokenizer, prompt.text)
+        return contract.GeneratedText(generated_text=name, label=prompt.label, unknown_characters=unknown).model_dump(
+            exclude_none=True
+        )
+
+    def _prompts(self, text: str, parameters: contract.GenerationParameters, emit: Emit) -> list[Prompt]:
         """A prompt for each sequence of an input.
 
         Every input begins from the request's seed, and every sequence has a generator of its own: an answer depends on the
@@ -125,12 +141,13 @@ class GenerationEndpoint:
         bundle = self._generator.bundle
         room = bundle.max_length - len(self._generator.tokenizer.encode(text))
         sampling = Sampling(parameters.temperature, parameters.top_k, parameters.top_p)
+        on_draw = partial(_emit_drawn, emit) if parameters.stream else None
         prompts = []
         for generator in np.random.default_rng(parameters.seed).spawn(parameters.num_return_sequences):
             # Drawn even where a label is given: asking for the one that would have been drawn gives the same name.
             drawn = bundle.labels[generator.integers(len(bundle.labels))]
             label = drawn if parameters.label is None else parameters.label
-            prompts.append(Prompt(text, label, sampling, generator, min(parameters.max_new_tokens or room, room)))
+            prompts.append(Prompt(text, label, sampling, generator, min(parameters.max_new_tokens or room, room), on_draw))
         return prompts
 
 
@@ -155,7 +172,7 @@ class TranslationEndpoint:
         """Requests that search alike share one beam search."""
         return self._decoding(request), request.parameters.num_return_sequences, request.parameters.attention
 
-    def answer(self, requests: Sequence[TranslationRequest]) -> list[Json]:
+    def answer(self, requests: Sequence[TranslationRequest], _: Sequence[Emit]) -> list[Json]:
         """The best translation of each text, and what else was asked for."""
         decoding, parameters = self._decoding(requests[0]), requests[0].parameters
         found = iter(
@@ -168,7 +185,8 @@ class TranslationEndpoint:
             )
         )
         asked = parameters.num_return_sequences > 1
-        return [[_translation(candidates, asked) for candidates in islice(found, len(texts(r)))] for r in requests]
+        tokenizer = self._translator.tokenizer
+        return [[_translation(next(found), asked, _unknown(tokenizer, text)) for text in texts(r)] for r in requests]
 
     def _decoding(self, request: TranslationRequest) -> Decoding:
         """The request's settings, or the bundle's where it says nothing."""
@@ -216,7 +234,7 @@ class VectorsEndpoint:
         """Sentences share a batch; all other questions are answered together."""
         return request.parameters.question == "context"
 
-    def answer(self, requests: Sequence[VectorsRequest]) -> list[Json]:
+    def answer(self, requests: Sequence[VectorsRequest], _: Sequence[Emit]) -> list[Json]:
         """What was asked of each text's words."""
         if self.group(requests[0]) and self._contexts:
             return self._in_context(self._contexts, requests)
@@ -265,16 +283,26 @@ def _as_sent(request: Request, answers: list[Json]) -> Json:
     return answers[0] if isinstance(request.inputs, str) else answers
 
 
-def _generated(prompt: Prompt, name: str) -> Json:
-    return contract.GeneratedText(generated_text=name, label=prompt.label).model_dump()
+def _unknown(tokenizer: CharacterTokenizer | SubwordTokenizer, text: str) -> int | None:
+    """How many of the text's characters the tokenizer does not know; None where it knows them all."""
+    return tokenizer.encode(text).count(UNK) or None
 
 
-def _translation(candidates: list[Candidate], with_alternatives: bool) -> Json:
+def _emit_drawn(emit: Emit, token: str) -> None:
+    emit(contract.Drawn(token=token).model_dump())
+
+
+def _translation(candidates: list[Candidate], with_alternatives: bool, unknown: int | None) -> Json:
     best, *others = candidates
     alternatives = [contract.Alternative(translation_text=c.text, score=c.score) for c in others] if with_alternatives else None
     attention = None
     if best.alignment is not None:
         weights = best.alignment.weights.astype(np.float64).round(4).tolist()
         attention = contract.Attention(source=best.alignment.source, target=best.alignment.target, weights=weights)
-    answer = contract.Translation(translation_text=best.text, score=best.score, alternatives=alternatives, attention=attention)
-    return answer.model_dump(exclude_none=True)
+    return contract.Translation(
+        translation_text=best.text,
+        score=best.score,
+        unknown_characters=unknown,
+        alternatives=alternatives,
+        attention=attention,
+    ).model_dump(exclude_none=True)

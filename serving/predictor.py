@@ -4,13 +4,22 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from serving.body import parse_body
 from serving.bundle import Bundle, Kind
 from serving.contract import parse_request
-from serving.endpoints import ClassificationEndpoint, Endpoint, GenerationEndpoint, Json, TranslationEndpoint, VectorsEndpoint
+from serving.endpoints import (
+    ClassificationEndpoint,
+    Emit,
+    Endpoint,
+    GenerationEndpoint,
+    Json,
+    TranslationEndpoint,
+    VectorsEndpoint,
+)
 from serving.faults import ErrorAnswer, ErrorDetail, RequestError
 
 logger = logging.getLogger(__name__)
@@ -38,8 +47,8 @@ class Predictor:
     def __init__(self, endpoint: Endpoint[Any]) -> None:
         self._endpoint = endpoint
 
-    def answer(self, bodies: Sequence[object]) -> list[Reply]:
-        """One reply for each body, in order.
+    def answer(self, bodies: Sequence[object], emit: Callable[[int, Json], None] | None = None) -> list[Reply]:
+        """One reply for each body, in order. What a request wants streamed goes to `emit` first, with the request's place.
 
         A body is whatever the transport delivered: parsed JSON, raw bytes, a str, or None. Requests that can go through the
         model together do; one that is at fault gets a status of 400 and leaves the others untouched. Where the model fails,
@@ -58,13 +67,14 @@ class Predictor:
                 logger.exception("a request could not be checked")
                 replies[i] = _failure(500, FAILED)
         for group in groups.values():
-            replies.update(zip(group, self._answer(list(group.values())), strict=True))
+            emits = [partial(emit or _no_stream, i) for i in group]
+            replies.update(zip(group, self._answer(list(group.values()), emits), strict=True))
         return [replies[i] for i in range(len(bodies))]
 
-    def _answer(self, requests: list[Any]) -> list[Reply]:
+    def _answer(self, requests: list[Any], emits: Sequence[Emit]) -> list[Reply]:
         """The replies to one group."""
         try:
-            return [Reply(200, body) for body in self._endpoint.answer(requests)]
+            return [Reply(200, body) for body in self._endpoint.answer(requests, emits)]
         except Exception:
             logger.exception("the model failed on %d requests", len(requests))
             return [_failure(500, FAILED)] * len(requests)
@@ -78,6 +88,10 @@ def load_predictor(folder: Path) -> Predictor:
     """
     bundle = Bundle.load(folder)
     return Predictor(ENDPOINTS[bundle.kind](folder, bundle))
+
+
+def _no_stream(_place: int, _part: Json) -> None:
+    """Where nobody listens, the last line of a stream, which is the reply, says it all."""
 
 
 def _failure(status: int, detail: ErrorDetail) -> Reply:

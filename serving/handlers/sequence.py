@@ -6,7 +6,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from ts.handler_utils.utils import send_intermediate_predict_response
+
 from serving.predictor import load_predictor
+
+LINES = "application/x-ndjson"  # of a streamed answer: a JSON value a line
 
 
 class SequenceHandler:
@@ -18,11 +22,24 @@ class SequenceHandler:
 
     def handle(self, rows: Sequence[Mapping[str, object]], context: Any) -> list[bytes]:
         """Answer a batch in one call of the predictor; each row gets its own status, so a bad one never fails its neighbours."""
-        replies = self._predictor.answer([_body(row) for row in rows])
+        streamed: set[int] = set()
+
+        def emit(place: int, part: object) -> None:
+            streamed.add(place)
+            _head(context, place, HTTPStatus.OK, LINES)
+            # TorchServe sends to the requests of the mapping alone: neighbours in the batch get whole answers.
+            ids = {place: context.request_ids[place]}
+            send_intermediate_predict_response({place: _json(part) + b"\n"}, ids, "streaming", HTTPStatus.OK, context)
+
+        replies = self._predictor.answer([_body(row) for row in rows], emit)
         for i, reply in enumerate(replies):
-            context.set_response_status(code=reply.status, phrase=HTTPStatus(reply.status).phrase, idx=i)
-            context.set_response_content_type(i, "application/json")
-        return [_json(reply.body) for reply in replies]
+            _head(context, i, reply.status, LINES if i in streamed else "application/json")
+        return [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
+
+
+def _head(context: Any, place: int, status: int, content_type: str) -> None:
+    context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=place)
+    context.set_response_content_type(place, content_type)
 
 
 def _json(body: object) -> bytes:

@@ -41,7 +41,7 @@ class Classifier:
         return cls(folder, Bundle.load(folder), threads=threads)
 
     def probabilities(self, texts: Sequence[str], *, batch_size: int = 64) -> NDArray[np.float64]:
-        """P(class | text) [N, C], the classes in the order of the bundle's labels.
+        """P(class | text) [N, C], calibrated, the classes in the order of the bundle's labels.
 
         Raises:
             ValueError: a text has no character.
@@ -53,6 +53,7 @@ class Classifier:
         for batch in batches_by_length(ids, batch_size):
             characters, lengths = pad([[BOS, *ids[i], EOS] for i in batch])
             (logits[batch],) = self._model(characters=characters, lengths=lengths)
+        logits /= self.bundle.temperature
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
         return probabilities

@@ -1,6 +1,6 @@
 """Names of a given condition, character by character: their probabilities, and new ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,6 +27,7 @@ class Prompt:
         sampling: how its characters are drawn.
         generator: what they are drawn with.
         max_new_tokens: characters added at most, 1 or more.
+        on_draw: called with each character as soon as it is drawn.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Prompt:
     sampling: Sampling
     generator: np.random.Generator
     max_new_tokens: int
+    on_draw: Callable[[str], None] | None = None
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Generator:
         bundle: what `Bundle.load` said about it, of kind "generation".
         threads: cores that one call may use.
 
-    The graph: characters [B, T], label [B], state [B, H] -> logits [B, T, V], next_state [B, H].
+    The graph: characters [B, T], label [B], state [B, S] -> logits [B, T, V], next_state [B, S].
     """
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
@@ -65,7 +67,7 @@ class Generator:
         self.tokenizer = CharacterTokenizer.load(folder / TOKENIZER)
         (graph,) = GRAPHS["generation"]
         self._model = Session(folder / graph, threads=threads)
-        self._hidden = self._model.width("state")
+        self._state_size = self._model.width("state")
         self._label_ids = {label: i for i, label in enumerate(bundle.labels)}
 
     @classmethod
@@ -118,9 +120,22 @@ class Generator:
                 characters=previous, label=self._conditions([row.prompt.label for row in rows]), state=state
             )
             fed += 1
-            _extend([(row, at[0]) for row, at in zip(rows, logits, strict=True) if len(row.ids) == fed])
+            self._extend([(row, at[0]) for row, at in zip(rows, logits, strict=True) if len(row.ids) == fed])
             kept = [r for r, row in enumerate(rows) if not row.done]
             rows, state = [rows[r] for r in kept], state[kept]
+
+    def _extend(self, rows: Sequence[tuple[_Row, FloatArray]]) -> None:
+        """Draw the next id of each row from its logits [V]; PAD, UNK and BOS are never drawn."""
+        if not rows:
+            return
+        logits = np.stack([at for _, at in rows])  # [R, V]
+        logits[:, [PAD, UNK, BOS]] = -np.inf
+        prompts = [row.prompt for row, _ in rows]
+        drawn = draw(logits, [p.sampling for p in prompts], [p.generator for p in prompts])
+        for (row, _), unit in zip(rows, drawn, strict=True):
+            row.ids.append(int(unit))
+            if row.prompt.on_draw and unit != EOS:
+                row.prompt.on_draw(self.tokenizer.decode([int(unit)]))
 
     def _text(self, row: _Row, start: int) -> str:
         """The beginning as it was given, even where a character of it is unknown, and the characters drawn."""
@@ -130,19 +145,7 @@ class Generator:
         return np.array([self._label_ids[label] for label in labels], dtype=np.int64)
 
     def _zeros(self, rows: int) -> FloatArray:
-        return np.zeros((rows, self._hidden), dtype=np.float32)
-
-
-def _extend(rows: Sequence[tuple[_Row, FloatArray]]) -> None:
-    """Draw the next id of each row from its logits [V]; PAD, UNK and BOS are never drawn."""
-    if not rows:
-        return
-    logits = np.stack([at for _, at in rows])  # [R, V]
-    logits[:, [PAD, UNK, BOS]] = -np.inf
-    prompts = [row.prompt for row, _ in rows]
-    drawn = draw(logits, [p.sampling for p in prompts], [p.generator for p in prompts])
-    for (row, _), unit in zip(rows, drawn, strict=True):
-        row.ids.append(int(unit))
+        return np.zeros((rows, self._state_size), dtype=np.float32)
 
 
 def _log_softmax(logits: FloatArray) -> NDArray[np.float64]:

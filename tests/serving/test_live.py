@@ -114,6 +114,17 @@ def test_a_wrong_request_gets_a_400_that_says_why(body: str | bytes, content_typ
     assert content["error"]["message"]
 
 
+def test_a_name_is_streamed_line_by_line(live: Live, bundles: dict[str, Path]) -> None:
+    body = {"inputs": "Ro", "parameters": {"seed": 5, "stream": True}}
+    with requests.post(live.url("generation"), json=body, stream=True, timeout=30) as response:
+        assert response.headers["Transfer-Encoding"] == "chunked"
+        assert response.headers["Content-Type"] == "application/x-ndjson"
+        *parts, last = [json.loads(line) for line in response.iter_lines()]
+    (expected,) = load_predictor(bundles["generation"]).answer([body])
+    assert last == json.loads(json.dumps(expected.body))
+    assert "Ro" + "".join(part["token"] for part in parts) == last[0]["generated_text"]
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json; charset=utf-8"])
 def test_json_under_another_content_type_is_understood(content_type: str, live: Live) -> None:
     headers = {"Content-Type": content_type}

@@ -182,8 +182,8 @@ def test_temperature_zero_needs_no_seed_and_rows_leave_in_any_order(bundles):
 def test_translations_come_with_alternatives_and_attention_on_request(predictors):
     plain, full = predictors["translation"].answer(
         [
-            body("translation", "Un homme lit."),
-            body("translation", "Un homme lit.", num_return_sequences=3, attention=True),
+            body("translation", "un homme lit"),
+            body("translation", "un homme lit", num_return_sequences=3, attention=True),
         ]
     )
     (best,), (answer,) = plain.body, full.body
