@@ -24,7 +24,7 @@ class ClassifierGraph(nn.Module):
 class LanguageModelGraph(nn.Module):
     """A language model that goes on from a state: it scores whole texts (T characters) and samples them (one at a time).
 
-    (characters [B, T], label [B], state [B, H]) -> logits [B, T, V], next_state [B, H]. Every row is read to T: a row's
+    (characters [B, T], label [B], state [B, S]) -> logits [B, T, V], next_state [B, S]. Every row is read to T: a row's
     padding comes last, so that it changes nothing but the row's own state, which is of use only where no row is padded.
     """
 

@@ -1,11 +1,13 @@
-"""A text for a label: a recurrent language model (Mikolov et al. 2010) on characters, with a GRU and a condition."""
+"""A text for a label: a recurrent language model (Mikolov et al. 2010) on characters, with a condition."""
 
 import torch
 from torch import Tensor, nn
 
 from models.loss import Loss, token_loss
 from models.recurrent.layer import Recurrent
+from models.recurrent.names import CellName
 from models.recurrent.ragged import length_mask
+from models.recurrent.truncated import truncated
 from models.text.special import PAD
 
 
@@ -18,16 +20,28 @@ class LanguageModel(nn.Module):
         embedding_size: d, of a character.
         label_size: size of a label's vector.
         hidden_size: H.
-        dropout: share of the GRU's inputs and outputs set to zero in training.
+        cell: see models.recurrent.cells.
+        dropout: share of the network's inputs and outputs set to zero in training.
+        truncation: units over which gradients flow back in training, see models.recurrent.truncated; 0: over whole texts.
     """
 
     def __init__(
-        self, *, vocabulary_size: int, labels: int, embedding_size: int, label_size: int, hidden_size: int, dropout: float
+        self,
+        *,
+        vocabulary_size: int,
+        labels: int,
+        cell: CellName,
+        embedding_size: int,
+        label_size: int,
+        hidden_size: int,
+        dropout: float,
+        truncation: int,
     ) -> None:
         super().__init__()
+        self.truncation = truncation
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
         self.label = nn.Embedding(labels, label_size)
-        self.gru = Recurrent("gru", embedding_size + label_size, hidden_size)
+        self.rnn = Recurrent(cell, embedding_size + label_size, hidden_size)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, vocabulary_size)
 
@@ -38,19 +52,23 @@ class LanguageModel(nn.Module):
             characters: ids, BOS first, [B, T].
             lengths: [B].
             label: [B].
-            state: h_0 [B, H], zeros if None; pass the returned one to go on with the same texts.
+            state: before the first character [B, S], zeros if None; pass the returned one to go on with the same texts.
 
         Returns:
-            logits [B, T, V]; state after the last character, [B, H].
+            logits [B, T, V]; state after the last character, [B, S].
         """
         outputs, final = self._states(characters, lengths, label, state)
         return self.output(outputs), final
 
     def _states(self, characters: Tensor, lengths: Tensor, label: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """h_1 .. h_T [B, T, H] and the last of them [B, H]."""
+        """h_1 .. h_T [B, T, H] and the state after them [B, S]."""
         condition = self.label(label)[:, None, :].expand(-1, characters.shape[1], -1)  # [B, T, label_size]
         inputs = self.dropout(torch.cat((self.embedding(characters), condition), -1))
-        outputs, final = self.gru(inputs, lengths, None if state is None else state[None])
+        first = None if state is None else state[None]
+        if self.training and self.truncation:
+            outputs, final = truncated(self.rnn, inputs, lengths, first, self.truncation)
+        else:
+            outputs, final = self.rnn(inputs, lengths, first)
         return self.dropout(outputs), final[0]
 
     def forward(self, characters: Tensor, characters_lengths: Tensor, label: Tensor) -> Loss:

@@ -12,12 +12,9 @@ and returns the state after the step. H is the hidden size, * the elementwise pr
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
-
-CellName = Literal["rnn", "rnn_relu", "lstm", "peephole", "gru"]
 
 
 def rnn(inputs: Tensor, recurrent: Tensor, _state: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.recurrent.cells import CELLS, CellName
+from models.recurrent.cells import CELLS
 from models.recurrent.dropout import LockedDropout
+from models.recurrent.names import CellName
 from models.recurrent.operator import recurrent
 from models.recurrent.paths import run
 
