@@ -6,6 +6,8 @@ VENV ?= .venv
 PORT ?= 8080
 # The name of a file in profiles/, for `repro`.
 PROFILE ?=
+# Stages of dvc.yaml, for `repro`: these alone, with what they need; all where none is named.
+STAGES ?=
 # The name of a folder in pipelines/studies/, for `study`.
 NAME ?=
 # One more package index to install from: one of CPU-only builds of torch, say.
@@ -35,10 +37,10 @@ help: ## List the targets
 
 repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
 ifeq ($(PROFILE),)
-	$(BIN)/dvc repro
+	$(BIN)/dvc repro $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
 else
-	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run
+	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run $(STAGES)
 	@$(BIN)/python -m pipelines.report
 endif
 

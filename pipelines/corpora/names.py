@@ -1,4 +1,4 @@
-"""Surnames with the nationality they are at home in."""
+"""Names with labels: surnames with the nationality they are at home in, first names all with the same."""
 
 import ast
 import json
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from anyascii import anyascii
 
-Name = tuple[str, str]  # surname, nationality
+Name = tuple[str, str]  # name, label: the nationality, where there is one
+FIRST_NAME = "first name"
 
 # Nationality -> (locales of Faker, locales of mimesis). Locales whose lists mostly hold another country's names are left out.
 LOCALES = {
@@ -34,13 +35,13 @@ TRANSLITERATED = {"Greek", "Russian"}
 
 
 def read_names(dataset: str, folder: Path) -> list[Name]:
-    """All (surname, nationality) pairs of a data set, in the order of its files, repetitions included.
+    """All (name, label) pairs of a data set, in the order of its files, repetitions included.
 
     Args:
-        dataset: surnames17 or names18.
+        dataset: surnames17, names18 or makemore.
         folder: what the download stage made of it.
     """
-    readers = {"surnames17": _read_surnames17, "names18": _read_names18}
+    readers = {"surnames17": _read_surnames17, "names18": _read_names18, "makemore": _read_makemore}
     return list(readers[dataset](folder))
 
 
@@ -71,3 +72,8 @@ def _read_names18(folder: Path) -> Iterator[Name]:
     """Robertson's set: a file for each nationality, a name a line."""
     for path in sorted(folder.glob("*.txt")):
         yield from ((line.strip(), path.stem) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+def _read_makemore(folder: Path) -> Iterator[Name]:
+    """Karpathy's set, a first name a line."""
+    yield from ((line, FIRST_NAME) for line in (folder / "names.txt").read_text(encoding="utf-8").splitlines())
