@@ -1,4 +1,4 @@
-"""A label for a text: a character GRU beside a table of n-grams."""
+"""A label for a text: a recurrent network on characters beside a table of n-grams."""
 
 import torch
 from torch import Tensor, nn
@@ -7,24 +7,31 @@ from torch.nn import functional
 from models.loss import Loss
 from models.ngrams import NgramScores
 from models.recurrent.layer import Recurrent
+from models.recurrent.names import CellName
 from models.recurrent.ragged import length_mask
 
 
 class Classifier(nn.Module):
-    """Reads the characters in both directions, pools the states, and adds what the n-grams say by themselves.
+    """Reads the characters, pools the states, and adds what the n-grams say by themselves.
 
-        h_1 .. h_T = GRU(E c_1 .. E c_T), in both directions
-        scores     = W [states after the last unit; max over t of h_t; mean over t of h_t] + b + n-gram scores
+        h_1 .. h_T = RNN(E c_1 .. E c_T), of any cell and depth, in one direction or both
+        scores     = W [h after the last unit; max over t of h_t; mean over t of h_t] + b + n-gram scores
 
     A wide linear part that memorizes beside a deep one that generalizes (Cheng et al. 2016, arXiv 1606.07792): the n-grams
     are the sharp features that a small training set teaches a recurrent network too slowly; the pooling spares the last
     state from having to remember how a long name began.
 
+    Two buffers are set from data, and kept with the weights: `class_weights` [C], by which each label's losses are multiplied in
+    training, and the `temperature` by which scores are divided to be calibrated, after it. Both begin as ones.
+
     Args:
         vocabulary_size: V, number of character ids.
         classes: number of labels C.
+        cell: see models.recurrent.cells.
         embedding_size: d.
         hidden_size: H of each direction.
+        layers: depth.
+        bidirectional: read from the last character to the first, too.
         ngram_buckets: rows of the table of n-grams.
         longest_ngram: their largest n.
         input_dropout: share of the embedded characters' features set to zero in training.
@@ -32,13 +39,19 @@ class Classifier(nn.Module):
         label_smoothing: share of the probability spread over all labels in the training loss.
     """
 
+    class_weights: Tensor
+    temperature: Tensor
+
     def __init__(
         self,
         *,
         vocabulary_size: int,
         classes: int,
+        cell: CellName,
         embedding_size: int,
         hidden_size: int,
+        layers: int,
+        bidirectional: bool,
         ngram_buckets: int,
         longest_ngram: int,
         input_dropout: float,
@@ -47,11 +60,13 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        self.gru = Recurrent("gru", embedding_size, hidden_size, bidirectional=True)
+        self.rnn = Recurrent(cell, embedding_size, hidden_size, layers=layers, bidirectional=bidirectional, dropout=dropout)
         self.ngrams = NgramScores(classes=classes, buckets=ngram_buckets, longest=longest_ngram, dropout=dropout)
         self.input_dropout, self.dropout = nn.Dropout(input_dropout), nn.Dropout(dropout)
-        self.output = nn.Linear(6 * hidden_size, classes)
+        self.output = nn.Linear(3 * self.rnn.directions * hidden_size, classes)
         self.label_smoothing = label_smoothing
+        self.register_buffer("class_weights", torch.ones(classes))
+        self.register_buffer("temperature", torch.ones(()))
 
     def logits(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """Unnormalized log-probability of each label.
@@ -67,15 +82,18 @@ class Classifier(nn.Module):
         return scores
 
     def _pooled(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        """What the GRU saw, whatever the length, [B, 6H]."""
-        outputs, final = self.gru(self.input_dropout(self.embedding(characters)), lengths)  # [B, T, 2H], [2, B, H]
+        """What the network saw, whatever the length: [B, 3 D H], D directions."""
+        outputs, final = self.rnn(self.input_dropout(self.embedding(characters)), lengths)  # [B, T, DH], [LD, B, S]
+        ends = final[-self.rnn.directions :, :, : outputs.shape[2] // self.rnn.directions]  # of an LSTM's state h alone
         padding = ~length_mask(lengths, outputs.shape[1])[:, :, None]
         largest = outputs.masked_fill(padding, -torch.inf).amax(1)
         mean = outputs.sum(1) / lengths[:, None]  # padding is zero
-        return torch.cat((final[0], final[1], largest, mean), 1)
+        return torch.cat((*ends, largest, mean), 1)
 
     def forward(self, characters: Tensor, characters_lengths: Tensor, label: Tensor) -> Loss:
         """Cross-entropy of the labels, in nats. Shapes: [B, T], [B], [B]."""
         smoothing = self.label_smoothing if self.training else 0.0
         logits = self.logits(characters, characters_lengths)
-        return Loss(functional.cross_entropy(logits, label, reduction="sum", label_smoothing=smoothing), len(label))
+        weights = self.class_weights if self.training else None
+        total = functional.cross_entropy(logits, label, weights, reduction="sum", label_smoothing=smoothing)
+        return Loss(total, len(label))

@@ -14,23 +14,31 @@ from pipelines.stage import StageError, rounded, run_stage, write_json
 from pipelines.tracking import track
 from serving.bundle import BundleError
 
+JUDGE = "surname"  # the task whose classifier says what generated names look like
 
-def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int) -> Report:
-    """Measure the exported model of one task. Raises StageError if the bundle is missing or damaged.
 
-    A family's own tools are imported where they are used: some take seconds.
+def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int, judge: Path) -> Report:
+    """Measure the exported model of one task. A family's own tools are imported where they are used: some take seconds.
+
+    Args:
+        settings: see params.yaml.
+        bundle: the exported model.
+        prepared: what the prepare stage made of the task.
+        seed: of all random choices.
+        judge: the exported classifier that generated names are shown to.
+
+    Raises:
+        StageError: a bundle is missing or damaged.
     """
     try:
         if isinstance(settings, SurnameTask):
-            from pipelines.evaluation.classification import (
-                evaluate_classification,
-            )
+            from pipelines.evaluation.classification import evaluate_classification
 
-            return evaluate_classification(bundle, prepared, settings.evaluate)
+            return evaluate_classification(bundle, prepared, settings.evaluate, seed)
         if isinstance(settings, NamesTask):
             from pipelines.evaluation.generation import evaluate_generation
 
-            return evaluate_generation(bundle, prepared, settings.evaluate, seed)
+            return evaluate_generation(bundle, prepared, settings.evaluate, seed, judge)
         from pipelines.evaluation.translation import evaluate_translation
 
         return evaluate_translation(bundle, prepared, settings.evaluate)
@@ -56,7 +64,7 @@ def main(task: str) -> None:
     params = load_params()
     settings, plots = params.task(task), PLOTS / "evaluate" / task
     with track("evaluate", task) as run:
-        report = evaluate(settings, BUNDLES / task, PREPARED / task, params.seed)
+        report = evaluate(settings, BUNDLES / task, PREPARED / task, params.seed, BUNDLES / JUDGE)
         metrics = rounded({**report.metrics, **stated_before(task, settings)})
         write_json(METRICS / f"{task}.json", metrics)
         report.write_plots(plots)

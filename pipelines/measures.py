@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 TASKS = ("surname", "names", "fr-en")
-BENCHMARKS = ("pipeline", "embeddings", "contextual")  # files of benchmarks/results
+BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent")  # files of benchmarks/results
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,14 @@ TABLE = (
     Measure("surname", "macro_f1", "macro-F1", ".3f", "baseline_macro_f1", "logistic regression on character n-grams"),
     Measure("surname", "accuracy", "accuracy", ".3f", "baseline_accuracy", "logistic regression on character n-grams"),
     Measure("surname", "accuracy_ceiling", "best possible accuracy: some names occur in several languages", ".3f"),
-    Measure("surname", "ece", "expected calibration error", ".3f"),
+    Measure("surname", "ece", "expected calibration error", ".3f", "uncalibrated_ece", "without temperature scaling"),
+    Measure("surname", "same_without_accents", "share of names with accents whose answer stays without them", ".3f"),
+    Measure("surname", "shuffled_accuracy", "accuracy on shuffled letters", ".3f", "length_accuracy", "by length alone"),
     Measure("names", "bits_per_char", "bits per character", ".3f", "baseline_bits_per_char", "interpolated character 5-grams"),
     Measure("names", "novel_share", "share of samples that are not in the training data", ".1%"),
     Measure("names", "unique_share", "share of samples that are distinct", ".1%"),
+    Measure("names", "nearest_distance", "edits from a novel sample to the nearest training name, mean", ".2f"),
+    Measure("names", "label_agreement", "share of novel samples that the classifier takes for the nationality asked for", ".1%"),
     Measure("fr-en", "bleu", "BLEU, beam search", ".1f", "copy_bleu", "copying the source"),
     Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
     Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
@@ -76,4 +80,35 @@ VECTOR_FIGURES = (
     Measure("contextual", "elmo_macro_f1", "sentiment from GloVe and ELMo: macro-F1", ".3f", "glove_macro_f1", "GloVe alone"),
     Measure("contextual", "gain_macro_f1", "sentiment: gain by ELMo, mean of 5 seeds", ".3f"),
     Measure("contextual", "gain_macro_f1_low", "sentiment: gain by ELMo, lower end of the 95 % interval", ".3f"),
+)
+
+
+RECURRENT_FIGURES = (
+    Measure(
+        "recurrent",
+        "surname_macro_f1",
+        "surnames, best network: macro-F1, mean of 5 seeds",
+        ".3f",
+        "surname_baseline_macro_f1",
+        "logistic regression on character n-grams",
+    ),
+    Measure("recurrent", "surname_f1_minus_baseline", "surnames, best network: macro-F1 over the baseline's", ".3f"),
+    Measure("recurrent", "surname_f1_minus_baseline_low", "the same, lower end of the 95 % interval", ".3f"),
+    Measure(
+        "recurrent",
+        "names18_macro_f1",
+        "surnames of 18 languages: macro-F1",
+        ".3f",
+        "names18_baseline_macro_f1",
+        "logistic regression on character n-grams",
+    ),
+    Measure(
+        "recurrent",
+        "makemore_nats_per_char",
+        "makemore's names: nats per character",
+        ".3f",
+        "makemore_baseline_nats_per_char",
+        "interpolated character 5-grams",
+    ),
+    Measure("recurrent", "train_over_bare_loop", "training: examples a second over a bare loop's", ".2f"),
 )

@@ -7,13 +7,14 @@ import argparse
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.measures import BENCHMARKS, TABLE, VECTOR_FIGURES, Measure
+from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, TABLE, VECTOR_FIGURES, Measure
 from pipelines.paths import BUNDLES, METRICS
 from pipelines.record import RESULTS
 from pipelines.stage import StageError, fail
@@ -110,9 +111,9 @@ def vectors() -> str | None:
     return _markdown(lines)
 
 
-def vector_figures() -> str:
-    """What the benchmark and the study of word vectors measured, in Markdown."""
-    return _markdown([("measure", "result", "beside it"), ("---", "--:", "---"), *(cells[1:] for cells in rows(VECTOR_FIGURES))])
+def compared(table: Iterable[Measure]) -> str:
+    """What benchmarks and studies measured, in Markdown."""
+    return _markdown([("measure", "result", "beside it"), ("---", "--:", "---"), *(cells[1:] for cells in rows(table))])
 
 
 def _markdown(lines: Iterable[Iterable[str]]) -> str:
@@ -122,7 +123,8 @@ def _markdown(lines: Iterable[Iterable[str]]) -> str:
 SECTIONS: dict[str, Callable[[], str | None]] = {
     "results": results,
     "vectors": vectors,
-    "vector-figures": vector_figures,
+    "vector-figures": partial(compared, VECTOR_FIGURES),
+    "recurrent-figures": partial(compared, RECURRENT_FIGURES),
     "answers": answers,
 }
 

@@ -6,13 +6,16 @@ import torch
 from rich.console import Console
 from safetensors.torch import save_model
 
+from models.classifier import Classifier
 from pipelines.models import build_model
 from pipelines.params import Params, load_params
 from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
+from pipelines.settings.tasks import SurnameTrain
 from pipelines.stage import StageError, rounded, run_stage, write_json
 from pipelines.store import Split
 from pipelines.tracking import StageRun, track
 from pipelines.training.checkpoints import fingerprint, forget
+from pipelines.training.classifiers import balance, calibrate
 from pipelines.training.fit import Job, fit
 from pipelines.training.module import Row
 
@@ -47,6 +50,8 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
     job = job_of(task, params)
     torch.manual_seed(params.seed)
     model = build_model(params.task(task), PREPARED / task)
+    if isinstance(model, Classifier) and isinstance(job.params, SurnameTrain) and job.params.class_weighting == "balanced":
+        balance(model, job.train)
 
     def report(row: Row) -> None:
         run.metrics(row, step=int(row["epoch"]))
@@ -58,6 +63,8 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
         raise StageError(str(error)) from error
     (WEIGHTS / task).mkdir(parents=True, exist_ok=True)
     model.load_state_dict(weights)
+    if isinstance(model, Classifier):
+        calibrate(model, job.valid, job.params.batch_units)
     save_model(model, str(WEIGHTS / task / "model.safetensors"))  # a table that two layers share is written once
     forget(CHECKPOINTS / task)
     return history

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
 
 from models.text.characters import CharacterTokenizer
 from models.text.special import BOS, EOS
@@ -12,13 +14,14 @@ from pipelines.evaluation.ngram import LabelledNGram
 from pipelines.evaluation.report import Report
 from pipelines.preparation.prepared import read_texts
 from pipelines.settings.tasks import NamesEvaluate
+from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
 from serving.sampling import Sampling
 
 SHOWN = 5  # samples of each label to look at
 
 
-def evaluate_generation(bundle: Path, prepared: Path, settings: NamesEvaluate, seed: int) -> Report:
+def evaluate_generation(bundle: Path, prepared: Path, settings: NamesEvaluate, seed: int, judge: Path) -> Report:
     """Measure what the test split costs under the exported model and under an n-gram baseline, and draw names.
 
     Args:
@@ -26,14 +29,16 @@ def evaluate_generation(bundle: Path, prepared: Path, settings: NamesEvaluate, s
         prepared: what the prepare stage made of the same task.
         settings: see params.yaml.
         seed: of the labels and of the names drawn.
+        judge: the exported classifier of the same labels.
 
     Returns:
         bits_per_char of names given their labels, EOS counted; novel_share, of the drawn names that are not in the training
-        split, and unique_share, of the distinct ones, whatever their case; the baseline's bits and what it was tuned to.
-        A few drawn names of each label as a table.
+        split, and unique_share, of the distinct ones, whatever their case; nearest_distance, of a novel name to the training
+        name that is nearest to it, in edits; label_agreement, how often the judge takes a novel name for one of the label
+        asked for; the baseline's bits and what it was tuned to. A few drawn names of each label as a table.
 
     Raises:
-        BundleError: the folder is no intact generation bundle.
+        BundleError: a folder is no intact bundle of its kind.
     """
     test, train = read_texts(prepared, "test", settings.limit), read_texts(prepared, "train")
     generator = Generator.load(bundle, threads=os.cpu_count() or 1)
@@ -41,15 +46,34 @@ def evaluate_generation(bundle: Path, prepared: Path, settings: NamesEvaluate, s
     labels = np.random.default_rng(seed).choice(train["label"], settings.samples).tolist()  # in the split's proportions
     known = {name.casefold() for name in train["name"]}
     drawn = [name.casefold() for name in _draw(generator, labels, settings, seed)]
+    novel = [(name, label) for name, label in zip(drawn, labels, strict=True) if name and name not in known]
     return Report(
         metrics={
             "bits_per_char": float(bits.sum() / predicted.sum()),
             "novel_share": sum(name not in known for name in drawn) / len(drawn),
             "unique_share": len(set(drawn)) / len(drawn),
+            **_judged(novel, known, judge),
             **_baseline(generator.tokenizer, prepared, test),
         },
         tables={"samples.csv": _samples(generator, known, settings, seed)},
     )
+
+
+def _judged(novel: Sequence[tuple[str, str]], known: set[str], judge: Path) -> dict[str, float]:
+    """How far novel names are from known ones, and how often they are taken for what they were meant to be.
+
+    Without a novel name both are 0; the second is not there where the judge knows other labels.
+    """
+    if not novel:
+        return {"nearest_distance": 0.0, "label_agreement": 0.0}
+    names, labels = zip(*novel, strict=True)
+    distances = cdist(names, sorted(known), scorer=Levenshtein.distance, dtype=np.uint8, workers=-1)  # [N, known]
+    found = {"nearest_distance": float(distances.min(axis=1).mean())}
+    classifier = Classifier.load(judge, threads=os.cpu_count() or 1)
+    if set(labels) <= set(classifier.bundle.labels):
+        taken_for = [classifier.bundle.labels[i] for i in classifier.probabilities(names).argmax(axis=1)]
+        found["label_agreement"] = float(np.mean(np.array(taken_for) == np.array(labels)))
+    return found
 
 
 def _samples(generator: Generator, known: set[str], settings: NamesEvaluate, seed: int) -> list[dict[str, str]]:

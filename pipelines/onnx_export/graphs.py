@@ -34,7 +34,7 @@ def _language_model(model: LanguageModel) -> Graph:
         return {
             "characters": ids(model.embedding.num_embeddings, batch, length),
             "label": torch.randint(model.label.num_embeddings, (batch,)),
-            "state": torch.randn(batch, model.gru.state_size),
+            "state": torch.randn(batch, model.rnn.state_size),
         }
 
     dynamic = {"characters": UNITS, "label": ROWS, "state": ROWS}

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
+from anyascii import anyascii
 
 from models.text.characters import CharacterTokenizer
 from models.text.normalize import normalize
@@ -29,6 +30,8 @@ def prepare_names(records: Iterable[Name], params: NamesPrepare, seed: int) -> P
     """
     pairs = _cap(_clean(records, params), params.limit_per_label, np.random.default_rng(seed))
     splits = _split(pairs, params, np.random.default_rng([seed, 1]))
+    copies = _plain_copies(splits) if params.plain_copies else []
+    splits["train"] += copies
     labels = sorted({label for _, label in pairs})
     tokenizer = CharacterTokenizer.train((name for name, _ in splits["train"]), lowercase=params.lowercase, min_count=2)
     ids = {label: i for i, label in enumerate(labels)}
@@ -43,7 +46,7 @@ def prepare_names(records: Iterable[Name], params: NamesPrepare, seed: int) -> P
         },
         tokenizer=tokenizer,
         labels=labels,
-        statistics=_statistics(pairs),
+        statistics={**_statistics(pairs), "plain_copies": len(copies)},
     )
 
 
@@ -72,6 +75,21 @@ def _split(pairs: list[Name], params: NamesPrepare, rng: np.random.Generator) ->
     where = {names[i]: "test" if k < test else "valid" if k < test + valid else "train" for k, i in enumerate(order)}
     mixed = [pairs[i] for i in rng.permutation(len(pairs))]  # so that the first rows of a split are a sample of it
     return {s: [pair for pair in mixed if where[pair[0].casefold()] == s] for s in SPLITS}
+
+
+def _plain_copies(splits: dict[str, list[Name]]) -> list[Name]:
+    """The training names with accents as they are typed where the keyboard has none, so that "Kaminski" is read as "Kamiński" is.
+
+    One that is a name of another split, or of this one with the same label, is left out.
+    """
+    elsewhere = {name.casefold() for split in ("valid", "test") for name, _ in splits[split]}
+    known, copies = set(splits["train"]), []
+    for name, label in splits["train"]:
+        plain = (anyascii(name), label)
+        if plain not in known and plain[0].casefold() not in elsewhere:
+            known.add(plain)
+            copies.append(plain)
+    return copies
 
 
 def _statistics(pairs: list[Name]) -> dict[str, float]:

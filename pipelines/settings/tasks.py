@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from models.recurrent.names import CellName
 from pipelines.settings.section import Count, Evaluate, Export, Positive, PositiveFloat, Section, Serve, Share, Train
 
 
@@ -15,6 +16,7 @@ class NamesPrepare(Section):
     max_length: Positive
     valid_share: Annotated[float, Field(gt=0, lt=0.5)]
     test_share: Annotated[float, Field(gt=0, lt=0.5)]
+    plain_copies: bool
 
 
 class PairsPrepare(Section):
@@ -32,8 +34,11 @@ class PairsPrepare(Section):
 class ClassifierModel(Section):
     """Sizes of models.classifier.Classifier."""
 
+    cell: CellName
     embedding_size: Positive
     hidden_size: Positive
+    layers: Positive
+    bidirectional: bool
     ngram_buckets: Positive
     longest_ngram: Positive
     input_dropout: Share
@@ -41,13 +46,21 @@ class ClassifierModel(Section):
     label_smoothing: Share
 
 
+class SurnameTrain(Train):
+    """Also how much each label counts."""
+
+    class_weighting: Literal["none", "balanced"]
+
+
 class LanguageModelModel(Section):
     """Sizes of models.language_model.LanguageModel."""
 
+    cell: CellName
     embedding_size: Positive
     label_size: Positive
     hidden_size: Positive
     dropout: Share
+    truncation: Count
 
 
 class TranslatorModel(Section):
@@ -86,16 +99,16 @@ class SurnameTask(Section):
     dataset: Literal["surnames17", "names18"]
     prepare: NamesPrepare
     model: ClassifierModel
-    train: Train
+    train: SurnameTrain
     export: Export
     evaluate: Evaluate
     serve: Serve
 
 
 class NamesTask(Section):
-    """Nationality -> surname."""
+    """Label -> name; of first names, which have one label, any name."""
 
-    dataset: Literal["surnames17", "names18"]
+    dataset: Literal["surnames17", "names18", "makemore"]
     prepare: NamesPrepare
     model: LanguageModelModel
     train: Train

@@ -43,7 +43,8 @@ class Setup:
         self.params, self.prepared, self.bundles = params, prepared, bundles
 
     def evaluate(self, task: str) -> Report:
-        return evaluate(self.params.task(task), self.bundles[KINDS[task]], self.prepared[task], self.params.seed)
+        judge = self.bundles["classification"]
+        return evaluate(self.params.task(task), self.bundles[KINDS[task]], self.prepared[task], self.params.seed, judge)
 
     def texts(self, task: str, split: str = "test") -> dict[str, list[str]]:
         return read_texts(self.prepared[task], split)
@@ -95,8 +96,8 @@ def test_a_classifier_that_is_always_right(setup: Setup, monkeypatch: pytest.Mon
     actual = setup.texts("surname")["label"]
 
     def truth(self: Classifier, texts: Sequence[str], *, batch_size: int) -> np.ndarray:
-        assert (len(texts), batch_size) == (len(actual), setup.params.surname.evaluate.batch_size)
-        return np.array([[float(label == a) for label in self.bundle.labels] for a in actual])
+        assert batch_size == setup.params.surname.evaluate.batch_size
+        return np.array([[float(label == a) for label in self.bundle.labels] for a in actual[: len(texts)]])
 
     monkeypatch.setattr(Classifier, "probabilities", truth)
     report = setup.evaluate("surname")
@@ -141,7 +142,23 @@ def test_names_that_all_are_known_and_alike(setup: Setup, monkeypatch: pytest.Mo
     report = setup.evaluate("names")
     assert report.metrics["novel_share"] == 0
     assert report.metrics["unique_share"] == 1 / setup.params.names.evaluate.samples
+    assert report.metrics["label_agreement"] == report.metrics["nearest_distance"] == 0  # there is no novel name to judge
     assert {row["novel"] for row in report.tables["samples.csv"]} == {"no"}
+
+
+def test_novel_names_are_measured_and_judged(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = max(setup.texts("names", "train")["name"], key=len)
+    monkeypatch.setattr(Generator, "generate", lambda _, prompts, **__: [known + "qq"] * len(prompts))
+
+    def obedient(self: Classifier, texts: Sequence[str], **_: int) -> np.ndarray:
+        return np.tile([float(label == "Italian") for label in self.bundle.labels], (len(texts), 1))
+
+    monkeypatch.setattr(Classifier, "probabilities", obedient)
+    metrics = setup.evaluate("names").metrics
+    assert metrics["nearest_distance"] == 2
+    samples, train = setup.params.names.evaluate.samples, setup.texts("names", "train")["label"]
+    asked = np.random.default_rng(setup.params.seed).choice(train, samples).tolist()
+    assert metrics["label_agreement"] == pytest.approx(asked.count("Italian") / samples)
 
 
 def test_translations_that_equal_the_references(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,14 +240,14 @@ def test_translations_lie_beside_their_sources(setup: Setup, tmp_path: Path) -> 
 def test_only_the_first_rows_are_scored_on_request(setup: Setup) -> None:
     settings = setup.params.surname
     few = settings.model_copy(update={"evaluate": settings.evaluate.model_copy(update={"limit": 2})})
-    assert len(evaluate(few, setup.bundles["classification"], setup.prepared["surname"], 1).tables["confusion.csv"]) == 2
+    assert len(evaluate(few, setup.bundles["classification"], setup.prepared["surname"], 1, Path()).tables["confusion.csv"]) == 2
 
 
 def test_a_damaged_bundle_is_refused(setup: Setup, tmp_path: Path) -> None:
     folder = shutil.copytree(setup.bundles["generation"], tmp_path / "names")
     (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(StageError, match=r"tokenizer\.json.*dvc repro"):
-        evaluate(setup.params.names, folder, setup.prepared["names"], 1)
+        evaluate(setup.params.names, folder, setup.prepared["names"], 1, Path())
 
 
 def test_the_stage_writes_metrics_and_plots(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.corpora.names import read_names
+from pipelines.corpora.names import FIRST_NAME, read_names
 from pipelines.corpora.parallel import Pair, looks_swapped_or_untranslated, read_debian
 from pipelines.params import Params
 from pipelines.preparation.checks import check_names, check_pairs
@@ -59,6 +59,21 @@ def test_names_are_cleaned(small_params: Params) -> None:
 def test_the_limit_holds_for_each_label(small_params: Params) -> None:
     settings = small_params.surname.prepare.model_copy(update={"limit_per_label": 20})
     assert prepare_names(NAMES, settings, 1).statistics["largest_label_rows"] == 20
+
+
+def test_training_names_also_come_without_accents_and_no_held_out_name_does(small_params: Params) -> None:
+    accented = [(f"{a}{b}ń{c}", "Polish") for a in "bdg" for b in "aei" for c in "kmprst"]
+    plain = [(name.replace("ń", "n"), "Russian") for name, _ in accented[::3]]
+    settings = small_params.surname.prepare.model_copy(update={"plain_copies": True})
+    prepared = prepare_names([*accented, *plain], settings, 1)
+    check_names(prepared, settings.max_length)
+    train = list(zip(*prepared.texts["train"].values(), strict=True))
+    held_out = {name for split in ("valid", "test") for name in prepared.texts[split]["name"]}
+    written = {(name, label) for name, label in train if "ń" in name}
+    expected = {(n.replace("ń", "n"), label) for n, label in written if n.replace("ń", "n") not in held_out}
+    assert expected == {(name, label) for name, label in train if label == "Polish"} - written
+    assert prepared.statistics["plain_copies"] == len(expected) > 0
+    assert len(train) == len(set(train))
 
 
 def test_the_same_seed_gives_the_same_splits(small_params: Params) -> None:
@@ -124,6 +139,9 @@ def test_the_embedded_corpus_reads_as_sentences() -> None:
 def test_surnames_are_read_from_source_that_is_never_run(tmp_path: Path) -> None:
     (tmp_path / "Polish.txt").write_text("Nowak\n\nKowalski \n", encoding="utf-8")
     (tmp_path / "Irish.txt").write_text("Kelly\n", encoding="utf-8")
+    (tmp_path / "names.txt").write_text("emma\nolivia\n", encoding="utf-8")
+    assert read_names("makemore", tmp_path) == [("emma", FIRST_NAME), ("olivia", FIRST_NAME)]
+    (tmp_path / "names.txt").unlink()
     assert read_names("names18", tmp_path) == [("Kelly", "Irish"), ("Nowak", "Polish"), ("Kowalski", "Polish")]
 
 

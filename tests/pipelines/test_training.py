@@ -113,15 +113,19 @@ def job(tmp_path: Path, small_params: Params, prepared: dict[str, Path]) -> list
     return folders
 
 
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Until the process has said it; one that ends without fails the test."""
+    assert process.stdout is not None
+    assert any(text in line for line in process.stdout), f"it never said {text!r}"
+
+
 def test_killed_and_started_again_it_ends_with_the_same_weights(job: list[Path]) -> None:
     undisturbed, killed = job
     rows = finish(start(undisturbed))
     assert len(rows) == 4
 
     victim = start(killed)
-    assert victim.stdout is not None
-    while "epoch 3" not in victim.stdout.readline():
-        pass
+    wait_for(victim, "epoch 3")
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     assert not (killed / "build").exists()
@@ -138,9 +142,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(job: list[Path])
 def test_another_job_does_not_resume_from_these_checkpoints(job: list[Path]) -> None:
     folder = job[0]
     victim = start(folder)
-    assert victim.stdout is not None
-    while "epoch 2" not in victim.stdout.readline():
-        pass
+    wait_for(victim, "epoch 2")
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     params = yaml.safe_load((folder / "params.yaml").read_text())
