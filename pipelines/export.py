@@ -13,7 +13,7 @@ from pipelines.onnx_export.graphs import graphs_of
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, PREPARED, WEIGHTS
 from pipelines.preparation.prepared import read_labels
-from pipelines.settings.tasks import NamesTask, SurnameTask, Task, TranslationTask
+from pipelines.settings.tasks import NamesTask, Task, TranslationTask
 from pipelines.stage import run_stage, write_json
 from pipelines.tracking import track
 from serving.bundle import TOKENIZER, Bundle, Decoding, Kind
@@ -34,13 +34,10 @@ def export(task: str, settings: Task, model: nn.Module, prepared: Path, folder: 
         decoding = Decoding(num_beams=settings.export.num_beams, length_penalty=settings.export.length_penalty)
         Bundle.write(folder, task=task, kind="translation", max_length=settings.export.max_length, decoding=decoding)
     else:
+        kind: Kind = "generation" if isinstance(settings, NamesTask) else "classification"
         labels = tuple(read_labels(prepared))
-        Bundle.write(folder, task=task, kind=_kind(settings), max_length=settings.export.max_length, labels=labels)
+        Bundle.write(folder, task=task, kind=kind, max_length=settings.export.max_length, labels=labels)
     return error
-
-
-def _kind(settings: SurnameTask | NamesTask) -> Kind:
-    return "classification" if isinstance(settings, SurnameTask) else "generation"
 
 
 def main(task: str) -> None:

@@ -6,7 +6,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import save_model
 
-from pipelines.models import build_model
+from pipelines.models import begin_pretrained, build_model
 from pipelines.params import Params, load_params
 from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
 from pipelines.stage import StageError, rounded, run_stage, write_json
@@ -53,6 +53,7 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
         console.print(f"{task}: " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
     try:
+        begin_pretrained(model, PREPARED / task)
         weights, history = fit(model, job, report)
     except ValueError as error:
         raise StageError(str(error)) from error

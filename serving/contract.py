@@ -23,10 +23,13 @@ class _Strict(BaseModel):
 
 
 class ClassificationParameters(_Strict):
-    """How many classes a classifier names."""
+    """How many classes a classifier names, and whether it says what it looked at."""
 
     top_k: int = Field(
         default=5, ge=1, description="classes in the answer, best first; all of them where there are fewer; default 5"
+    )
+    explain: bool = Field(
+        default=False, description="return the importance of each word, too; only of models that read words; default false"
     )
 
 
@@ -116,10 +119,33 @@ class VectorsRequest(_Strict):
 
 
 class LabelScore(_Strict):
-    """One class of a classification and its probability. An input's answer is a list of them, best first."""
+    """One class of a classification and its probability. An input's answer is a list of them, best first.
+
+    `unknown_words` is there, and true, where the model knows no word of the text: the scores then say nothing about it.
+    """
 
     label: str
     score: float
+    unknown_words: bool | None = None
+
+
+class WordImportance(_Strict):
+    """A word as it was read, whether the model knows it, and its share of the attention."""
+
+    word: str
+    known: bool
+    importance: float
+
+
+class Explained(_Strict):
+    """An input's answer with `explain`: its classes, best first, and its words in order.
+
+    Importances, to four decimals, add up to 1. They say how much of each word, amid its neighbours, went into the sum that the
+    scores come from, and not in which direction it pulled.
+    """
+
+    labels: list[LabelScore]
+    words: list[WordImportance]
 
 
 class GeneratedText(_Strict):

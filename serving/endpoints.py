@@ -1,12 +1,11 @@
 """From requests of the contract to calls of the engines and back, one endpoint for each kind of bundle."""
 
 from collections.abc import Hashable, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serving import contract
 from serving.arrays import FloatArray
@@ -23,7 +22,7 @@ from serving.contract import (
     texts,
 )
 from serving.faults import RequestError, shown, unknown
-from serving.predictors.classification import Classifier
+from serving.predictors.classification import Classified, Classifier
 from serving.predictors.contexts import Contexts
 from serving.predictors.generation import Generator, Prompt
 from serving.predictors.translation import Candidate, Translator
@@ -61,24 +60,36 @@ class ClassificationEndpoint:
         self._classifier = Classifier(folder, bundle)
 
     def check(self, request: ClassificationRequest) -> None:
-        """Refuse an empty or too long text."""
+        """Refuse an empty or too long text, and a question about words to a model that reads characters."""
+        if request.parameters.explain and self._classifier.units != "words":
+            raise RequestError("invalid_parameter", "explain: this model reads no words, and so has no importance of any")
         for i, text in enumerate(texts(request)):
             length = len(self._classifier.tokenizer.encode(text))
-            _check_length(request, i, length, self._classifier.bundle.max_length, "characters")
+            _check_length(request, i, length, self._classifier.bundle.max_length, self._classifier.units)
 
     def group(self, _: ClassificationRequest) -> Hashable:
         """All requests share one batch."""
         return None
 
     def answer(self, requests: Sequence[ClassificationRequest]) -> list[Json]:
-        """The best classes of each text."""
-        rows = iter(self._classifier.probabilities([text for r in requests for text in texts(r)]))
-        return [_as_sent(r, [self._best(row, r.parameters.top_k) for row in islice(rows, len(texts(r)))]) for r in requests]
+        """The best classes of each text, with its words where a request asks for them."""
+        found = self._classifier.classify([text for r in requests for text in texts(r)])
+        rows = count()
+        return [_as_sent(r, [self._answer(text, found, next(rows), r.parameters) for text in texts(r)]) for r in requests]
 
-    def _best(self, probabilities: NDArray[np.float64], top_k: int) -> Json:
-        order = np.argsort(-probabilities, kind="stable")[:top_k]
-        labels = self._classifier.bundle.labels
-        return [contract.LabelScore(label=labels[i], score=float(probabilities[i])).model_dump() for i in order]
+    def _answer(self, text: str, found: Classified, row: int, parameters: contract.ClassificationParameters) -> Json:
+        words = self._classifier.words(text)
+        unknown = True if words and not any(known for _, known in words) else None
+        probabilities, labels = found.probabilities[row], self._classifier.bundle.labels
+        order = np.argsort(-probabilities, kind="stable")[: parameters.top_k]
+        best = [contract.LabelScore(label=labels[i], score=float(probabilities[i]), unknown_words=unknown) for i in order]
+        if not parameters.explain:
+            return [score.model_dump(exclude_none=True) for score in best]
+        weighed = [
+            contract.WordImportance(word=word, known=known, importance=round(importance, 4))
+            for (word, known), importance in zip(words, found.importances[row].tolist(), strict=True)
+        ]
+        return contract.Explained(labels=best, words=weighed).model_dump(exclude_none=True)
 
 
 class GenerationEndpoint:
@@ -255,7 +266,8 @@ def _pick(layers: FloatArray, layer: int | None) -> FloatArray:
 
 def _check_length(request: Request, index: int, length: int, limit: int, unit: str) -> None:
     if length == 0:
-        raise input_error(request, index, "empty_input", "the text is empty")
+        message = f"the text has no {unit}" if texts(request)[index].strip() else "the text is empty"
+        raise input_error(request, index, "empty_input", message)
     if length > limit:
         raise input_error(request, index, "input_too_long", f"the text has {length} {unit}; this model takes at most {limit}")
 

@@ -29,6 +29,15 @@ class PairsPrepare(Section):
     train_pairs: Count
 
 
+class SnippetsPrepare(Section):
+    """How rated sentences become splits, and which words have an id."""
+
+    vocabulary_size: Positive
+    valid_share: Annotated[float, Field(gt=0, lt=0.5)]
+    phrases: bool
+    train_rows: Count
+
+
 class ClassifierModel(Section):
     """Sizes of models.classifier.Classifier."""
 
@@ -60,6 +69,19 @@ class TranslatorModel(Section):
     label_smoothing: Share
 
 
+class AttentiveModel(Section):
+    """Sizes of models.attentive_classifier.AttentiveClassifier."""
+
+    embedding_size: Positive
+    embeddings: Literal["frozen", "tuned"]
+    cell: Literal["rnn", "rnn_relu", "lstm", "peephole", "gru"]
+    hidden_size: Positive
+    attention_size: Positive
+    input_dropout: Share
+    dropout: Share
+    label_smoothing: Share
+
+
 class NamesEvaluate(Evaluate):
     """Also samples names."""
 
@@ -71,6 +93,12 @@ class TranslationEvaluate(Evaluate):
     """Also draws attention."""
 
     heat_maps: Positive
+
+
+class SentimentEvaluate(Evaluate):
+    """Also shows what the attention falls on."""
+
+    shown: Positive
 
 
 class TranslationExport(Export):
@@ -116,4 +144,16 @@ class TranslationTask(Section):
     serve: Serve
 
 
-Task = SurnameTask | NamesTask | TranslationTask
+class SentimentTask(Section):
+    """Sentence -> sentiment."""
+
+    dataset: Literal["rotten-tomatoes", "sst"]
+    prepare: SnippetsPrepare
+    model: AttentiveModel
+    train: Train
+    export: Export
+    evaluate: SentimentEvaluate
+    serve: Serve
+
+
+Task = SurnameTask | NamesTask | TranslationTask | SentimentTask
