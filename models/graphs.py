@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
 from models.language_model import LanguageModel
 from models.recurrent.ragged import length_mask
@@ -19,6 +20,18 @@ class ClassifierGraph(nn.Module):
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """See the class."""
         return self.model.logits(characters, lengths)
+
+
+class AttentiveClassifierGraph(nn.Module):
+    """A whole classifier of sentences: (words [B, T], lengths [B]) -> logits [B, C], importances [B, T]."""
+
+    def __init__(self, model: AttentiveClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, words: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        return self.model.logits(words, lengths)
 
 
 class LanguageModelGraph(nn.Module):

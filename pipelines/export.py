@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_model
 from torch import nn
 
+from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
 from pipelines.models import build_model
 from pipelines.onnx_export.graph import export_graph
@@ -14,7 +15,7 @@ from pipelines.onnx_export.graphs import graphs_of
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, METRICS, PREPARED, WEIGHTS
 from pipelines.preparation.prepared import read_labels
-from pipelines.settings.tasks import Task, TranslationTask
+from pipelines.settings.tasks import NamesTask, Task, TranslationTask
 from pipelines.stage import run_stage, write_json
 from pipelines.tracking import track
 from serving.bundle import TOKENIZER, Bundle, Decoding, Kind
@@ -35,8 +36,8 @@ def export(task: str, settings: Task, model: nn.Module, prepared: Path, folder: 
         decoding = Decoding(num_beams=settings.export.num_beams, length_penalty=settings.export.length_penalty)
         Bundle.write(folder, task=task, kind="translation", max_length=settings.export.max_length, decoding=decoding)
     else:
-        kind: Kind = "classification" if isinstance(model, Classifier) else "generation"
-        temperature = float(model.temperature) if isinstance(model, Classifier) else 1.0
+        kind: Kind = "generation" if isinstance(settings, NamesTask) else "classification"
+        temperature = float(model.temperature) if isinstance(model, Classifier | AttentiveClassifier) else 1.0
         labels, length = tuple(read_labels(prepared)), settings.export.max_length
         Bundle.write(folder, task=task, kind=kind, max_length=length, labels=labels, temperature=temperature)
     return error

@@ -8,15 +8,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import requests
 
-from pipelines.catalogue import Embedded, Https, Npm, Pip, Source
+from pipelines.catalogue import Embedded, Https, Npm, Pip, Sdist, Source
 
 TIMEOUT = (10, 30)  # seconds to connect, and between two pieces of the answer
 PIECE = 1 << 16  # bytes; what a kill can lose
+MIRROR = "set DATA_MIRROR to a directory or URL that has a copy"
+INDEX = "see `pip config list` for the index"
 
+Answer = TypeVar("Answer")
 Report = Callable[[int], None]
 """Told how many bytes of the file are there."""
 
@@ -54,14 +59,14 @@ class Backoff:
 
 
 def fetch(source: Source, size: int, part: Path, report: Report, backoff: Backoff) -> None:
-    """Bring `part` to what `source` holds; an https transfer continues from the bytes `part` has already.
+    """Bring `part` to what `source` holds; a transfer over https continues from the bytes `part` has already.
 
     Args:
         source: where to get it.
         size: of the whole file in bytes.
         part: the partial file.
         report: told the progress.
-        backoff: waits between attempts of an https transfer.
+        backoff: waits between attempts of a transfer over https.
 
     Raises:
         SourceError: the source cannot give the file.
@@ -73,9 +78,11 @@ def fetch(source: Source, size: int, part: Path, report: Report, backoff: Backof
             if isinstance(place, Path):
                 _copy(place, part, "DATA_MIRROR lacks it; add it there or unset DATA_MIRROR")
             else:
-                _fetch_url(place, size, part, report, backoff)
+                _fetch_url(place, size, part, report, backoff, MIRROR)
         case Pip():
             _fetch_wheel(source, part)
+        case Sdist():
+            _fetch_url(_archive(source, backoff), size, part, report, backoff, INDEX)
         case Npm():
             _fetch_package(source, part)
         case Embedded():
@@ -89,6 +96,8 @@ def describe(source: Source) -> str:
             return str(mirrored(source.url))
         case Pip():
             return " ".join(["pip download", source.requirement, *_tag_options(source)])
+        case Sdist():
+            return f"the source archive of {source.requirement}"
         case Npm():
             return f"npm pack {source.requirement}"
         case Embedded():
@@ -157,20 +166,48 @@ def _fetch_by(command: list[str], pattern: str, mark: str, advice: str, part: Pa
     shutil.rmtree(folder)
 
 
-def _fetch_url(url: str, size: int, part: Path, report: Report, backoff: Backoff) -> None:
+def _archive(source: Sdist, backoff: Backoff) -> str:
+    from pipelines.package_index import archive_url  # it takes half a second, and few data sets need it
+
+    project, version = source.requirement.split("==")
+    url = _retried(partial(archive_url, project, version, TIMEOUT), backoff, INDEX)
+    if url is None:
+        raise SourceError(f"no package index has it; {INDEX}")
+    return url
+
+
+def _fetch_url(url: str, size: int, part: Path, report: Report, backoff: Backoff, advice: str) -> None:
+    _retried(partial(_continue_url, url, size, part, report), backoff, advice)
+
+
+def _retried(ask: Callable[[], Answer], backoff: Backoff, advice: str) -> Answer:
+    """What asking a server gives, with waits between attempts for as long as the trouble may pass by itself.
+
+    Args:
+        ask: called for each attempt.
+        backoff: the waits.
+        advice: how to get the answer from elsewhere.
+
+    Raises:
+        SourceError: the trouble lasts.
+    """
     waits = backoff.waits()
     while True:
         try:
-            return _continue_url(url, size, part, report)
+            return ask()
         except _InterruptedError as error:
             reason = str(error)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             reason = _root_cause(error)
+        except requests.HTTPError as error:
+            reason = f"HTTP status {error.response.status_code} {error.response.reason}"
+            if error.response.status_code < 500 and error.response.status_code != requests.codes.too_many_requests:
+                raise SourceError(f"{reason}; correct the URL, or {advice}") from error
         except requests.RequestException as error:
             raise SourceError(f"{error}; correct the URL") from error
         wait = next(waits, None)
         if wait is None:
-            raise SourceError(f"{reason}; check the connection, or set DATA_MIRROR to a directory or URL that has a copy")
+            raise SourceError(f"{reason}; check the connection, or {advice}")
         time.sleep(wait)
 
 
@@ -193,16 +230,8 @@ def _continue_url(url: str, size: int, part: Path, report: Report) -> None:
         ):
             part.unlink()
             raise _InterruptedError("the server's file is not the one that the transfer began with")
-        _check_status(answer)
+        answer.raise_for_status()
         _write(answer, part, have if resumes else 0, size, report)
-
-
-def _check_status(answer: requests.Response) -> None:
-    status = f"HTTP status {answer.status_code} {answer.reason}"
-    if answer.status_code >= 500 or answer.status_code == requests.codes.too_many_requests:
-        raise _InterruptedError(status)
-    if not answer.ok:
-        raise SourceError(f"{status}; correct the URL, or set DATA_MIRROR to a directory or URL that has a copy")
 
 
 def _write(answer: requests.Response, part: Path, have: int, size: int, report: Report) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-TASKS = ("surname", "names", "fr-en")
+TASKS = ("surname", "names", "fr-en", "sentiment")
 BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent")  # files of benchmarks/results
 
 
@@ -42,6 +42,11 @@ TABLE = (
     Measure("fr-en", "bleu", "BLEU, beam search", ".1f", "copy_bleu", "copying the source"),
     Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
     Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
+    Measure("sentiment", "macro_f1", "macro-F1", ".3f", "tfidf_macro_f1", "logistic regression on words and pairs of words"),
+    Measure("sentiment", "accuracy", "accuracy", ".3f", "averaged_accuracy", "logistic regression on averaged GloVe vectors"),
+    Measure("sentiment", "rater_agreement", "share of reviews whose critic and other raters agree", ".3f"),
+    Measure("sentiment", "ece", "expected calibration error", ".3f"),
+    Measure("sentiment", "out_of_vocabulary", "share of words without a vector", ".2%"),
     *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in TASKS),
     Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
     Measure("pipeline", "repro_noop_s", "`make repro` again, nothing changed, seconds", ".1f"),

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import nn
 
+from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
 from models.language_model import LanguageModel
 from models.text.characters import CharacterTokenizer
 from models.text.subwords import SubwordTokenizer
+from models.text.word_tokenizer import WordTokenizer
 from models.translator import Translator
-from pipelines.preparation.prepared import read_labels
-from pipelines.settings.tasks import NamesTask, SurnameTask, Task
+from pipelines.preparation.prepared import read_labels, read_vectors
+from pipelines.settings.tasks import NamesTask, SentimentTask, SurnameTask, Task
 
 
 def build_model(task: Task, prepared: Path) -> nn.Module:
@@ -27,4 +31,17 @@ def build_model(task: Task, prepared: Path) -> nn.Module:
     if isinstance(task, NamesTask):
         size = CharacterTokenizer.load(prepared / "tokenizer.json").size
         return LanguageModel(vocabulary_size=size, labels=len(read_labels(prepared)), **settings)
+    if isinstance(task, SentimentTask):
+        size = WordTokenizer.load(prepared / "tokenizer.json").size
+        return AttentiveClassifier(vocabulary_size=size, classes=len(read_labels(prepared)), **settings)
     return Translator(vocabulary_size=SubwordTokenizer.load(prepared / "tokenizer.json").size, **settings)
+
+
+def begin_pretrained(model: nn.Module, prepared: Path) -> None:
+    """Give a model that begins with pretrained vectors those of its prepared data.
+
+    Raises:
+        ValueError: they are of another size than the model's.
+    """
+    if isinstance(model, AttentiveClassifier):
+        model.begin_with(torch.from_numpy(np.array(read_vectors(prepared))))

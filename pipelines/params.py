@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from pipelines.settings.corpora import Brown, Reviews
 from pipelines.settings.section import Count, Section
-from pipelines.settings.tasks import NamesTask, SurnameTask, Task, TranslationTask
+from pipelines.settings.tasks import NamesTask, SentimentTask, SurnameTask, Task, TranslationTask
 from pipelines.settings.vectors import Method, Vectors
 from pipelines.stage import StageError
 
@@ -30,6 +30,7 @@ class Params(Section):
     surname: SurnameTask
     names: NamesTask
     fr_en: Annotated[TranslationTask, Field(alias="fr-en")]
+    sentiment: SentimentTask
     reviews: Reviews
     brown: Brown
     vectors: Vectors
@@ -58,7 +59,9 @@ class Params(Section):
             StageError: there is nothing of this name.
         """
         if name in self._tasks():
-            return self.task(name), [self.task(name).dataset]
+            task = self.task(name)
+            pretrained = [self._dataset(self.vectors.methods.glove_6b)] if isinstance(task, SentimentTask) else []
+            return task, [task.dataset, *pretrained]
         if name == "vectors":
             return self.vectors, sorted({RELATIONS, *map(self._dataset, self.methods().values())})
         return self.method(name), [self._dataset(self.method(name))]
@@ -68,7 +71,7 @@ class Params(Section):
         return name if kind == "raw" else self.source(name).dataset
 
     def _tasks(self) -> dict[str, Task]:
-        return {"surname": self.surname, "names": self.names, "fr-en": self.fr_en}
+        return {"surname": self.surname, "names": self.names, "fr-en": self.fr_en, "sentiment": self.sentiment}
 
 
 def _choose(kind: str, name: str, blocks: Mapping[str, Block]) -> Block:

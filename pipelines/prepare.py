@@ -3,20 +3,25 @@
 import shutil
 from pathlib import Path
 
+from models.text.vectors import WordVectors
 from pipelines.corpora.names import read_names
 from pipelines.corpora.parallel import read_debian
-from pipelines.corpora.reviews import read_reviews
+from pipelines.corpora.reviews import read_reviews, read_snippets
+from pipelines.corpora.sentiment import read_rated, read_trees
 from pipelines.params import Params, load_params
-from pipelines.paths import METRICS, PREPARED, RAW
+from pipelines.paths import METRICS, PREPARED, RAW, VECTORS
 from pipelines.preparation.brown import prepare_brown
-from pipelines.preparation.checks import check_names, check_pairs
+from pipelines.preparation.checks import check_names, check_pairs, check_snippets
 from pipelines.preparation.names import prepare_names
 from pipelines.preparation.pairs import prepare_pairs
 from pipelines.preparation.prepared import Prepared
+from pipelines.preparation.snippets import prepare_snippets, split_snippets, without_held_out
 from pipelines.preparation.words import prepare_words
 from pipelines.settings.corpora import Brown, Reviews
-from pipelines.settings.tasks import Task, TranslationTask
+from pipelines.settings.tasks import SentimentTask, Task, TranslationTask
 from pipelines.stage import run_stage, write_json
+
+PRETRAINED = "glove-6b"  # the method whose vectors a classifier of sentences begins with
 
 
 def prepare(name: str, params: Params, folder: Path) -> dict[str, float]:
@@ -45,10 +50,22 @@ def prepare_task(settings: Task, raw: Path, seed: int) -> Prepared:
     if isinstance(settings, TranslationTask):
         prepared = prepare_pairs(read_debian(raw), settings.prepare, seed)
         check_pairs(prepared, settings.prepare.max_words)
+    elif isinstance(settings, SentimentTask):
+        prepared = prepare_sentiment(settings, raw, seed)
+        check_snippets(prepared)
     else:
         prepared = prepare_names(read_names(settings.dataset, raw), settings.prepare, seed)
         check_names(prepared, settings.prepare.max_length)
     return prepared
+
+
+def prepare_sentiment(settings: SentimentTask, raw: Path, seed: int) -> Prepared:
+    """The splits of rated sentences, with GloVe's vectors of their words."""
+    if settings.dataset == "sst":
+        splits, statistics = without_held_out(read_trees(raw, phrases=settings.prepare.phrases))
+    else:
+        splits, statistics = split_snippets(read_snippets(raw), read_rated(raw), settings.prepare.valid_share, seed)
+    return prepare_snippets(splits, WordVectors.load(VECTORS / PRETRAINED), settings.prepare, statistics)
 
 
 def main(name: str) -> None:

@@ -6,8 +6,9 @@ import torch
 from rich.console import Console
 from safetensors.torch import save_model
 
+from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
-from pipelines.models import build_model
+from pipelines.models import begin_pretrained, build_model
 from pipelines.params import Params, load_params
 from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
 from pipelines.settings.tasks import SurnameTrain
@@ -58,12 +59,13 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
         console.print(f"{task}: " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
     try:
+        begin_pretrained(model, PREPARED / task)
         weights, history = fit(model, job, report)
     except ValueError as error:
         raise StageError(str(error)) from error
     (WEIGHTS / task).mkdir(parents=True, exist_ok=True)
     model.load_state_dict(weights)
-    if isinstance(model, Classifier):
+    if isinstance(model, Classifier | AttentiveClassifier):
         calibrate(model, job.valid, job.params.batch_units)
     save_model(model, str(WEIGHTS / task / "model.safetensors"))  # a table that two layers share is written once
     forget(CHECKPOINTS / task)

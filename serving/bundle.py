@@ -46,7 +46,7 @@ class Bundle(BaseModel):
     """What `bundle.json` says about the model beside it.
 
     Attributes:
-        task: the name of the task: "surname", "names", "fr-en" or "vectors".
+        task: the name of the task: "surname", "names", "fr-en", "sentiment" or "vectors".
         kind: decides which files there are, the graphs' signatures and the shape of the answers.
         labels: the classes in the order of the logits; for generation the conditions in the order of their ids.
         max_length: the longest input in tokenizer ids, BOS and EOS not counted; for generation the longest name; for vectors

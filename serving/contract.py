@@ -21,6 +21,10 @@ UnknownCharacters = Annotated[
     int | None, Field(description="how many characters of the text the model never saw; absent where it knows them all")
 ]
 
+UnknownWords = Annotated[
+    int | None, Field(description="how many words of the text the model does not know; absent where it knows them all")
+]
+
 
 class _Strict(BaseModel):
     # Strict: "5" is no number and true no 1; a client that mixes them up should learn it at once.
@@ -28,10 +32,13 @@ class _Strict(BaseModel):
 
 
 class ClassificationParameters(_Strict):
-    """How many classes a classifier names."""
+    """How many classes a classifier names, and whether it says what it looked at."""
 
     top_k: int = Field(
         default=5, ge=1, description="classes in the answer, best first; all of them where there are fewer; default 5"
+    )
+    explain: bool = Field(
+        default=False, description="return the importance of each word, too; only of models that read words; default false"
     )
 
 
@@ -131,6 +138,26 @@ class LabelScore(_Strict):
     label: str
     score: float
     unknown_characters: UnknownCharacters = None
+    unknown_words: UnknownWords = None
+
+
+class WordImportance(_Strict):
+    """A word as it was read, whether the model knows it, and its share of the attention."""
+
+    word: str
+    known: bool
+    importance: float
+
+
+class Explained(_Strict):
+    """An input's answer with `explain`: its classes, best first, and its words in order.
+
+    Importances, to four decimals, add up to 1. They say how much of each word, amid its neighbours, went into the sum that the
+    scores come from, and not in which direction it pulled.
+    """
+
+    labels: list[LabelScore]
+    words: list[WordImportance]
 
 
 class GeneratedText(_Strict):

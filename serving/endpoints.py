@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.text.characters import CharacterTokenizer
 from models.text.special import UNK
 from models.text.subwords import SubwordTokenizer
+from models.text.word_tokenizer import WordTokenizer
 from serving import contract
 from serving.arrays import FloatArray
 from serving.bundle import Bundle, Decoding
@@ -27,7 +27,7 @@ from serving.contract import (
     texts,
 )
 from serving.faults import RequestError, shown, unknown
-from serving.predictors.classification import Classifier
+from serving.predictors.classification import Classified, Classifier
 from serving.predictors.contexts import Contexts
 from serving.predictors.generation import Generator, Prompt
 from serving.predictors.translation import Candidate, Translator
@@ -66,25 +66,36 @@ class ClassificationEndpoint:
         self._classifier = Classifier(folder, bundle)
 
     def check(self, request: ClassificationRequest) -> None:
-        """Refuse an empty or too long text."""
+        """Refuse an empty or too long text, and a question about words to a model that reads characters."""
+        if request.parameters.explain and self._classifier.units != "words":
+            raise RequestError("invalid_parameter", "explain: this model reads no words, and so has no importance of any")
         for i, text in enumerate(texts(request)):
             length = len(self._classifier.tokenizer.encode(text))
-            _check_length(request, i, length, self._classifier.bundle.max_length, "characters")
+            _check_length(request, i, length, self._classifier.bundle.max_length, self._classifier.units)
 
     def group(self, _: ClassificationRequest) -> Hashable:
         """All requests share one batch."""
         return None
 
     def answer(self, requests: Sequence[ClassificationRequest], _: Sequence[Emit]) -> list[Json]:
-        """The best classes of each text."""
-        rows = iter(self._classifier.probabilities([text for r in requests for text in texts(r)]))
-        return [_as_sent(r, [self._best(text, next(rows), r.parameters.top_k) for text in texts(r)]) for r in requests]
+        """The best classes of each text, with its words where a request asks for them."""
+        found = self._classifier.classify([text for r in requests for text in texts(r)])
+        rows = count()
+        return [_as_sent(r, [self._answer(text, found, next(rows), r.parameters) for text in texts(r)]) for r in requests]
 
-    def _best(self, text: str, probabilities: NDArray[np.float64], top_k: int) -> Json:
-        order = np.argsort(-probabilities, kind="stable")[:top_k]
-        labels, unknown = self._classifier.bundle.labels, _unknown(self._classifier.tokenizer, text)
-        best = [contract.LabelScore(label=labels[i], score=float(probabilities[i]), unknown_characters=unknown) for i in order]
-        return [score.model_dump(exclude_none=True) for score in best]
+    def _answer(self, text: str, found: Classified, row: int, parameters: contract.ClassificationParameters) -> Json:
+        words, unknown = self._classifier.words(text), _unknown(self._classifier.tokenizer, text)
+        flag = {"unknown_words" if words else "unknown_characters": unknown}
+        probabilities, labels = found.probabilities[row], self._classifier.bundle.labels
+        order = np.argsort(-probabilities, kind="stable")[: parameters.top_k]
+        best = [contract.LabelScore(label=labels[i], score=float(probabilities[i]), **flag) for i in order]
+        if not parameters.explain:
+            return [score.model_dump(exclude_none=True) for score in best]
+        weighed = [
+            contract.WordImportance(word=word, known=known, importance=round(importance, 4))
+            for (word, known), importance in zip(words, found.importances[row].tolist(), strict=True)
+        ]
+        return contract.Explained(labels=best, words=weighed).model_dump(exclude_none=True)
 
 
 class GenerationEndpoint:
@@ -273,7 +284,8 @@ def _pick(layers: FloatArray, layer: int | None) -> FloatArray:
 
 def _check_length(request: Request, index: int, length: int, limit: int, unit: str) -> None:
     if length == 0:
-        raise input_error(request, index, "empty_input", "the text is empty")
+        message = f"the text has no {unit}" if texts(request)[index].strip() else "the text is empty"
+        raise input_error(request, index, "empty_input", message)
     if length > limit:
         raise input_error(request, index, "input_too_long", f"the text has {length} {unit}; this model takes at most {limit}")
 
@@ -283,8 +295,8 @@ def _as_sent(request: Request, answers: list[Json]) -> Json:
     return answers[0] if isinstance(request.inputs, str) else answers
 
 
-def _unknown(tokenizer: CharacterTokenizer | SubwordTokenizer, text: str) -> int | None:
-    """How many of the text's characters the tokenizer does not know; None where it knows them all."""
+def _unknown(tokenizer: CharacterTokenizer | SubwordTokenizer | WordTokenizer, text: str) -> int | None:
+    """How many of the text's characters or words the tokenizer does not know; None where it knows them all."""
     return tokenizer.encode(text).count(UNK) or None
 
 

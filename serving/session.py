@@ -26,6 +26,11 @@ class Session:
         """The graph's outputs in the order of its signature, as a list of arrays."""
         return self._session.run(None, inputs)
 
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the inputs, in order."""
+        return [declared.name for declared in self._session.get_inputs()]
+
     def width(self, name: str) -> int:
         """The last, static dimension of an input."""
         (shape,) = (i.shape for i in self._session.get_inputs() if i.name == name)

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
+from models.text.vectors import WordVectors
+from models.text.words import WordVocabulary
 from pipelines.corpora.parallel import Pair
 from pipelines.export import export
 from pipelines.models import build_model
 from pipelines.params import Params, load_params
 from pipelines.preparation.names import prepare_names
 from pipelines.preparation.pairs import prepare_pairs
+from pipelines.preparation.snippets import prepare_snippets
 
 # How long an example takes says nothing on a machine that others share.
 settings.register_profile("shared machine", deadline=None)
@@ -37,6 +41,8 @@ ENGLISH = [
     "the cat sleeps",
     "the door is closed",
 ]
+MOODS = ("bad", "good", "dull", "funny", "slow", "warm")  # blame, praise, blame, and so on
+THINGS = ("cast", "ending", "film", "plot", "score")
 
 SMALL = {
     "surname": {
@@ -52,8 +58,13 @@ SMALL = {
         "prepare": {"vocabulary_size": 300, "valid_pairs": 4, "test_pairs": 4},
         "model": {"embedding_size": 8, "hidden_size": 16, "attention_size": 8},
     },
+    "sentiment": {
+        "prepare": {"vocabulary_size": 10},
+        "model": {"embedding_size": 8, "hidden_size": 16, "attention_size": 8},
+    },
 }
-KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation"}
+# Where a task's bundle is: at its kind, or at its own name where the kind has another.
+KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation", "sentiment": "sentiment"}
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +89,26 @@ def prepared(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> 
         settings = small_params.task(task)
         prepare_names(names, settings.prepare, 1).write(root / task)
     prepare_pairs(pairs, small_params.fr_en.prepare, 1).write(root / "fr-en")
+    prepare_snippets(snippets(), glove(), small_params.sentiment.prepare, {}).write(root / "sentiment")
     return {task: root / task for task in KINDS}
+
+
+def snippets() -> dict[str, list[tuple[list[str], int]]]:
+    """Sentences with a label, those about one thing in one split."""
+    things = {"train": THINGS[:3], "valid": THINGS[3:4], "test": THINGS[4:]}
+    return {split: [(["a", mood, t], i % 2) for t in some for i, mood in enumerate(MOODS)] for split, some in things.items()}
+
+
+def glove() -> WordVectors:
+    """Random vectors of most of their words."""
+    words = [*MOODS, *THINGS[:4]]
+    matrix = np.random.default_rng(0).normal(size=(len(words), 8)).astype(np.float32)
+    return WordVectors(WordVocabulary(words, np.zeros(len(words))), matrix, {})
 
 
 @pytest.fixture(scope="session")
 def bundles(small_params: Params, prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Kind -> folder of an exported bundle."""
+    """Place of KINDS -> folder of an exported bundle."""
     root = tmp_path_factory.mktemp("bundles")
     torch.manual_seed(0)
     for task, kind in KINDS.items():

@@ -1,8 +1,8 @@
 """How well a classifier tells labels apart, and how well it knows when it does not."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipelines.evaluation.linear import linear_baseline
 from pipelines.evaluation.report import Report
 from pipelines.preparation.prepared import read_texts
 from pipelines.settings.section import Evaluate
+from serving.bundle import Bundle
 from serving.predictors.classification import Classifier
 
 
@@ -28,16 +29,14 @@ def evaluate_classification(bundle: Path, prepared: Path, settings: Evaluate, se
         seed: of the letters' order in shuffled names.
 
     Returns:
-        accuracy, macro_f1 (the mean F1 of the labels that occur), ece (expected calibration error) and what it would be at a
-        temperature of 1, the baseline's two, and its C; how the answers behave, see `pipelines.evaluation.behaviour`; the
-        confusion matrix's entries, the calibration curve and each label's F1 as tables.
+        what `scored` gives, with the baseline's figures as baseline_..., and the baseline's C; how the answers behave, see
+        `pipelines.evaluation.behaviour`.
 
     Raises:
         BundleError: the folder is no intact classification bundle.
     """
     train, test = read_texts(prepared, "train"), read_texts(prepared, "test", settings.limit)
     classifier = Classifier.load(bundle, threads=os.cpu_count() or 1)
-    actual = test["label"]
 
     def classify(names: Sequence[str]) -> list[str]:
         best = classifier.probabilities(names, batch_size=settings.batch_size).argmax(axis=1)
@@ -45,29 +44,51 @@ def evaluate_classification(bundle: Path, prepared: Path, settings: Evaluate, se
 
     probabilities = classifier.probabilities(test["name"], batch_size=settings.batch_size)  # [N, C]
     predicted = [classifier.bundle.labels[i] for i in probabilities.argmax(axis=1)]
-    correct = np.array(predicted) == np.array(actual)
-    bins = calibration_bins(probabilities.max(axis=1), correct)
     # Prepared texts are normalized as the model's tokenizer would do it, so that both see the same.
     baseline = linear_baseline(train, read_texts(prepared, "valid"), test["name"])
-    labels = sorted(set(actual))
-    f1, baseline_f1 = (_f1(actual, answers, labels) for answers in (predicted, baseline.predicted))
+    report = scored(test["label"], probabilities, classifier.bundle, {"baseline": baseline.predicted})
+    behaviour = {
+        **invariance(classify, test["name"], predicted),
+        **letters_matter(classify, test["name"], test["label"], train, seed),
+    }
+    return replace(report, metrics={**report.metrics, "baseline_inverse_penalty": baseline.inverse_penalty, **behaviour})
+
+
+def scored(
+    actual: Sequence[str], probabilities: NDArray[np.float64], bundle: Bundle, baselines: Mapping[str, Sequence[str]]
+) -> Report:
+    """Compare a classifier's answers, and other classifiers', with the truth.
+
+    Args:
+        actual: the labels, [N].
+        probabilities: of each label, [N, C].
+        bundle: names the labels in the order of the columns, and the temperature.
+        baselines: name -> what each of the others answered, [N].
+
+    Returns:
+        accuracy, macro_f1 (the mean F1 of the labels that occur), ece (expected calibration error) and what it would be at a
+        temperature of 1, and the others' first two as NAME_accuracy and NAME_macro_f1; the confusion matrix's entries, the
+        calibration curve and each label's F1 as tables.
+    """
+    predicted = [bundle.labels[i] for i in probabilities.argmax(axis=1)]
+    correct = np.array(predicted) == np.array(actual)
+    bins = calibration_bins(probabilities.max(axis=1), correct)
+    occurring = sorted(set(actual))
+    answers = {"": predicted, **{f"{name}_": others for name, others in baselines.items()}}
+    f1 = {name: _f1(actual, given, occurring) for name, given in answers.items()}
+    metrics = {f"{name}accuracy": float(accuracy_score(actual, given)) for name, given in answers.items()}
+    metrics |= {f"{name}macro_f1": sum(scores) / len(occurring) for name, scores in f1.items()}
+    metrics |= {
+        "ece": expected_calibration_error(bins),
+        "uncalibrated_ece": _uncalibrated(probabilities, bundle.temperature, correct),
+    }
     return Report(
-        metrics={
-            "accuracy": accuracy_score(actual, predicted),
-            "macro_f1": sum(f1) / len(labels),
-            "ece": expected_calibration_error(bins),
-            "uncalibrated_ece": _uncalibrated(probabilities, classifier.bundle.temperature, correct),
-            **invariance(classify, test["name"], predicted),
-            **letters_matter(classify, test["name"], actual, train, seed),
-            "baseline_accuracy": accuracy_score(actual, baseline.predicted),
-            "baseline_macro_f1": sum(baseline_f1) / len(labels),
-            "baseline_inverse_penalty": baseline.inverse_penalty,
-        },
+        metrics=metrics,
         tables={
             "confusion.csv": [{"actual": a, "predicted": p} for a, p in zip(actual, predicted, strict=True)],
             "calibration.csv": [asdict(b) for b in bins],
             "labels.csv": [
-                {"label": label, "f1": f, "baseline_f1": b} for label, f, b in zip(labels, f1, baseline_f1, strict=True)
+                {"label": label, **{f"{name}f1": scores[i] for name, scores in f1.items()}} for i, label in enumerate(occurring)
             ],
         },
     )

@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
+from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
-from models.graphs import ClassifierGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
+from models.graphs import AttentiveClassifierGraph, ClassifierGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
 from models.language_model import LanguageModel
 from models.translator import Translator
 from pipelines.onnx_export.examples import ROWS, UNITS, ids, lengths
@@ -15,6 +16,8 @@ def graphs_of(model: nn.Module) -> list[Graph]:
     """What to export of a task model. Raises TypeError for a model without a definition here."""
     if isinstance(model, Classifier):
         return [_classifier(model)]
+    if isinstance(model, AttentiveClassifier):
+        return [_attentive_classifier(model)]
     if isinstance(model, LanguageModel):
         return [_language_model(model)]
     if isinstance(model, Translator):
@@ -27,6 +30,14 @@ def _classifier(model: Classifier) -> Graph:
         return {"characters": ids(model.embedding.num_embeddings, batch, length), "lengths": lengths(batch, length)}
 
     return Graph("model", ClassifierGraph(model), example, {"characters": UNITS, "lengths": ROWS}, ["logits"])
+
+
+def _attentive_classifier(model: AttentiveClassifier) -> Graph:
+    def example(batch: int, length: int) -> Inputs:
+        return {"words": ids(model.embedding.num_embeddings, batch, length), "lengths": lengths(batch, length)}
+
+    dynamic = {"words": UNITS, "lengths": ROWS}
+    return Graph("model", AttentiveClassifierGraph(model), example, dynamic, ["logits", "importances"])
 
 
 def _language_model(model: LanguageModel) -> Graph:

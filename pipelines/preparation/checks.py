@@ -36,6 +36,15 @@ def check_pairs(prepared: Prepared, max_words: int) -> None:
             raise StageError(f"the {split} split has a pair in the wrong language: {wrong.source!r} = {wrong.target!r}")
 
 
+def check_snippets(prepared: Prepared) -> None:
+    """No text in two splits, every label in every split. Raises StageError."""
+    _nothing_shared(prepared, "text")
+    for split in SPLITS:
+        missing = sorted(set(prepared.labels) - set(prepared.texts[split]["label"]))
+        if missing:
+            raise StageError(f"the {split} split has no row of {', '.join(missing)}; raise train_rows or valid_share")
+
+
 def _nothing_shared(prepared: Prepared, column: str) -> None:
     """No text of a held-out split occurs in another split, whatever its case."""
     seen = {split: {text.casefold() for text in prepared.texts[split][column]} for split in SPLITS}

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.text.vectors import VECTORS, Vector
 from pipelines.store import Column, write_split
 
 SPLITS = ("train", "valid", "test")
 
 
 class Tokenizer(Protocol):
-    """What characters and subwords have in common."""
+    """What characters, subwords and words have in common."""
 
     @property
     def size(self) -> int:
@@ -36,6 +38,7 @@ class Prepared:
         arrays: split -> column -> ids, for training.
         tokenizer: maps one to the other.
         labels: class names in id order; empty where there are none.
+        vectors: pretrained, of each id of the tokenizer, the special tokens' zero, [V, d]; None where there are none.
         statistics: what goes into the metrics file beside the counts of `summary`.
     """
 
@@ -43,13 +46,16 @@ class Prepared:
     arrays: Mapping[str, Mapping[str, Column]]
     tokenizer: Tokenizer
     labels: list[str] = field(default_factory=list)
+    vectors: Vector | None = None
     statistics: Mapping[str, float] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write tokenizer.json, labels.txt, and one folder and one Parquet file for each split."""
+        """Write tokenizer.json, labels.txt, vectors.npy where there are such, and a folder and a Parquet file for each split."""
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(folder / "tokenizer.json")
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in self.labels), encoding="utf-8")
+        if self.vectors is not None:
+            np.save(folder / VECTORS, self.vectors)
         for split in SPLITS:
             write_split(folder / split, self.arrays[split])
             pq.write_table(pa.table(dict(self.texts[split])), folder / f"{split}.parquet")
@@ -64,6 +70,11 @@ def read_texts(folder: Path, split: str, limit: int = 0) -> dict[str, list[str]]
     """The text columns of a split; the first `limit` rows only, if that is not 0."""
     table = pq.read_table(folder / f"{split}.parquet")
     return {name: [str(v) for v in values] for name, values in table.slice(0, limit or None).to_pydict().items()}
+
+
+def read_vectors(folder: Path) -> Vector:
+    """The pretrained vectors by the tokenizer's id, memory-mapped, [V, d]."""
+    return np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
 
 
 def read_labels(folder: Path) -> list[str]:

@@ -31,6 +31,15 @@ class PairsPrepare(Section):
     train_pairs: Count
 
 
+class SnippetsPrepare(Section):
+    """How rated sentences become splits, and which words have an id."""
+
+    vocabulary_size: Positive
+    valid_share: Annotated[float, Field(gt=0, lt=0.5)]
+    phrases: bool
+    train_rows: Count
+
+
 class ClassifierModel(Section):
     """Sizes of models.classifier.Classifier."""
 
@@ -73,6 +82,19 @@ class TranslatorModel(Section):
     label_smoothing: Share
 
 
+class AttentiveModel(Section):
+    """Sizes of models.attentive_classifier.AttentiveClassifier."""
+
+    embedding_size: Positive
+    embeddings: Literal["frozen", "tuned"]
+    cell: CellName
+    hidden_size: Positive
+    attention_size: Positive
+    input_dropout: Share
+    dropout: Share
+    label_smoothing: Share
+
+
 class NamesEvaluate(Evaluate):
     """Also samples names."""
 
@@ -84,6 +106,12 @@ class TranslationEvaluate(Evaluate):
     """Also draws attention."""
 
     heat_maps: Positive
+
+
+class SentimentEvaluate(Evaluate):
+    """Also shows what the attention falls on."""
+
+    shown: Positive
 
 
 class TranslationExport(Export):
@@ -129,4 +157,16 @@ class TranslationTask(Section):
     serve: Serve
 
 
-Task = SurnameTask | NamesTask | TranslationTask
+class SentimentTask(Section):
+    """Sentence -> sentiment."""
+
+    dataset: Literal["rotten-tomatoes", "sst"]
+    prepare: SnippetsPrepare
+    model: AttentiveModel
+    train: Train
+    export: Export
+    evaluate: SentimentEvaluate
+    serve: Serve
+
+
+Task = SurnameTask | NamesTask | TranslationTask | SentimentTask

@@ -4,7 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from torch import Tensor
 
+from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
 from pipelines.store import Rows
 from pipelines.training.batches import loader
@@ -21,7 +23,7 @@ def balance(model: Classifier, rows: Rows) -> None:
     model.class_weights.copy_(torch.from_numpy(len(rows) / (len(counts) * counts)))
 
 
-def calibrate(model: Classifier, valid: Rows, units: int) -> None:
+def calibrate(model: Classifier | AttentiveClassifier, valid: Rows, units: int) -> None:
     """Set the temperature of a trained classifier.
 
     Args:
@@ -33,9 +35,15 @@ def calibrate(model: Classifier, valid: Rows, units: int) -> None:
     logits, labels = [], []
     with torch.no_grad():
         for batch in loader(valid, units, 0, shuffle=False):
-            logits.append(model.logits(batch["characters"], batch["characters_lengths"]))
+            logits.append(_scores(model, batch))
             labels.append(batch["label"])
     model.temperature.fill_(fit_temperature(torch.cat(logits).double().numpy(), torch.cat(labels).numpy()))
+
+
+def _scores(model: Classifier | AttentiveClassifier, batch: dict[str, Tensor]) -> Tensor:
+    if isinstance(model, Classifier):
+        return model.logits(batch["characters"], batch["characters_lengths"])
+    return model.logits(batch["words"], batch["words_lengths"])[0]
 
 
 def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

@@ -1,17 +1,37 @@
-"""Classification of short texts, characters in and class probabilities out."""
+"""Classification of texts: characters or words in, class probabilities out, and of words how much each counted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.text.characters import CharacterTokenizer
-from models.text.special import BOS, EOS
-from serving.arrays import batches_by_length, pad
+from models.text.special import BOS, EOS, UNK
+from models.text.word_tokenizer import WordTokenizer
+from serving.arrays import FloatArray, batches_by_length, pad
 from serving.bundle import GRAPHS, TOKENIZER, Bundle
 from serving.session import Session
+
+TOKENIZERS: Final[Mapping[str, Callable[[Path], CharacterTokenizer | WordTokenizer]]] = {
+    "characters": CharacterTokenizer.load,
+    "words": WordTokenizer.load,
+}
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What a classifier makes of texts.
+
+    Attributes:
+        probabilities: P(class | text), calibrated, the classes in the order of the bundle's labels, [N, C].
+        importances: of each text's words, in order and adding up to 1; empty where the graph reads characters.
+    """
+
+    probabilities: NDArray[np.float64]
+    importances: Sequence[FloatArray]
 
 
 class Classifier:
@@ -22,14 +42,18 @@ class Classifier:
         bundle: what `Bundle.load` said about it, of kind "classification".
         threads: cores that one call may use.
 
-    The graph: characters [B, T] with BOS and EOS around them, lengths [B] -> logits [B, C].
+    The graph is one of two, by the name of its first input:
+
+        characters [B, T] with BOS and EOS around them, lengths [B] -> logits [B, C]
+        words [B, T], lengths [B] -> logits [B, C], importances [B, T]
     """
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
         self.bundle = bundle.of_kind("classification")
-        self.tokenizer = CharacterTokenizer.load(folder / TOKENIZER)
         (graph,) = GRAPHS["classification"]
         self._model = Session(folder / graph, threads=threads)
+        self.units = self._model.inputs[0]
+        self.tokenizer = TOKENIZERS[self.units](folder / TOKENIZER)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -40,20 +64,37 @@ class Classifier:
         """
         return cls(folder, Bundle.load(folder), threads=threads)
 
+    def words(self, text: str) -> list[tuple[str, bool]]:
+        """A text's words as they are looked up, and whether each is known; none where the graph reads characters."""
+        if not isinstance(self.tokenizer, WordTokenizer):
+            return []
+        known = (i != UNK for i in self.tokenizer.encode(text))
+        return list(zip(self.tokenizer.tokens(text), known, strict=True))
+
     def probabilities(self, texts: Sequence[str], *, batch_size: int = 64) -> NDArray[np.float64]:
-        """P(class | text) [N, C], calibrated, the classes in the order of the bundle's labels.
+        """P(class | text) [N, C], calibrated; see `classify`."""
+        return self.classify(texts, batch_size=batch_size).probabilities
+
+    def classify(self, texts: Sequence[str], *, batch_size: int = 64) -> Classified:
+        """Classify texts.
 
         Raises:
-            ValueError: a text has no character.
+            ValueError: a text has no character or word.
         """
         ids = [self.tokenizer.encode(text) for text in texts]
         if not all(ids):
-            raise ValueError(f"text {next(i for i, row in enumerate(ids) if not row)} has no character to classify")
+            raise ValueError(f"text {next(i for i, row in enumerate(ids) if not row)} has no {self.units} to classify")
+        if self.units == "characters":
+            ids = [[BOS, *row, EOS] for row in ids]
         logits = np.empty((len(texts), len(self.bundle.labels)), dtype=np.float64)
+        importances: list[FloatArray] = [np.empty(0)] * len(texts)
         for batch in batches_by_length(ids, batch_size):
-            characters, lengths = pad([[BOS, *ids[i], EOS] for i in batch])
-            (logits[batch],) = self._model(characters=characters, lengths=lengths)
+            padded, lengths = pad([ids[i] for i in batch])
+            logits[batch], *rest = self._model(**{self.units: padded, "lengths": lengths})
+            for weights in rest:  # of the words, or none
+                for i, row in zip(batch, weights, strict=True):
+                    importances[i] = row[: len(ids[i])]
         logits /= self.bundle.temperature
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-        return probabilities
+        return Classified(probabilities, importances)

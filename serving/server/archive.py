@@ -9,8 +9,13 @@ from models.text.vectors import VOCABULARY
 from serving.bundle import MANIFEST, Bundle, Kind
 from serving.server.errors import ControlError
 
-# A text that every model of the kind can answer. What word vectors can answer, their vocabulary says.
-EXAMPLES: dict[Kind, str] = {"classification": "Rossi", "generation": "Ma", "translation": "Un chien court dans la neige."}
+# A text that a task, or else every model of a kind, can answer. What word vectors can answer, their vocabulary says.
+EXAMPLES = {
+    "sentiment": "A warm, funny and beautifully acted film.",
+    "classification": "Rossi",
+    "generation": "Ma",
+    "translation": "Un chien court dans la neige.",
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ def find_archives(store: Path) -> list[Archive]:
 def _read(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as archive:
-            kind = Bundle.model_validate_json(archive.read(MANIFEST)).kind
-            text = EXAMPLES[kind] if kind in EXAMPLES else json.loads(archive.read(VOCABULARY))["words"][0]
-            return Archive(path, kind, text)
+            bundle = Bundle.model_validate_json(archive.read(MANIFEST))
+            text = EXAMPLES.get(bundle.task, EXAMPLES.get(bundle.kind))
+            return Archive(path, bundle.kind, text or json.loads(archive.read(VOCABULARY))["words"][0])
     except (zipfile.BadZipFile, LookupError, ValueError) as error:  # ValueError: JSON that is none, or no manifest
         raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error

@@ -9,7 +9,9 @@ from gensim.models.fasttext import compute_ngrams_bytes, ft_hash_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.text.special import SPECIAL_TOKENS, UNK
 from models.text.subword_ngrams import Subwords, ngram_ids
+from models.text.word_tokenizer import WordTokenizer, is_token
 from models.text.words import WordVocabulary, words_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -83,3 +85,36 @@ def test_a_word_is_composed_of_the_mean_of_its_ngrams() -> None:
     expected = np.mean([matrix[i] for i in ngram_ids("night", 3, 6, 50).tolist()], axis=0)
     np.testing.assert_allclose(subwords.compose("night"), expected, rtol=1e-6)
     assert subwords.compose("") is None
+
+
+def test_words_get_ids_and_contractions_that_are_unknown_are_cut() -> None:
+    tokenizer = WordTokenizer(["do", "n't", "film", "'s", "it's", "ca"])
+    assert tokenizer.tokens("Don't! It's the film's; can't, o'neill's") == [
+        *("do", "n't", "it's", "the", "film", "'s", "ca", "n't", "o'neill", "'s")
+    ]
+    ids = tokenizer.encode("film's plot")
+    assert ids == [len(SPECIAL_TOKENS) + 2, len(SPECIAL_TOKENS) + 3, UNK]
+    assert tokenizer.size == len(SPECIAL_TOKENS) + 6
+    assert tokenizer.encode("... --") == []
+
+
+@given(st.text(), st.sets(st.sampled_from(["do", "n't", "'s", "a", "it's"])))
+def test_tokens_are_those_that_a_vocabulary_may_have(text: str, words: set[str]) -> None:
+    tokenizer = WordTokenizer(sorted(words))
+    tokens = tokenizer.tokens(text)
+    assert all(is_token(token) for token in tokens)
+    assert tokenizer.tokens(" ".join(words_of(text))) == tokens
+    assert len(tokenizer.encode(text)) == len(tokens)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("film", True), ("n't", True), ("'s", True), ("!", False), ("u.s.", False), ("'", False)]
+)
+def test_what_no_text_can_give_is_no_token(word: str, expected: bool) -> None:
+    assert is_token(word) is expected
+
+
+def test_words_are_saved_and_loaded(tmp_path: Path) -> None:
+    tokenizer = WordTokenizer(["naïve", "n't"])
+    tokenizer.save(tmp_path / "t.json")
+    assert WordTokenizer.load(tmp_path / "t.json").words == tokenizer.words

@@ -33,7 +33,16 @@ def load(tmp_path: Path, text: str) -> dict[str, DataSet]:
 
 
 def test_shipped_catalogue_names_every_file_once_in_its_folder(shipped: dict[str, DataSet]) -> None:
-    assert set(shipped) >= {"surnames17", "debian-fr-en", "names18", "multi30k-fr-en", "glove-6b-50d", "word-relations", "brown"}
+    assert set(shipped) >= {
+        "surnames17",
+        "debian-fr-en",
+        "names18",
+        "multi30k-fr-en",
+        "glove-6b-50d",
+        "word-relations",
+        "brown",
+        "sst",
+    }
     for data_set in shipped.values():
         names = [file.name for file in data_set.files]
         assert len(names) == len(set(names))
@@ -61,7 +70,7 @@ def test_unknown_data_set_names_the_closest_and_all(shipped: dict[str, DataSet])
         ("size: 1", "size: 0", r"letters\.files\.0\.size"),
         ("a.txt, size", "../a.txt, size", r"letters\.files\.0\.name"),
         ("https://", "http://", r"letters\.files\.0\.sources\.0\.https\.url"),
-        ("kind: https", "kind: gopher", r"letters\.files\.0\.sources\.0: .*'https', 'pip', 'npm', 'embedded'"),
+        ("kind: https", "kind: gopher", r"letters\.files\.0\.sources\.0: .*'https', 'pip', 'sdist', 'npm', 'embedded'"),
         ('{kind: https, url: "https://example.org/a.txt"}', "", r"letters\.files\.0\.sources"),
         ("letters:", "letters: [", "not valid YAML"),
     ],

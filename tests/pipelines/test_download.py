@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from misbehaving_server import Server, serving
@@ -51,9 +53,11 @@ def https(*hosts: str) -> list[dict[str, str]]:
     return [{"kind": "https", "url": f"https://{host}/a.bin"} for host in hosts]
 
 
-def write_catalogue(sources: Sequence[Mapping[str, object]], content: bytes = CONTENT, *, members: tuple[str, ...] = ()) -> None:
+def write_catalogue(
+    sources: Sequence[Mapping[str, object]], content: bytes = CONTENT, *, members: tuple[str, ...] = (), name: str = "a.bin"
+) -> None:
     file = {
-        "name": "a.bin",
+        "name": name,
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "sources": [*sources],
@@ -372,3 +376,77 @@ def test_without_npm_the_next_source_is_tried(server: Server, monkeypatch: pytes
     download("set", SWIFT)
     assert OUT.read_bytes() == CONTENT
     assert server.asked == [None]
+
+
+NOISE = np.random.default_rng(0).bytes(2 * PIECE)  # which cannot be compressed
+
+
+def sdist(server: Server, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Make pip ask `server`, which has one project as a source archive that would tell if it were built; returns its bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+        for name, content in {"setup.py": b"open('built', 'w')", "letters/x.bin": NOISE}.items():
+            info = tarfile.TarInfo(f"letters-1.0/{name}")
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    links = "".join(f'<a href="../../files/{name}">{name}</a>' for name in ("letters-1.0-py3-none-any.whl", "letters-1.0.tar.gz"))
+    server.files["/simple/letters/"] = f"<html><body>{links}</body></html>".encode()
+    server.files["/files/letters-1.0.tar.gz"] = buffer.getvalue()
+    for key, value in {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"{server.url}/simple", "PIP_EXTRA_INDEX_URL": ""}.items():
+        monkeypatch.setenv(key, value)
+    return buffer.getvalue()
+
+
+def write_sdist(content: bytes, requirement: str = "letters==1.0") -> None:
+    members = ("letters-*/letters/*.bin",)
+    write_catalogue([{"kind": "sdist", "requirement": requirement}], content, members=members, name="letters-1.0.tar.gz")
+
+
+def test_a_source_archive_is_unpacked_and_nothing_of_it_is_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = sdist(server, monkeypatch)
+    write_sdist(packed)
+    download("set", SWIFT)
+    assert [str(path.relative_to(RAW)) for path in RAW.rglob("*.*")] == ["set/letters-1.0", "set/letters-1.0/letters/x.bin"]
+    assert not Path("built").exists()
+    assert cached() == [hashlib.sha256(packed).hexdigest()]
+
+
+def test_a_source_archive_is_retried_and_continued(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sdist(sdist(server, monkeypatch))
+    server.faults = [503, ("cut", 10**6), ("cut", PIECE)]  # of the index twice, then of the archive
+    download("set", SWIFT)
+    assert server.asked == [None, None, None, f"bytes={PIECE}-"]
+    assert (RAW / "set/letters-1.0/letters/x.bin").read_bytes() == NOISE
+
+
+def test_the_next_index_is_asked_for_what_the_first_has_not(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sdist(sdist(server, monkeypatch))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{server.url}/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/empty")
+    download("set", SWIFT)
+    assert (RAW / "set/letters-1.0").exists()
+
+
+@pytest.mark.parametrize("requirement", ["letters==2.0", "figures==1.0"])
+def test_a_source_archive_that_no_index_has_is_named(server: Server, monkeypatch: pytest.MonkeyPatch, requirement: str) -> None:
+    write_sdist(sdist(server, monkeypatch), requirement)
+    with pytest.raises(StageError, match=rf"the source archive of {requirement}: no package index has it; see `pip config list`"):
+        download("set", SWIFT)
+
+
+def test_another_source_archive_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sdist(sdist(server, monkeypatch)[:-1] + b"x")
+    with pytest.raises(StageError, match="expected sha256"):
+        download("set", SWIFT)
+    assert cached() == []
+
+
+def test_an_index_out_of_reach_is_said_in_one_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sdist(sdist(server, monkeypatch))
+    with serving() as gone:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{gone.url}/simple")
+    with pytest.raises(
+        StageError, match=r"letters==1\.0: .*Connection refused; check the connection, or see `pip config"
+    ) as caught:
+        download("set", SWIFT)
+    assert "\n" not in str(caught.value)

@@ -28,11 +28,12 @@ from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
 from serving.predictors.translation import Alignment, Candidate, Translator
 
-KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation"}
+KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation", "sentiment": "sentiment"}
 TABLES = {
     "surname": {"confusion.csv", "calibration.csv", "labels.csv"},
     "names": {"samples.csv"},
     "fr-en": {"translations.tsv"},
+    "sentiment": {"confusion.csv", "calibration.csv", "labels.csv", "importances.tsv"},
 }
 
 
@@ -129,6 +130,24 @@ def test_the_linear_baseline_learns_endings() -> None:
         {"name": [s + e for s in part for e in ("ić", "sen")], "label": ["a", "b"] * 4} for part in (stems[:4], stems[4:])
     )
     assert linear_baseline(train, valid, ["zulić", "zulsen", "ić", "olsen"]).predicted == ["a", "b", "a", "b"]
+
+
+def test_word_order_is_nothing_to_the_baselines_of_sentiment(setup: Setup) -> None:
+    metrics = setup.evaluate("sentiment").metrics
+    assert {f"{name}_{score}" for name in ("tfidf", "averaged") for score in ("accuracy", "macro_f1")} <= set(metrics)
+    assert metrics["tfidf_accuracy"] == 1  # one word tells, and training has them all
+    assert metrics["averaged_accuracy"] > 0.5
+    assert metrics["out_of_vocabulary"] == pytest.approx(2 / 3)  # "a" and "score"
+
+
+def test_importances_are_listed_the_largest_first(setup: Setup) -> None:
+    rows = setup.evaluate("sentiment").tables["importances.tsv"]
+    assert [row["text"] for row in rows] == setup.texts("sentiment")["text"][: setup.params.sentiment.evaluate.shown]
+    for row in rows:
+        assert row["negative"] + row["positive"] == pytest.approx(1)
+        shares = [float(share) for share in str(row["attended"]).split()[1::2]]
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) == pytest.approx(1, abs=0.02)
 
 
 def test_names_that_all_are_known_and_alike(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,3 +39,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
 def test_an_unknown_task_is_answered_with_the_closest(small_params: Params) -> None:
     with pytest.raises(StageError, match="did you mean 'surname'"):
         small_params.task("surnames")
+
+
+def test_what_sentiment_is_made_from_includes_the_pretrained_vectors() -> None:
+    assert load_params().described("sentiment")[1] == ["rotten-tomatoes", "glove-6b-50d"]

@@ -11,13 +11,19 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from models.loss import Loss
+from models.recurrent.dropout import LockedDropout
 from models.text.special import PAD
 from pipelines.models import build_model
 from pipelines.params import Params
+from pipelines.preparation.prepared import read_vectors
 from pipelines.settings.section import Train
+from pipelines.stage import StageError
 from pipelines.store import Split, write_split
+from pipelines.tracking import StageRun
+from pipelines.train import train
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
 from pipelines.training.fit import Job, fit
 from pipelines.training.hardware import pick_accelerator, pick_precision
@@ -64,13 +70,15 @@ def test_rows_are_padded_and_nothing_else(prepared: dict[str, Path]) -> None:
         assert batch["label"][i] == row["label"]
 
 
-@pytest.mark.parametrize("task", ["surname", "names", "fr-en"])
+@pytest.mark.parametrize("task", ["surname", "names", "fr-en", "sentiment"])
 def test_a_model_learns_one_batch_by_heart(task: str, small_params: Params, prepared: dict[str, Path]) -> None:
     torch.manual_seed(0)
     model = build_model(small_params.task(task), prepared[task]).train()
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
+        if isinstance(module, LockedDropout):
+            module.share = 0.0
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)
     batch = PaddedRows(Split(prepared[task] / "train"))[list(range(4))]
     for _ in range(150):
@@ -150,6 +158,23 @@ def test_another_job_does_not_resume_from_these_checkpoints(job: list[Path]) -> 
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     halved = finish(start(folder))[0]
     assert float(halved.split("learning_rate ")[1].split()[0]) <= params["names"]["train"]["learning_rate"]
+
+
+def test_training_begins_with_the_pretrained_vectors(
+    small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/prepared").mkdir(parents=True)
+    Path("data/prepared/sentiment").symlink_to(prepared["sentiment"])
+    content = small_params.model_dump(by_alias=True)
+    content["sentiment"]["model"]["embeddings"] = "frozen"
+    content["sentiment"]["train"]["epochs"] = 1
+    train("sentiment", Params.model_validate(content), StageRun(None, ""))
+    weights = load_file("build/weights/sentiment/model.safetensors")
+    np.testing.assert_array_equal(weights["embedding.weight"], read_vectors(prepared["sentiment"]))
+    content["sentiment"]["model"]["embedding_size"] = 9
+    with pytest.raises(StageError, match="embedding_size 9"):
+        train("sentiment", Params.model_validate(content), StageRun(None, ""))
 
 
 class Square(torch.nn.Module):

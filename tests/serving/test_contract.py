@@ -125,3 +125,10 @@ def test_every_way_a_transport_delivers_a_request_is_read(body):
 def test_every_parameter_is_described_with_its_default(request_type):
     fields = type(request_type.model_fields["parameters"].default).model_fields.values()
     assert all("default" in (field.description or "") for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({"explain": 1}, "explain"), ({"explain": None}, "null"), ({"explained": True}, '"explain"?')]
+)
+def test_parameters_of_classification_are_checked(parameters, message):
+    assert message in fault({"inputs": "a", "parameters": parameters}, ClassificationRequest).message

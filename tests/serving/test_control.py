@@ -10,7 +10,7 @@ import pytest
 
 from serving import control
 from serving.predictor import load_predictor
-from serving.server.archive import find_archives
+from serving.server.archive import EXAMPLES, find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.java import find_java_home
@@ -63,6 +63,17 @@ def test_the_example_for_word_vectors_is_a_word_of_theirs(plain: Path, tmp_path:
     (archive,) = find_archives(tmp_path)
     (reply,) = load_predictor(plain).answer([archive.example])
     assert reply.status == 200
+
+
+@pytest.mark.parametrize("place", ["classification", "sentiment", "generation", "translation"])
+def test_the_example_is_one_that_the_model_answers(bundles: dict[str, Path], place: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.mar", "w") as target:
+        for path in bundles[place].iterdir():
+            target.write(path, path.name)
+    (archive,) = find_archives(tmp_path)
+    (reply,) = load_predictor(bundles[place]).answer([archive.example])
+    assert reply.status == 200
+    assert (archive.text == EXAMPLES["sentiment"]) == (place == "sentiment")
 
 
 def test_a_port_in_use_is_named_and_how_to_choose_another() -> None:

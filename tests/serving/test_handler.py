@@ -41,7 +41,7 @@ def ask(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Ask:
     return load(bundles["classification"], monkeypatch)
 
 
-@pytest.mark.parametrize("kind", ["classification", "generation", "translation", "vectors"])
+@pytest.mark.parametrize("kind", ["classification", "sentiment", "generation", "translation", "vectors"])
 def test_every_kind_answers_as_its_predictor_does(kind: str, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     request = {"inputs": ["ab", "abc"]} | ({"parameters": {"seed": 3}} if kind == "generation" else {})
     ((status, body),) = load(bundles[kind], monkeypatch)([{"body": request}])

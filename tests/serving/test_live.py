@@ -38,9 +38,8 @@ class Live:
     folder: Path
     server: control.Server
 
-    def url(self, kind: str) -> str:
-        (name,) = (archive.name for archive in self.server.archives if archive.kind == kind)
-        return f"http://127.0.0.1:{self.server.ports.inference}/predictions/{name}"
+    def url(self, place: str) -> str:
+        return f"http://127.0.0.1:{self.server.ports.inference}/predictions/{place}"
 
     def ask(self, kind: str, body: Json) -> tuple[int, Json]:
         return answer(requests.post(self.url(kind), json=body, timeout=30))
@@ -80,10 +79,10 @@ def slow(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_every_model_is_ready(live: Live) -> None:
     assert control.status(live.folder) == {archive.name: True for archive in live.server.archives}
-    assert len(live.server.archives) == 4
+    assert len(live.server.archives) == 5
 
 
-@pytest.mark.parametrize("kind", ["classification", "generation", "translation", "vectors"])
+@pytest.mark.parametrize("kind", ["classification", "sentiment", "generation", "translation", "vectors"])
 @pytest.mark.parametrize("inputs", ["ab", ["ab", "abc"]])
 def test_every_kind_answers_as_its_predictor_does(kind: str, inputs: Json, live: Live, bundles: dict[str, Path]) -> None:
     body = {"inputs": inputs} | ({"parameters": {"seed": 1}} if kind == "generation" else {})

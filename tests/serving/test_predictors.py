@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.text.special import BOS, EOS, PAD, UNK
+from models.text.word_tokenizer import WordTokenizer
 from serving.bundle import Bundle
 from serving.predictor import Predictor, load_predictor
 from serving.predictors.classification import Classifier
@@ -16,7 +17,7 @@ from serving.predictors.translation import Translator, max_target_length
 from serving.sampling import Sampling
 from serving.session import Session
 
-KINDS = ["classification", "generation", "translation", "vectors"]
+KINDS = ["classification", "sentiment", "generation", "translation", "vectors"]
 TEXTS = ["Rossi", "De la", "K", "Müller", "Un", "Oz"]
 WORDS = ["Rossi", "king", "KING", "Müller", "don't", "K"]
 
@@ -95,7 +96,7 @@ def test_no_body_gives_no_reply_and_every_answer_is_json(predictors, kind):
     json.dumps(reply.body, allow_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["classification", "translation", "vectors"])
+@pytest.mark.parametrize("kind", ["classification", "sentiment", "translation", "vectors"])
 def test_an_empty_text_is_an_error(predictors, kind):
     single, listed = predictors[kind].answer([body(kind, " \t"), body(kind, ["a", ""])])
     assert single.body["error"]["code"] == "empty_input"
@@ -120,6 +121,52 @@ def test_the_classifier_batches_without_a_trace(bundles):
     assert classifier.probabilities([]).shape == (0, len(classifier.bundle.labels))
     with pytest.raises(ValueError, match="text 1 has no character"):
         classifier.probabilities(["a", " "])
+
+
+SENTENCES = ["A good film!", "slow", "dull, dull PLOT", "The cast isn't funny"]
+
+
+def explained(predictors, text):
+    (reply,) = predictors["sentiment"].answer([body("sentiment", text, explain=True)])
+    assert reply.status == 200
+    return reply.body
+
+
+def test_an_explanation_names_every_word_with_its_share(predictors, bundles):
+    (plain,) = predictors["sentiment"].answer([body("sentiment", SENTENCES)])
+    for answer, scores, text in zip(explained(predictors, SENTENCES), plain.body, SENTENCES, strict=True):
+        assert_same(answer["labels"], scores)
+        assert sum(word["importance"] for word in answer["words"]) == pytest.approx(1, abs=0.001)
+        assert [word["word"] for word in answer["words"]] == WordTokenizer.load(bundles["sentiment"] / "tokenizer.json").tokens(
+            text
+        )
+    words = explained(predictors, SENTENCES[-1])["words"]
+    assert [(word["word"], word["known"]) for word in words] == [
+        *(("the", False), ("cast", True), ("is", False), ("n't", False), ("funny", True))
+    ]
+
+
+def test_only_those_who_ask_get_an_explanation_though_all_share_a_pass(predictors):
+    bodies = [body("sentiment", text, explain=i % 2 == 1) for i, text in enumerate(SENTENCES)]
+    replies = [reply.body for reply in predictors["sentiment"].answer(bodies)]
+    assert [isinstance(reply, dict) for reply in replies] == [False, True, False, True]
+    for text, reply in zip(SENTENCES, replies, strict=True):
+        assert_same(reply["labels"] if isinstance(reply, dict) else reply, explained(predictors, text)["labels"])
+
+
+def test_unknown_words_are_counted_in_the_answer(predictors):
+    texts = {"quux 東京": 2, "quux film": 1, "film": None}
+    for text, reply in zip(texts, predictors["sentiment"].answer([body("sentiment", text) for text in texts]), strict=True):
+        assert [score.get("unknown_words") for score in reply.body] == [texts[text]] * len(reply.body)
+        assert all("unknown_characters" not in score for score in reply.body)
+    assert all(score["unknown_words"] == 1 for score in explained(predictors, "quux")["labels"])
+
+
+def test_what_cannot_be_explained_or_read_is_refused(predictors):
+    (characters,) = predictors["classification"].answer([body("classification", "Rossi", explain=True)])
+    assert characters.body["error"]["code"] == "invalid_parameter"
+    (marks,) = predictors["sentiment"].answer([body("sentiment", "... !?")])
+    assert marks.body["error"] == {"code": "empty_input", "message": "the text has no words"}
 
 
 def test_bits_are_those_of_the_graph_run_step_by_step(bundles):
