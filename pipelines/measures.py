@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 TASKS = ("surname", "names", "fr-en")
-BENCHMARKS = ("pipeline", "embeddings", "contextual")  # files of benchmarks/results
+BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent")  # files of benchmarks/results
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,18 @@ TABLE = (
     Measure("fr-en", "greedy_bleu", "BLEU, greedy search", ".1f"),
     Measure("fr-en", "chrf", "chrF, beam search", ".1f", "copy_chrf", "copying the source"),
     *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in TASKS),
+    *(
+        Measure(
+            "recurrent",
+            f"{task}200_solved_{cell}",
+            f"{title}, T = 200: seeds that solve it, {cell.upper()}",
+            ".0%",
+            f"{task}200_solved_rnn",
+            "vanilla RNN",
+        )
+        for task, title in (("adding", "adding problem"), ("copy", "delayed copy"))
+        for cell in ("lstm", "gru")
+    ),
     Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
     Measure("pipeline", "repro_noop_s", "`make repro` again, nothing changed, seconds", ".1f"),
     Measure("pipeline", "test_cold_s", "`make test` in a fresh clone, installation included, seconds", ".0f"),
