@@ -1,5 +1,6 @@
 """The neural n-gram model trained for longer than the default profile may, with and without direct connections."""
 
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,16 @@ from pipelines.training.module import Row
 
 CORPUS = PREPARED / "brown"
 SIZES = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.4, "cutoffs": [], "tied": True}
-TRAIN = Train(epochs=3, batch_units=1024, learning_rate=0.002, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0, patience=3)
+TRAIN = Train(
+    epochs=3,
+    batch_units=1024,
+    learning_rate=0.002,
+    weight_decay=0.01,
+    warmup_share=0.1,
+    clip_norm=1.0,
+    clip_value=math.inf,
+    patience=3,
+)
 SEED = 1
 
 

@@ -21,6 +21,7 @@ from torch import nn
 
 from benchmarks.parts import run_parts
 from benchmarks.pipeline import fresh_clone
+from models.clipping import clip_gradient
 from models.loss import Loss
 from pipelines.models import build_model
 from pipelines.params import load_params
@@ -75,7 +76,7 @@ def bare_loop(model: nn.Module, job: Job) -> None:
             optimizer.zero_grad()
             loss = loss_of(batch)
             torch.autograd.backward(loss.total / loss.units)
-            nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            clip_gradient(model.parameters(), norm=settings.clip_norm, value=settings.clip_value)
             optimizer.step()
             schedule.step()
         model.eval()

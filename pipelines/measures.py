@@ -45,7 +45,7 @@ TABLE = (
     Measure("sentiment", "macro_f1", "macro-F1", ".3f", "tfidf_macro_f1", "logistic regression on words and pairs of words"),
     Measure("sentiment", "accuracy", "accuracy", ".3f", "averaged_accuracy", "logistic regression on averaged GloVe vectors"),
     Measure("sentiment", "rater_agreement", "share of reviews whose critic and other raters agree", ".3f"),
-    Measure("sentiment", "ece", "expected calibration error", ".3f"),
+    Measure("sentiment", "ece", "expected calibration error", ".3f", "uncalibrated_ece", "without temperature scaling"),
     Measure("sentiment", "out_of_vocabulary", "share of words without a vector", ".2%"),
     *(Measure(task, "onnx_max_abs_error", "largest difference of ONNX from torch, logits", ".1e") for task in TASKS),
     Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included, seconds", ".0f"),
@@ -114,6 +114,18 @@ RECURRENT_FIGURES = (
         ".3f",
         "makemore_baseline_nats_per_char",
         "interpolated character 5-grams",
+    ),
+    *(
+        Measure(
+            "recurrent",
+            f"{task}200_solved_{cell}",
+            f"{title}, T = 200: seeds that solve it, {cell.upper()}",
+            ".0%",
+            f"{task}200_solved_rnn",
+            "vanilla RNN",
+        )
+        for task, title in (("adding", "adding problem"), ("copy", "delayed copy"))
+        for cell in ("lstm", "gru")
     ),
     Measure("recurrent", "train_over_bare_loop", "training: examples a second over a bare loop's", ".2f"),
 )

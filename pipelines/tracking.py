@@ -3,7 +3,7 @@
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from pipelines.catalogue import load_catalogue
-from pipelines.params import Params, load_params
+from pipelines.params import load_params
 from pipelines.paths import CATALOGUE
+from pipelines.settings.section import Section
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -48,23 +49,23 @@ class StageRun:
 
 
 @contextmanager
-def track(stage: str, task: str) -> Iterator[StageRun]:
+def track(stage: str, task: str, settings: Section | None = None) -> Iterator[StageRun]:
     """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
 
     The run has the params of what it works on, a task or whatever `Params.described` knows, and as tags the git commit, the
-    sha256 of dvc.lock and the data sets with their files' sha256.
+    sha256 of dvc.lock and the data sets with their files' sha256. A study of no data set hands over its own `settings` instead.
     It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in the working directory.
     """
     client = _client()
     if client is None:
         yield StageRun(None, "")
         return
-    params = load_params()
+    described, datasets = load_params().described(task) if settings is None else (settings, [])
     parent = _parent(client)
     experiment = client.get_run(parent).info.experiment_id
-    tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(params, task)}
+    tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(datasets)}
     run = client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags)
-    for name, value in _flat(params.described(task)[0].model_dump()):
+    for name, value in _flat(described.model_dump()):
         client.log_param(run.info.run_id, name, value)
     try:
         yield StageRun(client, run.info.run_id)
@@ -107,9 +108,8 @@ def _invocation() -> str:
     return f"{os.uname().nodename}-{starter.pid}-{int(starter.create_time())}"
 
 
-def _provenance(params: Params, task: str) -> dict[str, str]:
+def _provenance(datasets: Sequence[str]) -> dict[str, str]:
     """What the run came from."""
-    _, datasets = params.described(task)
     catalogue = load_catalogue(CATALOGUE)
     files = [file for dataset in datasets for file in catalogue[dataset].files]
     return {"dataset": " ".join(datasets), "dataset_sha256": " ".join(file.sha256 for file in files), **_repository()}

@@ -25,6 +25,7 @@ class Train(Section):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_share: Annotated[float, Field(gt=0, lt=1)]
     clip_norm: PositiveFloat
+    clip_value: PositiveFloat
     patience: Positive
 
 

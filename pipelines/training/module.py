@@ -7,6 +7,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from models.clipping import clip_gradient
 from models.loss import Loss
 from pipelines.settings.section import Train
 
@@ -63,8 +64,8 @@ class TrainingModule(lightning.LightningModule):
         self.report(row)
 
     def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
-        """Clip the gradient by its norm: bf16 needs no loss scaling, so a fused optimizer leaves gradients as they are."""
-        nn.utils.clip_grad_norm_(self.parameters(), self.params.clip_norm)
+        """Clip the gradient: bf16 needs no loss scaling, so a fused optimizer leaves gradients as they are."""
+        clip_gradient(self.parameters(), norm=self.params.clip_norm, value=self.params.clip_value)
 
     def configure_optimizers(self) -> Any:
         """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) under a one-cycle schedule, stepped by batch."""

@@ -193,7 +193,15 @@ class Square(torch.nn.Module):
 @pytest.mark.parametrize("warmup", [0.1, 0.25, 0.5])
 def test_however_few_steps_there_are_they_are_taken(tmp_path: Path, steps: int, warmup: float) -> None:
     write_split(tmp_path / "rows", {"text": [[4]] * steps})
-    values = {"epochs": 1, "batch_units": 1, "learning_rate": 0.01, "weight_decay": 0.0, "clip_norm": 1.0, "patience": 1}
+    values = {
+        "epochs": 1,
+        "batch_units": 1,
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "clip_norm": 1.0,
+        "clip_value": 1.0,
+        "patience": 1,
+    }
     rows, params = Split(tmp_path / "rows"), Train(**values, warmup_share=warmup)
     _, history = fit(Square(), Job(rows, rows, params, 0, "cpu", "fp32", tmp_path / "checkpoints"), lambda _: None)
     assert 0 < history[0]["valid_loss"] < 1

@@ -75,7 +75,15 @@ def test_words_and_occurrences_find_their_vectors(features: Features, glove: Wor
 
 def test_the_comparison_gives_paired_intervals(glove: WordVectors, tmp_path: Path) -> None:
     features = make_features(snippets(300), (0.2, 0.3), 0, glove, Places(), tmp_path)  # type: ignore[arg-type]
-    train = {"epochs": 12, "batch_units": 64, "learning_rate": 0.02, "weight_decay": 0.0, "warmup_share": 0.2, "clip_norm": 1.0}
+    train = {
+        "epochs": 12,
+        "batch_units": 64,
+        "learning_rate": 0.02,
+        "weight_decay": 0.0,
+        "warmup_share": 0.2,
+        "clip_norm": 1.0,
+        "clip_value": 1.0,
+    }
     values = {"seeds": [1, 2], "split_seed": 0, "valid_share": 0.2, "test_share": 0.3, "hidden_size": 8, "dropout": 0.1}
     figures = compare(Settings.model_validate({**values, "train": {**train, "patience": 12}}), features, tmp_path)
     assert figures["glove_macro_f1"] > 0.8  # one word tells: chance would be a half

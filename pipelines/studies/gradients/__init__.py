@@ -1,0 +1,1 @@
+"""What vanishing gradients cost a recurrent network, and what gates do about them."""

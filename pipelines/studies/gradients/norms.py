@@ -1,0 +1,116 @@
+"""Stage `norms`: how far back a loss's gradient reaches, and what clipping does. `python -m pipelines.studies.gradients.norms`.
+
+On the adding problem, whose loss is at the last step. Each cell is looked at before training, as torch initializes it and with
+chrono initialization; then it is trained without clipping, with clipping by norm, and by value, and looked at again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from itertools import islice, product
+from math import log10
+from statistics import fmean
+
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor
+
+from models.readout import LastStateReadout
+from models.recurrent.cells import CellName
+from models.recurrent.gradients import state_gradients
+from models.recurrent.initialization import SIGNS
+from pipelines.evaluation.report import Report, Table
+from pipelines.studies.gradients.figures import draw_curves, draw_norms
+from pipelines.studies.gradients.findings import run_part
+from pipelines.studies.gradients.settings import CELLS, Settings
+from pipelines.studies.gradients.tasks import Task, make_tasks
+from pipelines.studies.gradients.training import Clipping, Step, new_model, stream, train
+
+CLIPPINGS: tuple[Clipping, ...] = ("none", "norm", "value")
+Norms = Mapping[str, Sequence[float]]  # state -> by distance from the loss
+Curve = Sequence[Step]
+
+
+def norms_by_distance(model: LastStateReadout, task: Task, x: Tensor, targets: Tensor) -> Norms:
+    """The norm of dL/dh_t, and for an LSTM of dL/dC_t, mean over the sequences.
+
+    Args:
+        model: stays as it is. It is looked at in float64: what vanishes is soon below the smallest number of float32.
+        task: gives L, which is a sequence's own loss.
+        x: [B, T, d].
+        targets: [B].
+
+    Returns:
+        "h" and for an LSTM "C", T numbers each: from h_T, at distance 0, to h_1.
+    """
+    answers, steps = deepcopy(model).double().traced(x.double())
+    gradients = state_gradients(task.loss(answers, targets.double()).sum(), steps)
+    return {name: gradient.norm(dim=2).mean(1).flip(0).tolist() for name, gradient in gradients.items()}
+
+
+def look_untrained(cell: CellName, settings: Settings) -> dict[str, Norms]:
+    """By initialization: `torch`, and for a cell with gates `chrono`, from which it is trained."""
+    ways = {"torch": None, "chrono": settings.norms.length} if cell in SIGNS else {"torch": None}
+    return {name: _look(_new(cell, settings, remember), settings) for name, remember in ways.items()}
+
+
+def train_and_look(cell: CellName, clipping: Clipping, settings: Settings) -> tuple[Curve, Norms]:
+    """Train with one kind of clipping."""
+    torch.set_num_threads(1)  # there is a process for each core
+    norms = settings.norms
+    model = _new(cell, settings, norms.length)
+    steps = train(model, _task(settings), norms.length, settings.train, norms.seed, clipping)
+    return list(islice(steps, norms.steps)), _look(model, settings)
+
+
+def _task(settings: Settings) -> Task:
+    return make_tasks(settings.tasks)["adding"]
+
+
+def _new(cell: CellName, settings: Settings, remember: int | None) -> LastStateReadout:
+    return new_model(cell, _task(settings), settings.train.hidden_size, settings.norms.seed, remember=remember)
+
+
+def _look(model: LastStateReadout, settings: Settings) -> Norms:
+    """At the same sequences, whatever the model."""
+    norms, task = settings.norms, _task(settings)
+    return norms_by_distance(model, task, *task.draw(norms.sequences, norms.length, stream(norms.seed, "held out")))
+
+
+def find(settings: Settings) -> Report:
+    """Look at all cells before training, and after training with each kind of clipping."""
+    pairs = list(product(CELLS, CLIPPINGS))
+    jobs = (delayed(train_and_look)(cell, clipping, settings) for cell, clipping in pairs)
+    trained = dict(zip(pairs, Parallel(n_jobs=settings.processes)(jobs), strict=True))
+    looks = {(cell, condition): norms for cell in CELLS for condition, norms in look_untrained(cell, settings).items()}
+    looks |= {pair: norms for pair, (_, norms) in trained.items()}
+    rows = [row for (cell, condition), norms in looks.items() for row in _rows(cell, condition, norms)]
+    window = settings.norms.window
+    curves = [row for (cell, clipping), (curve, _) in trained.items() for row in _windows(cell, clipping, curve, window)]
+    metrics = {_name(*pair): norms["h"][-1] / norms["h"][0] for pair, norms in looks.items()}
+    tables = {"norms.csv": rows, "curves.csv": curves}
+    return Report(metrics, tables, {"norms.png": draw_norms(rows), "curves.png": draw_curves(curves)})
+
+
+def _name(cell: str, condition: str) -> str:
+    return f"gradient_ratio_{cell}" if condition == "torch" else f"gradient_ratio_{cell}_{condition}"
+
+
+def _rows(cell: str, condition: str, norms: Norms) -> Table:
+    """Logarithms, because what is written has a fixed number of decimals. Nothing is 0 in float64."""
+    return [
+        {"cell": cell, "state": state, "condition": condition, "distance": distance, "log10_norm": log10(norm)}
+        for state, values in norms.items()
+        for distance, norm in enumerate(values)
+    ]
+
+
+def _windows(cell: str, clipping: str, curve: Curve, size: int) -> Iterator[Mapping[str, str | int | float]]:
+    """Steps in groups of `size`: of the loss the mean, of the gradient's norm the largest, which clipping is about."""
+    for start in range(0, len(curve), size):
+        steps = curve[start : start + size]
+        loss, norm = fmean(step.loss for step in steps), max(step.norm for step in steps)
+        yield {"cell": cell, "clipping": clipping, "step": steps[-1].number, "loss": loss, "largest_norm": norm}
+
+
+if __name__ == "__main__":
+    run_part("norms", find)
