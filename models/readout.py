@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from models.recurrent.cells import CellName
 from models.recurrent.gradients import Steps, unroll
 from models.recurrent.layer import Recurrent
+from models.recurrent.names import CellName
 
 
 class LastStateReadout(nn.Module):

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Generator
 
 from models.readout import LastStateReadout
-from models.recurrent.cells import CellName
+from models.recurrent.names import CellName
 from pipelines.evaluation.report import Report
 from pipelines.paths import CHECKPOINTS
 from pipelines.settings.section import Section

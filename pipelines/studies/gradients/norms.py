@@ -15,9 +15,9 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from models.readout import LastStateReadout
-from models.recurrent.cells import CellName
 from models.recurrent.gradients import state_gradients
 from models.recurrent.initialization import SIGNS
+from models.recurrent.names import CellName
 from pipelines.evaluation.report import Report, Table
 from pipelines.studies.gradients.figures import draw_curves, draw_norms
 from pipelines.studies.gradients.findings import run_part

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.recurrent.cells import CellName
+from models.recurrent.names import CellName
 from pipelines import paths
 from pipelines.params import read_settings
 from pipelines.settings.section import Count, Positive, PositiveFloat, Section

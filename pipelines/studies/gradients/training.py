@@ -11,8 +11,8 @@ from torch.optim import Adam, Optimizer
 
 from models.clipping import clip_gradient
 from models.readout import LastStateReadout
-from models.recurrent.cells import CellName
 from models.recurrent.initialization import SIGNS, chrono_
+from models.recurrent.names import CellName
 from pipelines.studies.gradients.settings import Train
 from pipelines.studies.gradients.tasks import Task
 
