@@ -28,7 +28,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "surname": {"inputs": "Rossi", "parameters": {"top_k": 3}},
     "names": {"inputs": "Sch", "parameters": {"label": "German", "seed": 7, "num_return_sequences": 3}},
     "fr-en": {"inputs": "Ce paquet contient les fichiers de développement."},
-    "sentiment": {"inputs": "The plot is thin, but I could not stop laughing.", "parameters": {"explain": True}},
+    "sentiment": {"inputs": "Beautifully shot, but dull.", "parameters": {"explain": True}},
     "vectors": {"inputs": "man king woman", "parameters": {"question": "analogy", "top_k": 3}},
 }
 
