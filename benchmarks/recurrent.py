@@ -1,22 +1,29 @@
-"""Recurrent models: `python -m benchmarks.recurrent [loop] [full]`, without arguments both, after `make repro`.
+"""Recurrent models: `python -m benchmarks.recurrent [loop] [full] [int8] [stages]`, without arguments all, after `make repro`.
 
 - loop: examples a second of the common training loop over those of a loop in plain torch that does the least: the same model,
   batches, precision, optimizer, clipping, schedule and validation, but no checkpoint, record, callback or resuming.
 - full: the names of the profile `full`, in a fresh clone: macro-F1 on surnames of 18 languages, and nats a character on
   makemore's first names. Downloads both sets (DATA_MIRROR can stand in for their addresses).
+- int8: the classifier of sentences, an LSTM, with weights in float32 and in int8 (onnxruntime's dynamic quantization): size of
+  the file, milliseconds for a sentence alone on one core, accuracy on the test split.
+- stages: seconds that the tasks with recurrent models take of `make repro`, as `benchmarks.pipeline repro` measured them.
 """
 
 import json
 import math
+import re
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
 from benchmarks.parts import run_parts
@@ -25,15 +32,20 @@ from models.clipping import clip_gradient
 from models.loss import Loss
 from pipelines.models import build_model
 from pipelines.params import load_params
-from pipelines.paths import PREPARED
-from pipelines.record import Figures
+from pipelines.paths import BUNDLES, PREPARED
+from pipelines.preparation.prepared import read_texts
+from pipelines.record import RESULTS, Figures
 from pipelines.store import Split
 from pipelines.training.batches import loader
 from pipelines.training.fit import Job, fit
 from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision
+from serving.bundle import GRAPHS, Bundle
+from serving.predictors.classification import Classifier
 
-PACKAGES = ("lightning", "torch")
-TASKS = ("surname", "names")
+PACKAGES = ("lightning", "onnxruntime", "torch")
+TASKS, LSTM_TASK = ("surname", "names"), "sentiment"
+SENTENCES = 300  # timed one by one
+MIB = 2**20
 EPOCHS, REPETITIONS = 2, 3
 
 
@@ -134,7 +146,50 @@ def full_names() -> Figures:
     }
 
 
-PARTS: dict[str, Callable[[], Figures]] = {"loop": time_loops, "full": full_names}
+def quantized() -> Figures:
+    """The LSTM in both forms, and how they compare."""
+    folder, test = BUNDLES / LSTM_TASK, read_texts(PREPARED / LSTM_TASK, "test")
+    (graph,) = GRAPHS["classification"]
+    described = Bundle.load(folder).model_dump(include={"task", "kind", "max_length", "labels", "temperature"})
+    figures: Figures = {}
+    with TemporaryDirectory() as scratch:
+        small = Path(shutil.copytree(folder, Path(scratch) / LSTM_TASK))
+        quantize_dynamic(folder / graph, small / graph, weight_type=QuantType.QInt8)
+        Bundle.write(small, **described)
+        for name, where in (("float32", folder), ("int8", small)):
+            figures |= {f"lstm_{name}_mib": (where / graph).stat().st_size / MIB, **_served(name, Classifier.load(where), test)}
+    return figures | {
+        "int8_size_ratio": figures["lstm_float32_mib"] / figures["lstm_int8_mib"],
+        "int8_speed_ratio": figures["lstm_float32_ms"] / figures["lstm_int8_ms"],
+        "int8_metric_change": figures["lstm_int8_accuracy_percent"] - figures["lstm_float32_accuracy_percent"],
+    }
+
+
+def _served(name: str, classifier: Classifier, test: Mapping[str, Sequence[str]]) -> Figures:
+    """A classifier's accuracy in percent, and the median time of one sentence."""
+    predicted = [classifier.bundle.labels[i] for i in classifier.probabilities(test["text"], batch_size=256).argmax(axis=1)]
+    right = sum(p == label for p, label in zip(predicted, test["label"], strict=True))
+    seconds: list[float] = []
+    for text in test["text"][:SENTENCES]:
+        with stopwatch(seconds):
+            classifier.probabilities([text])
+    return {f"lstm_{name}_accuracy_percent": 100 * right / len(predicted), f"lstm_{name}_ms": 1000 * median(seconds)}
+
+
+def stage_seconds() -> Figures:
+    """The sum over all stages of these tasks; nothing where the pipeline was not timed."""
+    path = RESULTS / "pipeline.json"
+    timed: Figures = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
+    taken = [timed[key] for key in timed if re.fullmatch(rf"[a-z-]+[@-]({'|'.join((*TASKS, LSTM_TASK))})_s", key)]
+    return {"stages_s": sum(taken)} if taken else {}
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "loop": time_loops,
+    "full": full_names,
+    "int8": quantized,
+    "stages": stage_seconds,
+}
 
 
 if __name__ == "__main__":

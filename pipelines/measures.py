@@ -128,4 +128,15 @@ RECURRENT_FIGURES = (
         for cell in ("lstm", "gru")
     ),
     Measure("recurrent", "train_over_bare_loop", "training: examples a second over a bare loop's", ".2f"),
+    Measure("recurrent", "lstm_int8_mib", "sentiment's LSTM in int8: MiB", ".1f", "lstm_float32_mib", "float32"),
+    Measure("recurrent", "lstm_int8_ms", "sentiment's LSTM in int8: milliseconds a sentence", ".2f", "lstm_float32_ms", "float32"),
+    Measure(
+        "recurrent",
+        "lstm_int8_accuracy_percent",
+        "sentiment's LSTM in int8: accuracy, %",
+        ".2f",
+        "lstm_float32_accuracy_percent",
+        "float32",
+    ),
+    Measure("recurrent", "stages_s", "`make repro`: seconds of the stages of surname, names and sentiment", ".0f"),
 )
