@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.dropout import Dropout
 from models.loss import Loss
 from models.ngrams import NgramScores
 from models.recurrent.layer import Recurrent
@@ -62,7 +63,7 @@ class Classifier(nn.Module):
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.rnn = Recurrent(cell, embedding_size, hidden_size, layers=layers, bidirectional=bidirectional, dropout=dropout)
         self.ngrams = NgramScores(classes=classes, buckets=ngram_buckets, longest=longest_ngram, dropout=dropout)
-        self.input_dropout, self.dropout = nn.Dropout(input_dropout), nn.Dropout(dropout)
+        self.input_dropout, self.dropout = Dropout(input_dropout), Dropout(dropout)
         self.output = nn.Linear(3 * self.rnn.directions * hidden_size, classes)
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", torch.ones(classes))

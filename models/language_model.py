@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from models.dropout import Dropout
 from models.loss import Loss, token_loss
 from models.recurrent.layer import Recurrent
 from models.recurrent.names import CellName
@@ -42,7 +43,7 @@ class LanguageModel(nn.Module):
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
         self.label = nn.Embedding(labels, label_size)
         self.rnn = Recurrent(cell, embedding_size + label_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(hidden_size, vocabulary_size)
 
     def logits(self, characters: Tensor, lengths: Tensor, label: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:

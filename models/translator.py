@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.attention import BahdanauAttention
+from models.dropout import Dropout
 from models.loss import Loss, token_loss
 from models.recurrence import AttentiveGRURecurrence, gru_gates, recur
 from models.recurrent.layer import Recurrent
@@ -24,7 +25,7 @@ class Encoder(nn.Module):
     def __init__(self, embedding: nn.Embedding, hidden_size: int, dropout: float) -> None:
         super().__init__()
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = Recurrent("gru", embedding.embedding_dim, hidden_size, bidirectional=True)
         self.bridge = nn.Linear(hidden_size, hidden_size)  # W_s
 
@@ -63,7 +64,7 @@ class Decoder(nn.Module):
         super().__init__()
         size, memory_size = embedding.embedding_dim, 2 * hidden_size
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.attention = BahdanauAttention(hidden_size, memory_size, attention_size)
         self.from_embedding = nn.Linear(size, 3 * hidden_size)  # W of the three gates, the half that reads E y_{t-1}
         self.from_context = nn.Linear(memory_size, 3 * hidden_size, bias=False)  # the half that reads c_t

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.dropout import Dropout
 from models.recurrent.cells import CELLS
 from models.recurrent.dropout import LockedDropout
 from models.recurrent.names import CellName
@@ -54,7 +55,7 @@ class Recurrent(nn.Module):
         self.peepholes = nn.ParameterList(
             torch.empty(self.directions, kind.peepholes * hidden_size).uniform_(-bound, bound) for _ in range(peepholes)
         )
-        self.dropout = LockedDropout(dropout) if locked else nn.Dropout(dropout)
+        self.dropout = LockedDropout(dropout) if locked else Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run all layers.
