@@ -1,5 +1,6 @@
 """The study's sequences are what they are said to be, and its networks are trained, counted and looked at as it says."""
 
+import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from models.text.characters import CharacterTokenizer
 from pipelines.models import build_model
 from pipelines.params import Params, read_settings
+from pipelines.paths import METRICS
+from pipelines.record import RESULTS
 from pipelines.stage import StageError
 from pipelines.studies.gradients import memory, norms, states
 from pipelines.studies.gradients.figures import draw_curves, draw_norms, draw_shares
@@ -258,3 +261,11 @@ def test_what_the_model_does_not_know_is_named(
     wrong = settings.states.model_copy(update={"names": {name: label}})
     with pytest.raises(StageError, match=message):
         states.read_states(wrong, model, prepared["names"])
+
+
+@pytest.mark.parametrize("stage", ["memory", "norms"])
+def test_the_recorded_figures_are_those_of_the_stage(stage: str) -> None:
+    root = Path(__file__).parents[3]
+    found = json.loads((root / METRICS / "studies" / "gradients" / f"{stage}.json").read_text(encoding="utf-8"))
+    recorded = json.loads((root / RESULTS / "recurrent.json").read_text(encoding="utf-8"))["figures"]
+    assert {name: recorded[name] for name in found} == found
