@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pipelines.evaluation.report import Table
 from pipelines.studies.gradients.settings import CELLS
 
 DPI = 120
-TITLES = {"rnn": "vanilla RNN", "lstm": "LSTM", "gru": "GRU"}
+TITLES = {"rnn": "vanilla RNN", "lstm": "LSTM", "gru": "GRU", "exploding": "vanilla RNN, large weights, SGD"}
 COLORS = {"rnn": "tab:red", "lstm": "tab:blue", "gru": "tab:green"}
 CONDITIONS = {  # of the networks whose gradients are drawn: what the legend says, and the line's color
     "torch": ("before training, torch's initialization", "tab:gray"),
@@ -19,52 +20,63 @@ CONDITIONS = {  # of the networks whose gradients are drawn: what the legend say
     "value": ("trained with clipping by value", "tab:orange"),
 }
 STATES = {"h": "-", "C": "--"}  # line styles
+TOPS = {"loss": 10.0, "largest_norm": 1e5}  # of the panels: what is above has diverged
 SCORES = {"adding": "adding problem", "copy": "delayed copy"}
 
 
 def draw_norms(table: Table) -> Figure:
-    """Gradient by distance from the loss: a panel for each cell, a line for each condition and state.
+    """Gradient by distance from the loss: a panel for each subject, a line for each condition and state.
 
     Args:
-        table: rows with cell, condition, state, distance and log10_norm.
+        table: rows with subject, condition, state, distance and log10_norm.
     """
-    figure = Figure(figsize=(12, 4.5), dpi=DPI, layout="constrained")
-    panels = figure.subplots(1, len(CELLS), sharey=True)
-    for axes, cell in zip(panels, CELLS, strict=True):
-        for (condition, state), rows in _groups(_of(table, "cell", cell), "condition", "state").items():
+    subjects = _groups(table, "subject")
+    figure = Figure(figsize=(3.6 * len(subjects), 4.8), dpi=DPI, layout="constrained")
+    panels = figure.subplots(1, len(subjects), sharey=True)
+    for axes, ((subject,), lines) in zip(panels, subjects.items(), strict=True):
+        for (condition, state), rows in _groups(lines, "condition", "state").items():
             norms = [10 ** float(row["log10_norm"]) for row in rows]
-            label, color = CONDITIONS[condition]
-            axes.plot(_column(rows, "distance"), norms, STATES[state], color=color, label=label if state == "h" else None)
-        axes.set(title=TITLES[cell], xlabel="distance from the loss, steps", yscale="log")
+            axes.plot(_column(rows, "distance"), norms, STATES[state], color=CONDITIONS[condition][1])
+        axes.set(title=TITLES[subject], xlabel="distance from the loss, steps", yscale="log")
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("norm of the gradient by the state")
-    for state, style in STATES.items():
-        panels[1].plot([], [], style, color="black", label=f"by ${state}_t$")
-    _legend(figure, panels[1])
+    panels[0].set_ylabel("norm of the gradient")
+    lines = [Line2D([], [], color=color, label=label) for label, color in CONDITIONS.values()]
+    lines += [Line2D([], [], color="black", linestyle=style, label=f"by ${state}_t$") for state, style in STATES.items()]
+    figure.legend(handles=lines, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
 def draw_curves(table: Table) -> Figure:
-    """Training with and without clipping: a column for each cell, the loss above and the gradient's norm below.
+    """Training with and without clipping: a column for each subject, the loss above and the gradient's norm below.
 
     Args:
-        table: rows with cell, clipping, step, loss and largest_norm, a row for some steps together.
+        table: rows with subject, clipping, step, loss and largest_norm, a row for some steps together.
     """
-    figure = Figure(figsize=(12, 6.5), dpi=DPI, layout="constrained")
-    panels = figure.subplots(2, len(CELLS), sharex=True, sharey="row")
-    for (above, below), cell in zip(panels.T, CELLS, strict=True):
-        for (clipping,), rows in _groups(_of(table, "cell", cell), "clipping").items():
-            label, color = CONDITIONS[clipping]
-            above.plot(_column(rows, "step"), _column(rows, "loss"), color=color, label=label, linewidth=1)
-            below.plot(_column(rows, "step"), _column(rows, "largest_norm"), color=color, linewidth=1)
-        above.set(title=TITLES[cell], yscale="log")
+    subjects, last = _groups(table, "subject"), max(_column(table, "step"))
+    figure = Figure(figsize=(3.6 * len(subjects), 6.5), dpi=DPI, layout="constrained")
+    panels = figure.subplots(2, len(subjects), sharex=True, sharey="row")
+    for (above, below), ((subject,), lines) in zip(panels.T, subjects.items(), strict=True):
+        for (clipping,), rows in _groups(lines, "clipping").items():
+            for axes, column in ((above, "loss"), (below, "largest_norm")):
+                _curve(axes, rows, column, *CONDITIONS[clipping], diverged=float(rows[-1]["step"]) < last)
+        above.set(title=TITLES[subject], yscale="log")
         below.set(xlabel="step of training", yscale="log")
-    panels[0, 0].set_ylabel("mean squared error")
-    panels[1, 0].set_ylabel("norm of the gradient before clipping")
+    panels[0, 0].set(ylabel="mean squared error", ylim=(None, TOPS["loss"]))  # when all is drawn: it ends the autoscaling
+    panels[1, 0].set(ylabel="norm of the gradient before clipping", ylim=(None, TOPS["largest_norm"]))
     for axes in panels.flat:
         axes.grid(alpha=0.3)
-    _legend(figure, panels[0, 1])
+    _legend(figure, panels[0, 0])
     return figure
+
+
+def _curve(axes: Axes, rows: Table, column: str, label: str, color: str, *, diverged: bool) -> None:
+    """One line; where training diverged it leaves the panel, and a cross at the top says when."""
+    steps = _column(rows, "step")
+    axes.plot(steps, _column(rows, column), color=color, label=label, linewidth=1)
+    if diverged:
+        place, end = axes.get_xaxis_transform(), steps[-1]
+        axes.plot([end], [0.95], "x", color=color, transform=place)
+        axes.annotate(f"infinite after {end:.0f} steps", (end, 0.95), (6, -4), place, "offset points", color=color)
 
 
 def draw_shares(table: Table) -> Figure:

@@ -1,18 +1,21 @@
 """Stage `norms`: how far back a loss's gradient reaches, and what clipping does. `python -m pipelines.studies.gradients.norms`.
 
 On the adding problem, whose loss is at the last step. Each cell is looked at before training, as torch initializes it and with
-chrono initialization; then it is trained without clipping, with clipping by norm, and by value, and looked at again.
+chrono initialization; then it is trained without clipping, with clipping by norm, and by value, and looked at again. One more
+subject, `exploding`, is an RNN with large recurrent weights under plain SGD.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from itertools import islice, product
-from math import log10
+from itertools import islice, product, takewhile
+from math import inf, isfinite, log10
 from statistics import fmean
+from typing import Literal, cast, get_args
 
 import torch
 from joblib import Parallel, delayed
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import SGD
 
 from models.readout import LastStateReadout
 from models.recurrent.gradients import state_gradients
@@ -21,11 +24,13 @@ from models.recurrent.names import CellName
 from pipelines.evaluation.report import Report, Table
 from pipelines.studies.gradients.figures import draw_curves, draw_norms
 from pipelines.studies.gradients.findings import run_part
-from pipelines.studies.gradients.settings import CELLS, Settings
+from pipelines.studies.gradients.settings import Settings
 from pipelines.studies.gradients.tasks import Task, make_tasks
 from pipelines.studies.gradients.training import Clipping, Step, new_model, stream, train
 
-CLIPPINGS: tuple[Clipping, ...] = ("none", "norm", "value")
+Subject = Literal["rnn", "lstm", "gru", "exploding"]
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
+CLIPPINGS: tuple[Clipping, ...] = get_args(Clipping)
 Norms = Mapping[str, Sequence[float]]  # state -> by distance from the loss
 Curve = Sequence[Step]
 
@@ -47,27 +52,37 @@ def norms_by_distance(model: LastStateReadout, task: Task, x: Tensor, targets: T
     return {name: gradient.norm(dim=2).mean(1).flip(0).tolist() for name, gradient in gradients.items()}
 
 
-def look_untrained(cell: CellName, settings: Settings) -> dict[str, Norms]:
+def look_untrained(subject: Subject, settings: Settings) -> dict[str, Norms]:
     """By initialization: `torch`, and for a cell with gates `chrono`, from which it is trained."""
-    ways = {"torch": None, "chrono": settings.norms.length} if cell in SIGNS else {"torch": None}
-    return {name: _look(_new(cell, settings, remember), settings) for name, remember in ways.items()}
+    ways = {"torch": None, "chrono": settings.norms.length} if subject in SIGNS else {"torch": None}
+    return {name: _look(_new(subject, settings, remember), settings) for name, remember in ways.items()}
 
 
-def train_and_look(cell: CellName, clipping: Clipping, settings: Settings) -> tuple[Curve, Norms]:
-    """Train with one kind of clipping."""
+def train_and_look(subject: Subject, clipping: Clipping, settings: Settings) -> tuple[Curve, Norms]:
+    """Train with one kind of clipping: the steps until the loss or its gradient was infinite, if it ever was, and the norms.
+
+    There are no norms of a network that training destroyed.
+    """
     torch.set_num_threads(1)  # there is a process for each core
     norms = settings.norms
-    model = _new(cell, settings, norms.length)
-    steps = train(model, _task(settings), norms.length, settings.train, norms.seed, clipping)
-    return list(islice(steps, norms.steps)), _look(model, settings)
+    model = _new(subject, settings, norms.length)
+    optimizer = SGD(model.parameters(), norms.exploding.learning_rate) if subject == "exploding" else None
+    steps = train(model, _task(settings), norms.length, settings.train, norms.seed, clipping, optimizer)
+    curve = list(takewhile(lambda step: isfinite(step.loss) and isfinite(step.norm), islice(steps, norms.steps)))
+    return curve, _look(model, settings) if len(curve) == norms.steps else {}
 
 
 def _task(settings: Settings) -> Task:
     return make_tasks(settings.tasks)["adding"]
 
 
-def _new(cell: CellName, settings: Settings, remember: int | None) -> LastStateReadout:
-    return new_model(cell, _task(settings), settings.train.hidden_size, settings.norms.seed, remember=remember)
+def _new(subject: Subject, settings: Settings, remember: int | None) -> LastStateReadout:
+    cell: CellName = "rnn" if subject == "exploding" else subject
+    model = new_model(cell, _task(settings), settings.train.hidden_size, settings.norms.seed, remember=remember)
+    if subject == "exploding":
+        _, w_hh, *_ = cast(nn.RNNBase, model.recurrent.layers[0]).all_weights[0]
+        w_hh.data.mul_(settings.norms.exploding.gain)
+    return model
 
 
 def _look(model: LastStateReadout, settings: Settings) -> Norms:
@@ -77,39 +92,49 @@ def _look(model: LastStateReadout, settings: Settings) -> Norms:
 
 
 def find(settings: Settings) -> Report:
-    """Look at all cells before training, and after training with each kind of clipping."""
-    pairs = list(product(CELLS, CLIPPINGS))
-    jobs = (delayed(train_and_look)(cell, clipping, settings) for cell, clipping in pairs)
+    """Look at all subjects before training, and after training with each kind of clipping."""
+    pairs = list(product(SUBJECTS, CLIPPINGS))
+    jobs = (delayed(train_and_look)(subject, clipping, settings) for subject, clipping in pairs)
     trained = dict(zip(pairs, Parallel(n_jobs=settings.processes)(jobs), strict=True))
-    looks = {(cell, condition): norms for cell in CELLS for condition, norms in look_untrained(cell, settings).items()}
-    looks |= {pair: norms for pair, (_, norms) in trained.items()}
-    rows = [row for (cell, condition), norms in looks.items() for row in _rows(cell, condition, norms)]
+    looks: dict[tuple[str, str], Norms] = {
+        (subject, condition): norms for subject in SUBJECTS for condition, norms in look_untrained(subject, settings).items()
+    }
+    looks |= {pair: norms for pair, (_, norms) in trained.items() if norms}
+    rows = [row for pair, norms in looks.items() for row in _rows(*pair, norms)]
     window = settings.norms.window
-    curves = [row for (cell, clipping), (curve, _) in trained.items() for row in _windows(cell, clipping, curve, window)]
+    curves = [row for pair, (curve, _) in trained.items() for row in _windows(*pair, curve, window)]
     metrics = {_name(*pair): norms["h"][-1] / norms["h"][0] for pair, norms in looks.items()}
+    metrics |= {f"finite_steps_exploding_{clipping}": len(trained["exploding", clipping][0]) for clipping in CLIPPINGS}
     tables = {"norms.csv": rows, "curves.csv": curves}
     return Report(metrics, tables, {"norms.png": draw_norms(rows), "curves.png": draw_curves(curves)})
 
 
-def _name(cell: str, condition: str) -> str:
-    return f"gradient_ratio_{cell}" if condition == "torch" else f"gradient_ratio_{cell}_{condition}"
+def _name(subject: str, condition: str) -> str:
+    """Of the ratio of the gradient's norm at h_1 to that at h_T."""
+    return f"gradient_ratio_{subject}" if condition == "torch" else f"gradient_ratio_{subject}_{condition}"
 
 
-def _rows(cell: str, condition: str, norms: Norms) -> Table:
-    """Logarithms, because what is written has a fixed number of decimals. Nothing is 0 in float64."""
+def _rows(subject: str, condition: str, norms: Norms) -> Table:
+    """Logarithms, because what is written has a fixed number of decimals; -inf where saturated units let nothing through."""
     return [
-        {"cell": cell, "state": state, "condition": condition, "distance": distance, "log10_norm": log10(norm)}
+        {
+            "subject": subject,
+            "state": state,
+            "condition": condition,
+            "distance": distance,
+            "log10_norm": log10(norm) if norm else -inf,
+        }
         for state, values in norms.items()
         for distance, norm in enumerate(values)
     ]
 
 
-def _windows(cell: str, clipping: str, curve: Curve, size: int) -> Iterator[Mapping[str, str | int | float]]:
+def _windows(subject: str, clipping: str, curve: Curve, size: int) -> Iterator[Mapping[str, str | int | float]]:
     """Steps in groups of `size`: of the loss the mean, of the gradient's norm the largest, which clipping is about."""
     for start in range(0, len(curve), size):
         steps = curve[start : start + size]
         loss, norm = fmean(step.loss for step in steps), max(step.norm for step in steps)
-        yield {"cell": cell, "clipping": clipping, "step": steps[-1].number, "loss": loss, "largest_norm": norm}
+        yield {"subject": subject, "clipping": clipping, "step": steps[-1].number, "loss": loss, "largest_norm": norm}
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def draw_states(states: Mapping[str, Tensor], units: list[int]) -> Figure:
     for axes, (name, values) in zip(panels, states.items(), strict=True):
         cells = axes.pcolormesh(values[:, units].T.numpy(), cmap="RdBu_r", vmin=-1, vmax=1)
         axes.set_xticks([t + 0.5 for t in range(len(values))], list(BEGINNING + name))
-        axes.set(title=name, xlabel="character read")
+        axes.set(title=name, xlabel=f"character read ({BEGINNING}: beginning)")
         axes.tick_params(length=0)
     panels[0].set_yticks([i + 0.5 for i in range(len(units))], [str(unit) for unit in units], fontsize=6)
     panels[0].set_ylabel("unit of the hidden state")

@@ -1,5 +1,6 @@
 """The study's sequences are what they are said to be, and its networks are trained, counted and looked at as it says."""
 
+import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from models.text.characters import CharacterTokenizer
 from pipelines.models import build_model
 from pipelines.params import Params, read_settings
+from pipelines.paths import METRICS
+from pipelines.record import RESULTS
 from pipelines.stage import StageError
 from pipelines.studies.gradients import memory, norms, states
 from pipelines.studies.gradients.figures import draw_curves, draw_norms, draw_shares
@@ -170,13 +173,23 @@ def test_at_distance_0_the_gradient_is_the_readouts(settings: Settings, cell: st
 
 def test_the_stage_norms_looks_before_and_after_training(settings: Settings) -> None:
     report = norms.find(settings)
-    assert {(row["cell"], row["condition"]) for row in report.tables["norms.csv"]} == {
-        *((cell, condition) for cell in CELLS for condition in ("torch", "none", "norm", "value")),
-        *((cell, "chrono") for cell in ("lstm", "gru")),
-    }
+    seen = {(row["subject"], row["condition"]) for row in report.tables["norms.csv"]}
+    assert seen >= {(cell, condition) for cell in CELLS for condition in ("torch", "none", "norm", "value")}
+    assert {subject for subject, condition in seen if condition == "chrono"} == {"lstm", "gru"}
     assert [row["step"] for row in report.tables["curves.csv"]][:3] == [10, 20, 25]
     assert report.metrics["gradient_ratio_lstm"] < report.metrics["gradient_ratio_lstm_chrono"]
     assert report.metrics["gradient_ratio_rnn"] < 0.1
+    assert report.metrics["gradient_ratio_rnn"] < report.metrics["gradient_ratio_exploding"]
+    assert report.metrics["finite_steps_exploding_norm"] == 25
+
+
+def test_a_network_that_training_destroys_has_no_norms(settings: Settings) -> None:
+    wild = settings.norms.exploding.model_copy(update={"learning_rate": 1e9})
+    curve, found = norms.train_and_look(
+        "exploding", "none", settings.model_copy(update={"norms": settings.norms.model_copy(update={"exploding": wild})})
+    )
+    assert len(curve) < settings.norms.steps
+    assert found == {}
 
 
 def drawn_labels(figure: object) -> Sequence[str]:
@@ -185,7 +198,7 @@ def drawn_labels(figure: object) -> Sequence[str]:
 
 def test_pictures_name_every_line() -> None:
     looked = [
-        {"cell": cell, "state": state, "condition": condition, "distance": t, "log10_norm": -float(t)}
+        {"subject": cell, "state": state, "condition": condition, "distance": t, "log10_norm": -float(t)}
         for cell, kinds in (("rnn", "h"), ("lstm", "hC"), ("gru", "h"))
         for state in kinds
         for condition in ("torch", "chrono", "none", "norm", "value")
@@ -193,12 +206,15 @@ def test_pictures_name_every_line() -> None:
     ]
     assert len(drawn_labels(draw_norms(looked))) == 7
     curves = [
-        {"cell": cell, "clipping": clipping, "step": step, "loss": 1.0, "largest_norm": 2.0}
+        {"subject": cell, "clipping": clipping, "step": step, "loss": 1.0, "largest_norm": 2.0}
         for cell in CELLS
         for clipping in ("none", "norm", "value")
         for step in (10, 20)
     ]
-    assert len(drawn_labels(draw_curves(curves))) == 3
+    figure = draw_curves([row for row in curves if row["subject"] != "gru" or row["clipping"] != "none" or row["step"] == 10])
+    assert len(drawn_labels(figure)) == 3
+    diverged = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert diverged == [[], [], ["infinite after 10 steps"]] * 2
     figure = draw_shares(summarize([outcome(cell, seed, cell == "gru") for cell in CELLS for seed in (1, 2)]))
     assert drawn_labels(figure) == ["vanilla RNN", "LSTM", "GRU"]
     assert [text.get_text() for text in figure.axes[0].texts] == ["0/2", "0/2", "2/2"]
@@ -245,3 +261,11 @@ def test_what_the_model_does_not_know_is_named(
     wrong = settings.states.model_copy(update={"names": {name: label}})
     with pytest.raises(StageError, match=message):
         states.read_states(wrong, model, prepared["names"])
+
+
+@pytest.mark.parametrize("stage", ["memory", "norms"])
+def test_the_recorded_figures_are_those_of_the_stage(stage: str) -> None:
+    root = Path(__file__).parents[3]
+    found = json.loads((root / METRICS / "studies" / "gradients" / f"{stage}.json").read_text(encoding="utf-8"))
+    recorded = json.loads((root / RESULTS / "recurrent.json").read_text(encoding="utf-8"))["figures"]
+    assert {name: recorded[name] for name in found} == found
