@@ -129,9 +129,7 @@ RECURRENT_FIGURES = (
     ),
     Measure("recurrent", "train_over_bare_loop", "training: examples a second over a bare loop's", ".2f"),
     Measure("recurrent", "lstm_int8_mib", "sentiment's LSTM in int8: MiB", ".1f", "lstm_float32_mib", "float32"),
-    Measure(
-        "recurrent", "lstm_int8_ms", "sentiment's LSTM in int8: ms a sentence", ".2f", "lstm_float32_ms", "float32"
-    ),
+    Measure("recurrent", "lstm_int8_ms", "sentiment's LSTM in int8: ms a sentence", ".2f", "lstm_float32_ms", "float32"),
     Measure(
         "recurrent",
         "lstm_int8_accuracy_percent",

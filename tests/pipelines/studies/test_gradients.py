@@ -23,6 +23,8 @@ from pipelines.studies.gradients.settings import CELLS, FILE, Settings, load_set
 from pipelines.studies.gradients.tasks import Adding, Copying, make_tasks
 from pipelines.studies.gradients.training import new_model, stream, train
 
+ROOT = Path(__file__).parents[3]
+
 lengths = st.integers(4, 30)
 seeds = st.integers(0, 1000)
 
@@ -263,9 +265,9 @@ def test_what_the_model_does_not_know_is_named(
         states.read_states(wrong, model, prepared["names"])
 
 
-@pytest.mark.parametrize("stage", ["memory", "norms"])
-def test_the_recorded_figures_are_those_of_the_stage(stage: str) -> None:
-    root = Path(__file__).parents[3]
-    found = json.loads((root / METRICS / "studies" / "gradients" / f"{stage}.json").read_text(encoding="utf-8"))
-    recorded = json.loads((root / RESULTS / "recurrent.json").read_text(encoding="utf-8"))["figures"]
+@pytest.mark.parametrize("path", sorted((ROOT / METRICS / "studies/gradients").glob("*.json")), ids=lambda path: path.stem)
+def test_the_recorded_figures_are_those_of_the_stage(path: Path) -> None:
+    """Of each stage whose results are committed."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    recorded = json.loads((ROOT / RESULTS / "recurrent.json").read_text(encoding="utf-8"))["figures"]
     assert {name: recorded[name] for name in found} == found
