@@ -1,6 +1,7 @@
 """The study's pictures."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ CONDITIONS = {  # of the networks whose gradients are drawn: what the legend say
     "norm": ("trained with clipping by norm", "tab:blue"),
     "value": ("trained with clipping by value", "tab:orange"),
 }
-STATES = {"h": "-", "C": "--"}  # line styles
+STATES: dict[str, Literal["-", "--"]] = {"h": "-", "C": "--"}  # line styles
 TOPS = {"loss": 10.0, "largest_norm": 1e5}  # of the panels: what is above has diverged
 SCORES = {"adding": "adding problem", "copy": "delayed copy"}
 
@@ -40,9 +41,9 @@ def draw_norms(table: Table) -> Figure:
         axes.set(title=TITLES[subject], xlabel="distance from the loss, steps", yscale="log")
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("norm of the gradient")
-    lines = [Line2D([], [], color=color, label=label) for label, color in CONDITIONS.values()]
-    lines += [Line2D([], [], color="black", linestyle=style, label=f"by ${state}_t$") for state, style in STATES.items()]
-    figure.legend(handles=lines, loc="outside lower center", ncols=4, frameon=False)
+    handles = [Line2D([], [], color=color, label=label) for label, color in CONDITIONS.values()]
+    handles += [Line2D([], [], color="black", linestyle=style, label=f"by ${state}_t$") for state, style in STATES.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 

@@ -75,7 +75,7 @@ def solve(run: Run, settings: Settings) -> Outcome:
 def measure(model: LastStateReadout, task: Task, length: int, sequences: int, draws: Generator) -> float:
     """The task's score on new sequences."""
     x, targets = task.draw(sequences, length, draws)
-    return task.score(torch.cat([model(part) for part in x.split(AT_ONCE)]), targets)
+    return task.score(torch.cat([model(part) for part in torch.split(x, AT_ONCE)]), targets)
 
 
 def solve_all(runs: Iterable[Run], settings: Settings, folder: Path) -> list[Outcome]:
