@@ -84,8 +84,8 @@ class ClassificationEndpoint:
         return [_as_sent(r, [self._answer(text, found, next(rows), r.parameters) for text in texts(r)]) for r in requests]
 
     def _answer(self, text: str, found: Classified, row: int, parameters: contract.ClassificationParameters) -> Json:
-        words, unknown = self._classifier.words(text), _unknown(self._classifier.tokenizer, text)
-        flag = {"unknown_words" if words else "unknown_characters": unknown}
+        words = self._classifier.words(text)
+        flag = {"unknown_words" if words else "unknown_characters": _unknown(self._classifier.tokenizer, text)}
         probabilities, labels = found.probabilities[row], self._classifier.bundle.labels
         order = np.argsort(-probabilities, kind="stable")[: parameters.top_k]
         best = [contract.LabelScore(label=labels[i], score=float(probabilities[i]), **flag) for i in order]
@@ -138,10 +138,9 @@ class GenerationEndpoint:
         ]
 
     def _generated(self, prompt: Prompt, name: str) -> Json:
-        unknown = _unknown(self._generator.tokenizer, prompt.text)
-        return contract.GeneratedText(generated_text=name, label=prompt.label, unknown_characters=unknown).model_dump(
-            exclude_none=True
-        )
+        unseen = _unknown(self._generator.tokenizer, prompt.text)
+        answer = contract.GeneratedText(generated_text=name, label=prompt.label, unknown_characters=unseen)
+        return answer.model_dump(exclude_none=True)
 
     def _prompts(self, text: str, parameters: contract.GenerationParameters, emit: Emit) -> list[Prompt]:
         """A prompt for each sequence of an input.
@@ -304,7 +303,7 @@ def _emit_drawn(emit: Emit, token: str) -> None:
     emit(contract.Drawn(token=token).model_dump())
 
 
-def _translation(candidates: list[Candidate], with_alternatives: bool, unknown: int | None) -> Json:
+def _translation(candidates: list[Candidate], with_alternatives: bool, unseen: int | None) -> Json:
     best, *others = candidates
     alternatives = [contract.Alternative(translation_text=c.text, score=c.score) for c in others] if with_alternatives else None
     attention = None
@@ -314,7 +313,7 @@ def _translation(candidates: list[Candidate], with_alternatives: bool, unknown: 
     return contract.Translation(
         translation_text=best.text,
         score=best.score,
-        unknown_characters=unknown,
+        unknown_characters=unseen,
         alternatives=alternatives,
         attention=attention,
     ).model_dump(exclude_none=True)
