@@ -3,13 +3,15 @@
 import itertools
 import json
 import logging
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.text.special import BOS, EOS, PAD, UNK
 from models.text.word_tokenizer import WordTokenizer
-from serving.bundle import Bundle
+from serving.bundle import Bundle, BundleError
 from serving.predictor import Predictor, load_predictor
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
@@ -288,3 +290,20 @@ def test_the_translator_batches_without_a_trace(bundles):
         assert (a.alignment.source, a.alignment.target) == (b.alignment.source, b.alignment.target)
         np.testing.assert_allclose(a.alignment.weights, b.alignment.weights, rtol=1e-3, atol=1e-5)
     assert translator.translate([]) == []
+
+
+def test_the_bundles_temperature_divides_the_logits(bundles, tmp_path):
+    folder = Path(shutil.copytree(bundles["classification"], tmp_path / "cooled"))
+    plain = Bundle.load(folder)
+    described = plain.model_dump(include={"task", "kind", "max_length", "labels"})
+    Bundle.write(folder, **described, temperature=plain.temperature * 2)
+    sharp, cooled = (Classifier.load(where).probabilities(TEXTS) for where in (bundles["classification"], folder))
+    expected = np.sqrt(sharp)
+    np.testing.assert_allclose(cooled, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_a_temperature_belongs_to_classifiers_alone(bundles, tmp_path):
+    folder = Path(shutil.copytree(bundles["generation"], tmp_path / "names"))
+    described = Bundle.load(folder).model_dump(include={"task", "kind", "max_length", "labels"})
+    with pytest.raises(BundleError, match="temperature"):
+        Bundle.write(folder, **described, temperature=2.0)
