@@ -42,7 +42,7 @@ from pipelines.paths import PREPARED, RAW, VECTORS
 from pipelines.record import Figures
 from pipelines.store import GrowingArray
 
-PACKAGES = ("gensim", "lightning", "numba", "numpy", "scipy", "torch")
+PACKAGES = ("gensim", "lightning-fabric", "numba", "numpy", "scipy", "torch")
 CORPUS, GLOVE = PREPARED / "reviews", VECTORS / "glove-6b"
 RELATIONS = RAW / "word-relations/gensim/test/test_data"
 TRAININGS: tuple[tuple[Method, int], ...] = (("skip_gram", 1), ("skip_gram", 2), ("cbow", 2), ("fasttext", 2))  # threads

@@ -12,8 +12,7 @@ from pipelines.record import Figures
 from pipelines.settings.section import Train
 from pipelines.settings.vectors import NgramModel, NgramVectors
 from pipelines.store import Split
-from pipelines.training.fit import Job
-from pipelines.training.module import Row
+from pipelines.training.fit import Job, Row
 
 CORPUS = PREPARED / "brown"
 SIZES = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.4, "cutoffs": [], "tied": True}

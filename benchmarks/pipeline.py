@@ -24,7 +24,7 @@ import psutil
 from benchmarks.parts import run_parts
 from pipelines.record import Figures
 
-PACKAGES = ("dvc", "lightning", "mlflow", "onnxruntime", "torch", "torchserve")
+PACKAGES = ("dvc", "lightning-fabric", "mlflow", "onnxruntime", "torch", "torchserve")
 SAMPLE_S = 0.2  # between two looks at the memory
 MIB = 2**20
 STAGE = re.compile(r"Running stage '([^']+)'")

@@ -43,7 +43,7 @@ from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pic
 from serving.bundle import GRAPHS, Bundle
 from serving.predictors.classification import Classifier
 
-PACKAGES = ("lightning", "onnxruntime", "torch")
+PACKAGES = ("lightning-fabric", "onnxruntime", "torch")
 TASKS, LSTM_TASK = ("surname", "names"), "sentiment"
 SENTENCES = 300  # timed one by one
 MIB = 2**20

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from models.dropout import Dropout
 from models.loss import Loss, token_loss
+from models.recurrent.dropout import LockedDropout
 from models.recurrent.layer import Recurrent
 from models.recurrent.names import CellName
 from models.recurrent.ragged import length_mask
@@ -23,6 +24,10 @@ class LanguageModel(nn.Module):
         hidden_size: H.
         cell: see models.recurrent.cells.
         dropout: share of the network's inputs and outputs set to zero in training.
+        locked: set the same features of a text to zero at every step; see LockedDropout.
+        weight_dropout: share of the recurrent weights set to zero in training; see Recurrent.
+        tied: give the output layer the characters' vectors as weights, after a linear layer from H to d (Press and Wolf 2017,
+            arXiv 1608.05859; Inan et al. 2017, arXiv 1611.01462).
         truncation: units over which gradients flow back in training, see models.recurrent.truncated; 0: over whole texts.
     """
 
@@ -36,15 +41,22 @@ class LanguageModel(nn.Module):
         label_size: int,
         hidden_size: int,
         dropout: float,
+        locked: bool,
+        weight_dropout: float,
+        tied: bool,
         truncation: int,
     ) -> None:
         super().__init__()
         self.truncation = truncation
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PAD)
         self.label = nn.Embedding(labels, label_size)
-        self.rnn = Recurrent(cell, embedding_size + label_size, hidden_size)
-        self.dropout = Dropout(dropout)
-        self.output = nn.Linear(hidden_size, vocabulary_size)
+        self.rnn = Recurrent(cell, embedding_size + label_size, hidden_size, weight_dropout=weight_dropout)
+        self.dropout = LockedDropout(dropout) if locked else Dropout(dropout)
+        self.readout = nn.Linear(hidden_size, embedding_size) if tied else nn.Identity()
+        self.output = nn.Linear(embedding_size if tied else hidden_size, vocabulary_size)
+        if tied:
+            nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)  # keeps the first logits near unit variance
+            self.output.weight = self.embedding.weight
 
     def logits(self, characters: Tensor, lengths: Tensor, label: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Unnormalized log-probability of each next character.
@@ -62,7 +74,7 @@ class LanguageModel(nn.Module):
         return self.output(outputs), final
 
     def _states(self, characters: Tensor, lengths: Tensor, label: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """h_1 .. h_T [B, T, H] and the state after them [B, S]."""
+        """What the output layer reads, of h_1 .. h_T, and the state after them [B, S]."""
         condition = self.label(label)[:, None, :].expand(-1, characters.shape[1], -1)  # [B, T, label_size]
         inputs = self.dropout(torch.cat((self.embedding(characters), condition), -1))
         first = None if state is None else state[None]
@@ -70,7 +82,7 @@ class LanguageModel(nn.Module):
             outputs, final = truncated(self.rnn, inputs, lengths, first, self.truncation)
         else:
             outputs, final = self.rnn(inputs, lengths, first)
-        return self.dropout(outputs), final[0]
+        return self.readout(self.dropout(outputs)), final[0]
 
     def forward(self, characters: Tensor, characters_lengths: Tensor, label: Tensor) -> Loss:
         """Cross-entropy of each character and of EOS given those before, in nats.

@@ -17,8 +17,7 @@ from pipelines.store import Split
 from pipelines.tracking import StageRun, track
 from pipelines.training.checkpoints import fingerprint, forget
 from pipelines.training.classifiers import balance, calibrate
-from pipelines.training.fit import Job, fit
-from pipelines.training.module import Row
+from pipelines.training.fit import Job, Row, fit
 
 console = Console()
 

@@ -15,8 +15,7 @@ from pipelines.embedding.sentences import SentenceRows, spread
 from pipelines.settings.vectors import ElmoVectors
 from pipelines.store import Rows
 from pipelines.training.batches import loader
-from pipelines.training.fit import Job, fit
-from pipelines.training.module import Row
+from pipelines.training.fit import Job, Row, fit
 
 HELD_OUT = 10  # the last tenth of the corpus: no review that is trained on has a sentence in it
 

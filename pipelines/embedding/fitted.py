@@ -12,8 +12,7 @@ from pipelines.paths import CHECKPOINTS, DATA
 from pipelines.settings.vectors import ElmoVectors, NgramVectors
 from pipelines.store import Rows, Split
 from pipelines.training.checkpoints import fingerprint
-from pipelines.training.fit import Job
-from pipelines.training.module import Row
+from pipelines.training.fit import Job, Row
 
 
 def fit_vectors(

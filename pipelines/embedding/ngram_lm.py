@@ -15,8 +15,7 @@ from pipelines.evaluation.mixture import best_weight, perplexity
 from pipelines.evaluation.ngram import NGram
 from pipelines.settings.vectors import NgramVectors
 from pipelines.store import Rows, Split
-from pipelines.training.fit import Job, fit
-from pipelines.training.module import Row
+from pipelines.training.fit import Job, Row, fit
 
 NGRAMS_AT_ONCE = 1024
 Probabilities = NDArray[np.float64]

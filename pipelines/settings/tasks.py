@@ -69,6 +69,9 @@ class LanguageModelModel(Section):
     label_size: Positive
     hidden_size: Positive
     dropout: Share
+    locked: bool
+    weight_dropout: Share
+    tied: bool
     truncation: Count
 
 

@@ -32,7 +32,7 @@ class LengthBuckets(Sampler[list[int]]):
         self._cuts = _cuts(np.sort(last), units)
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """To be called before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -78,5 +78,5 @@ class PaddedRows(Dataset[dict[str, Tensor]]):
 
 
 def loader(split: Rows, units: int, seed: int, *, shuffle: bool) -> DataLoader[dict[str, Tensor]]:
-    """Batches of a split, ready for Lightning."""
+    """Batches of a split, in the order of LengthBuckets."""
     return DataLoader(PaddedRows(split), batch_size=None, sampler=LengthBuckets(split, units, seed, shuffle=shuffle))

@@ -2,8 +2,11 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import torch
 
 CODE = ("models", "pipelines/training")
 
@@ -27,3 +30,11 @@ def fingerprint(settings: Iterable[str], data: Path) -> str:
 def forget(checkpoints: Path) -> None:
     """Remove a finished job's checkpoints."""
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def save(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.replace(path)

@@ -1,22 +1,23 @@
 """Train a model to the end, from where an earlier attempt was stopped if there was one."""
 
 import logging
-import sys
-import warnings
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipelines.settings.section import Train
 from pipelines.store import Rows
-from pipelines.training.batches import loader
+from pipelines.training.checkpoints import save
 from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision
-from pipelines.training.module import Row, TrainingModule
+from pipelines.training.loop import Loop
+
+Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate
 
 
 @dataclass(frozen=True)
@@ -45,40 +46,65 @@ class Job:
 def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict[str, Tensor], list[Row]]:
     """Train `model` by `job`. Killed at any moment and called again, it goes on after the last finished epoch, to the same end.
 
+    Args:
+        model: one of models/.
+        job: how.
+        report: called with the row of each finished epoch, also with those of a run that is being resumed.
+
     Returns:
         the weights of the epoch with the lowest validation loss, on the CPU, and a row for each epoch.
+
+    Raises:
+        ValueError: the device is not there, or the loss is no longer a finite number.
     """
     keep_freed_memory()
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning's call into torch
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it announces what it did not find, every time
-    module = TrainingModule(model, job.params, job.seed, report)
-    keeper = ModelCheckpoint(
-        job.checkpoints, "best", "valid_loss", save_last=True, save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    stopper = EarlyStopping("valid_loss", patience=job.params.patience, check_on_train_epoch_end=True)
-    units = job.params.batch_units
-    last = job.checkpoints / "last.ckpt"
-    _trainer(job, [stopper, keeper]).fit(
-        module,
-        loader(job.train, units, job.seed, shuffle=True),
-        loader(job.valid, units, job.seed, shuffle=False),
-        ckpt_path=last if last.exists() else None,
-    )
-    best = torch.load(job.checkpoints / "best.ckpt", map_location="cpu")["state_dict"]
-    return {name.removeprefix("model."): weight for name, weight in best.items()}, module.history
+    loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(job))
+    last, best = job.checkpoints / "last.ckpt", job.checkpoints / "best.ckpt"
+    history = _resume(loop, last, report)
+    while len(history) < job.params.epochs and not _out_of_patience(history, job.params.patience):
+        row = _epoch(loop, len(history))
+        history.append(row)
+        if row is min(history, key=_valid_loss):
+            save(loop.model.state_dict(), best)
+        save({"loop": loop.state_dict(), "history": history}, last)
+        report(row)
+    return torch.load(best, map_location="cpu"), history
 
 
-def _trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
-    accelerator, watched = pick_accelerator(job.device), sys.stderr.isatty()
-    return lightning.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        precision=pick_precision(job.precision, accelerator),
-        max_epochs=job.params.epochs,
-        num_sanity_val_steps=0,
-        # Not the bar that Lightning prefers: its own thread redraws it all the time, and takes the core from the training.
-        callbacks=[*callbacks, TQDMProgressBar(refresh_rate=20)] if watched else callbacks,
-        enable_progress_bar=watched,
-        logger=False,
-        enable_model_summary=False,
-    )
+def _fabric(job: Job) -> Fabric:
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, every time
+    accelerator = pick_accelerator(job.device)
+    return Fabric(accelerator=accelerator, devices=1, precision=pick_precision(job.precision, accelerator))
+
+
+def _resume(loop: Loop, last: Path, report: Callable[[Row], None]) -> list[Row]:
+    """Put the loop where the checkpoint was written, if there is one, and report the epochs before it."""
+    if not last.exists():
+        return []
+    checkpoint: dict[str, Any] = torch.load(last, map_location=loop.fabric.device)
+    loop.load_state_dict(checkpoint["loop"])
+    history: list[Row] = checkpoint["history"]
+    for row in history:
+        report(row)
+    return history
+
+
+def _epoch(loop: Loop, epoch: int) -> Row:
+    row = {
+        "epoch": epoch + 1.0,
+        "train_loss": loop.train(epoch),
+        "valid_loss": loop.validate(),
+        "learning_rate": loop.learning_rate,
+    }
+    if not all(map(math.isfinite, row.values())):
+        raise ValueError(f"the loss is not finite in epoch {epoch + 1}: lower learning_rate, or clip the gradient more")
+    return row
+
+
+def _out_of_patience(history: list[Row], patience: int) -> bool:
+    """Whether so many epochs have gone by since the best one."""
+    return bool(history) and history[-1]["epoch"] - min(history, key=_valid_loss)["epoch"] >= patience
+
+
+def _valid_loss(row: Row) -> float:
+    return row["valid_loss"]

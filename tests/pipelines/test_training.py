@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from pipelines.store import Split, write_split
 from pipelines.tracking import StageRun
 from pipelines.train import train
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
-from pipelines.training.fit import Job, fit
+from pipelines.training.fit import Job, Row, fit
 from pipelines.training.hardware import pick_accelerator, pick_precision
 
 TRAIN = """
@@ -177,34 +178,57 @@ def test_training_begins_with_the_pretrained_vectors(
         train("sentiment", Params.model_validate(content), StageRun(None, ""))
 
 
-class Square(torch.nn.Module):
-    """The least at 0."""
+class Scripted(torch.nn.Module):
+    """Its validation losses are given, one for each epoch; in training, the least is at 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, valid_losses: Sequence[float] = ()) -> None:
         super().__init__()
-        self.x = torch.nn.Parameter(torch.ones(()))
+        self.x, self.valid_losses = torch.nn.Parameter(torch.ones(())), list(valid_losses)
 
     def forward(self, text: torch.Tensor, text_lengths: torch.Tensor) -> Loss:
         assert len(text) == len(text_lengths)
+        if not self.training and self.valid_losses:
+            return Loss(torch.tensor(self.valid_losses.pop(0)) * len(text), len(text))
         return Loss(self.x.square() * len(text), len(text))
+
+
+def fit_scripted(folder: Path, model: Scripted, rows: int, **changed: float) -> tuple[dict[str, torch.Tensor], list[Row]]:
+    """Train on rows of one unit, each a batch of its own."""
+    values = {
+        "batch_units": 1,
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "warmup_share": 0.25,
+        "clip_norm": 1.0,
+        "clip_value": 1.0,
+    }
+    write_split(folder / "rows", {"text": [[4]] * rows})
+    write_split(folder / "row", {"text": [[4]]})
+    train = Train(**{**values, "clip_value": 1.0, "epochs": 1, "patience": 1, **changed})
+    job = Job(Split(folder / "rows"), Split(folder / "row"), train, 0, "cpu", "fp32", folder / "checkpoints")
+    return fit(model, job, lambda _: None)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5, 10])
 @pytest.mark.parametrize("warmup", [0.1, 0.25, 0.5])
 def test_however_few_steps_there_are_they_are_taken(tmp_path: Path, steps: int, warmup: float) -> None:
-    write_split(tmp_path / "rows", {"text": [[4]] * steps})
-    values = {
-        "epochs": 1,
-        "batch_units": 1,
-        "learning_rate": 0.01,
-        "weight_decay": 0.0,
-        "clip_norm": 1.0,
-        "clip_value": 1.0,
-        "patience": 1,
-    }
-    rows, params = Split(tmp_path / "rows"), Train(**values, warmup_share=warmup)
-    _, history = fit(Square(), Job(rows, rows, params, 0, "cpu", "fp32", tmp_path / "checkpoints"), lambda _: None)
+    _, history = fit_scripted(tmp_path, Scripted(), steps, warmup_share=warmup)
     assert 0 < history[0]["valid_loss"] < 1
+
+
+def test_training_stops_when_patience_ends_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    model = Scripted([3.0, 1.0, 2.0, 1.5, 0.5])
+    weights, history = fit_scripted(tmp_path, model, 3, epochs=5, patience=2)
+    assert [row["valid_loss"] for row in history] == [3.0, 1.0, 2.0, 1.5]
+    shorter, _ = fit_scripted(tmp_path / "shorter", Scripted([3.0, 1.0, 2.0]), 3, epochs=5, patience=1)
+    assert 0 < weights["x"] == shorter["x"] < 1
+    assert weights["x"] != model.x
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(tmp_path: Path, loss: float) -> None:
+    with pytest.raises(ValueError, match="not finite in epoch 2: lower learning_rate"):
+        fit_scripted(tmp_path, Scripted([1.0, loss]), 2, epochs=3)
 
 
 def test_device_and_precision() -> None:

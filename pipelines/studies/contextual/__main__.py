@@ -35,7 +35,7 @@ from serving.predictors.contexts import Contexts
 NAME = "contextual"
 SETTINGS = Path(__file__).with_name("params.yaml")
 CLASSES = 2
-PACKAGES = ("lightning", "onnxruntime", "scikit-learn", "torch")
+PACKAGES = ("lightning-fabric", "onnxruntime", "scikit-learn", "torch")
 
 console = Console()
 

@@ -23,7 +23,7 @@ from pipelines.studies.surnames.classify import TASK
 from pipelines.studies.surnames.scores import gain, macro_f1
 from pipelines.studies.surnames.settings import FOUND, NAME, SETTINGS, Network, Settings
 
-PACKAGES = ("lightning", "scikit-learn", "torch")
+PACKAGES = ("lightning-fabric", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""The training loop: an epoch of steps, an epoch of validation, and all that a stopped run needs in order to go on."""
+
+import math
+import sys
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.clipping import clip_gradient
+from models.loss import Loss
+from pipelines.settings.section import Train
+from pipelines.store import Rows
+from pipelines.training.batches import LengthBuckets, loader
+
+
+class Loop:
+    """Trains any model whose forward takes a batch's columns and returns a Loss.
+
+    The optimizer is AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) under a one-cycle schedule, stepped by batch. What
+    an epoch sees and draws follows from the seed, the epoch and the step alone, so that a resumed run ends as an undisturbed
+    one.
+
+    Args:
+        model: one of models/.
+        train: rows to learn from.
+        valid: rows to measure on after each epoch.
+        params: see params.yaml.
+        seed: of the batch order and of dropout.
+        fabric: the device, and the precision there.
+    """
+
+    def __init__(self, model: nn.Module, train: Rows, valid: Rows, params: Train, seed: int, fabric: Fabric) -> None:
+        self.params, self.seed, self.fabric, self.step = params, seed, fabric, 0
+        self._batches = loader(train, params.batch_units, seed, shuffle=True)
+        self._held_out = loader(valid, params.batch_units, seed, shuffle=False)
+        optimizer = torch.optim.AdamW(model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
+        self.model, self._optimizer = fabric.setup(model, optimizer)
+        self._schedule = _one_cycle(optimizer, params, params.epochs * len(self._batches))
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next step."""
+        return float(self._schedule.get_last_lr()[0])
+
+    def train(self, epoch: int) -> float:
+        """Take an epoch's steps.
+
+        Args:
+            epoch: counted from 0.
+
+        Returns:
+            the mean training loss, in nats a unit.
+        """
+        self.model.train()
+        cast(LengthBuckets, self._batches.sampler).set_epoch(epoch)
+        total, units = 0.0, 0
+        for batch in tqdm(self._batches, f"epoch {epoch + 1}", leave=False, disable=not sys.stderr.isatty()):
+            loss = self._learn(batch)
+            total += float(loss.total.detach())
+            units += loss.units
+        return total / units
+
+    def _learn(self, batch: dict[str, Tensor]) -> Loss:
+        """One step. bf16 needs no loss scaling: the gradient is clipped as it comes."""
+        seed_draws(self.seed * 1_000_003 + self.step)
+        loss = self._loss(batch)
+        self.fabric.backward(loss.total / loss.units)
+        clip_gradient(self.model.parameters(), norm=self.params.clip_norm, value=self.params.clip_value)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self._schedule.step()
+        self.step += 1
+        return loss
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """The mean validation loss, in nats a unit."""
+        self.model.eval()
+        losses = [self._loss(batch) for batch in self._held_out]
+        return math.fsum(float(loss.total) for loss in losses) / sum(loss.units for loss in losses)
+
+    def _loss(self, batch: dict[str, Tensor]) -> Loss:
+        loss: Loss = self.model(**{name: column.to(self.fabric.device) for name, column in batch.items()})
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in training."""
+        optimizer, schedule = self._optimizer.state_dict(), self._schedule.state_dict()
+        return {"model": self.model.state_dict(), "optimizer": optimizer, "schedule": schedule, "step": self.step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where this state was taken."""
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self.step = state["step"]
+
+
+def _one_cycle(optimizer: torch.optim.Optimizer, params: Train, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The learning rate up to its peak and down to nearly nothing (Smith and Topin 2019, arXiv 1708.07120)."""
+    share = params.warmup_share
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=params.learning_rate,
+        total_steps=steps,
+        pct_start=1.5 * share if share * steps == 1 else share,  # torch divides by the warm-up's steps less one
+        cycle_momentum=False,
+    )
+
+
+def seed_draws(seed: int) -> None:
+    """Seed what is drawn on the CPU and on GPUs.
+
+    torch.manual_seed also notes, with a stack trace, to seed each kind of device that may come into use: as long as a small
+    model's step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
