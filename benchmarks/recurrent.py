@@ -1,9 +1,11 @@
-"""Recurrent models: `python -m benchmarks.recurrent [loop] [full] [int8] [stages]`, without arguments all, after `make repro`.
+"""Recurrent models: `python -m benchmarks.recurrent [loop] [full] [sst] [int8] [stages]`, without arguments all, after `repro`.
 
 - loop: examples a second of the common training loop over those of a loop in plain torch that does the least: the same model,
   batches, precision, optimizer, clipping, schedule and validation, but no checkpoint, record, callback or resuming.
 - full: the names of the profile `full`, in a fresh clone: macro-F1 on surnames of 18 languages, and nats a character on
   makemore's first names. Downloads both sets (DATA_MIRROR can stand in for their addresses).
+- sst: accuracy on SST-2's test split, the mean of five seeds, by the same profile in a fresh clone; but on GloVe's vectors of 50
+  dimensions from a package registry, where the profile downloads the authors' archive of 862 MB for the same vectors.
 - int8: the classifier of sentences, an LSTM, with weights in float32 and in int8 (onnxruntime's dynamic quantization): size of
   the file, milliseconds for a sentence alone on one core, accuracy on the test split.
 - stages: seconds that the tasks with recurrent models take of `make repro`, as `benchmarks.pipeline repro` measured them.
@@ -22,6 +24,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -31,6 +34,7 @@ from benchmarks.parts import run_parts
 from benchmarks.pipeline import fresh_clone
 from models.clipping import clip_gradient
 from models.loss import Loss
+from pipelines.evaluation.interval import interval
 from pipelines.models import build_model
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, PREPARED
@@ -48,6 +52,11 @@ TASKS, LSTM_TASK = ("surname", "names"), "sentiment"
 SENTENCES = 300  # timed one by one
 MIB = 2**20
 EPOCHS, REPETITIONS = 2, 3
+SEEDS = (1, 2, 3, 4, 5)
+PACKAGED_VECTORS = (
+    "datasets=[sst,glove-6b-50d]",
+    "vectors.methods.glove-6b.data=raw/glove-6b-50d",
+)
 
 
 def job_of(task: str, checkpoints: Path) -> Job:
@@ -131,19 +140,47 @@ def time_loops() -> Figures:
     return figures
 
 
+def run_full(clone: Path, stages: Sequence[str], *overrides: str) -> None:
+    """Run stages of the profile `full` in a clone, with further overrides."""
+    lines = (line.partition("#")[0].strip() for line in (clone / "profiles/full.txt").read_text(encoding="utf-8").splitlines())
+    settings = [part for line in (*filter(None, lines), *overrides) for part in ("-S", line)]
+    subprocess.run([sys.executable, "-m", "dvc", "exp", "run", *settings, *stages], cwd=clone, check=True)  # noqa: S603
+
+
+def measured(clone: Path, task: str) -> Figures:
+    """What the evaluation of a task has written."""
+    figures: Figures = json.loads((clone / f"metrics/{task}.json").read_text(encoding="utf-8"))
+    return figures
+
+
 def full_names() -> Figures:
     """Both names tasks of the profile `full`, from their raw data."""
     with fresh_clone() as clone:
-        stages = "STAGES=evaluate@surname evaluate@names"
-        command = ["make", "repro", "PROFILE=full", stages, f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.installed"]
-        subprocess.run(command, cwd=clone, check=True)  # noqa: S603
-        surname, names = (json.loads((clone / f"metrics/{task}.json").read_text(encoding="utf-8")) for task in TASKS)
+        run_full(clone, [f"evaluate@{task}" for task in TASKS])
+        surname, names = (measured(clone, task) for task in TASKS)
     return {
         "names18_macro_f1": surname["macro_f1"],
         "names18_accuracy": surname["accuracy"],
         "names18_baseline_macro_f1": surname["baseline_macro_f1"],
         "makemore_nats_per_char": names["bits_per_char"] * math.log(2),
         "makemore_baseline_nats_per_char": names["baseline_bits_per_char"] * math.log(2),
+    }
+
+
+def full_sentiment() -> Figures:
+    """The sentiment task of the profile `full`, from its raw data, with each seed."""
+    runs = []
+    with fresh_clone() as clone:
+        for seed in SEEDS:
+            run_full(clone, [f"evaluate@{LSTM_TASK}"], *PACKAGED_VECTORS, f"seed={seed}")
+            runs.append(measured(clone, LSTM_TASK))
+    found = interval(np.array([run["accuracy"] for run in runs]))
+    return {
+        "sst2_accuracy": 100 * found.mean,
+        "sst2_accuracy_low": 100 * found.low,
+        "sst2_accuracy_high": 100 * found.high,
+        "sst2_tfidf_accuracy": 100 * runs[0]["tfidf_accuracy"],
+        "sst2_averaged_accuracy": 100 * runs[0]["averaged_accuracy"],
     }
 
 
@@ -190,6 +227,7 @@ def stage_seconds() -> Figures:
 PARTS: dict[str, Callable[[], Figures]] = {
     "loop": time_loops,
     "full": full_names,
+    "sst": full_sentiment,
     "int8": quantized,
     "stages": stage_seconds,
 }
