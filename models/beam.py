@@ -164,7 +164,7 @@ def step(decode: Decode, beam: Beam, limits: Tensor, options: Options) -> Beam:
     history = torch.where(now, rows[:, :, None], pick(beam.rows, rows))
     coverage = pick(beam.coverage + attention, rows)
     ended, length = latest == EOS, beam.length + 1
-    covered = coverage.clamp(TINY, 1).log().sum(2)
+    covered = coverage.clamp(TINY, 1.0).log().sum(2)
     scores = torch.where(ended, options.normalized(sums, length) + options.coverage_penalty * covered, -torch.inf)
     done_scores, best = torch.cat((beam.done_scores, scores), 1).topk(width)
     return Beam(

@@ -2,12 +2,16 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.attentive_classifier import AttentiveClassifier
+from models.beam import Options, beam_search
 from models.classifier import Classifier
 from models.language_model import LanguageModel
-from models.recurrent.ragged import length_mask
-from models.translator import Translator
+from models.seq2seq.translator import Translator
+from models.text.special import BOS, PAD, UNK
+
+NEVER_PRODUCED = [PAD, UNK, BOS]
 
 
 class ClassifierGraph(nn.Module):
@@ -51,40 +55,48 @@ class LanguageModelGraph(nn.Module):
         return self.model.logits(characters, lengths, label, state)
 
 
-class EncoderGraph(nn.Module):
-    """What a translator computes once a sentence.
+class TranslatorGraph(nn.Module):
+    """A whole translation: encoder, decoder and the search.
 
-    (source [B, S], source_lengths [B]) -> memory [B, S, 2H], keys [B, S, A], state [B, H].
+    (source [N, S], source_lengths [N], first [K], and the fields of models.beam.Options) ->
+    tokens [N, K, L], scores [N, K], attention [N, K, L, S], with L = 2 S + 10: see models.beam.Found.
+    `first` are the sums of the first places, 0 and then -inf: its size says how wide the beam is.
+
+    An output has at most 2 S + 10 tokens. That is ample for French and English, whose lengths hardly ever differ by half, and
+    bounds what a decoder caught in a loop costs.
     """
+
+    never: Tensor
 
     def __init__(self, model: Translator) -> None:
         super().__init__()
-        self.encoder, self.attention = model.encoder, model.decoder.attention
-
-    def forward(self, source: Tensor, source_lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See the class."""
-        memory, state = self.encoder(source, source_lengths)
-        return memory, self.attention.keys(memory), state
-
-
-class DecoderGraph(nn.Module):
-    """What it computes for each unit of the translation.
-
-    (previous [B], state [B, H], memory [B, S, 2H], keys [B, S, A], source_lengths [B])
-    -> log_probs [B, V], next_state [B, H], attention [B, S].
-    """
-
-    def __init__(self, model: Translator) -> None:
-        super().__init__()
-        self.decoder = model.decoder
+        self.model = model
+        never = torch.zeros_like(model.decoder.bias)
+        never[NEVER_PRODUCED] = -torch.inf
+        self.register_buffer("never", never)
 
     def forward(
-        self, previous: Tensor, state: Tensor, memory: Tensor, keys: Tensor, source_lengths: Tensor
+        self,
+        source: Tensor,
+        source_lengths: Tensor,
+        first: Tensor,
+        length_penalty: Tensor,
+        length_offset: Tensor,
+        coverage_penalty: Tensor,
+        min_length: Tensor,
+        ngram: Tensor,
+        n_best: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
-        embedded = self.decoder.embedding(previous)
-        mask = length_mask(source_lengths, memory.shape[1])
-        inputs = self.decoder.from_embedding(embedded)
-        state, context, weights = self.decoder.step(inputs, state, keys, memory, mask)
-        logits = self.decoder.logits(self.decoder.deep_output(state, embedded, context))
-        return torch.log_softmax(logits, dim=1), state, weights
+        memory, state = self.model.encode(source, source_lengths)
+        decoder, step = self.model.decoder, self.model.decoder.stepper(memory)
+        bias = decoder.bias + self.never
+
+        def decode(previous: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            output, state, weights = step(decoder.embedding(previous), state)
+            logits = functional.linear(output, decoder.embedding.weight, bias)
+            return torch.log_softmax(logits, -1), state, weights
+
+        limits, longest = 2 * source_lengths + 10, 2 * source.shape[1] + 10
+        options = Options(length_penalty, length_offset, coverage_penalty, min_length, ngram, n_best)
+        return beam_search(decode, state, memory.mask, limits, first, longest, options)

@@ -33,7 +33,7 @@ def export(task: str, settings: Task, model: nn.Module, prepared: Path, folder: 
     error = max(export_graph(graph, folder) for graph in graphs_of(model))
     shutil.copyfile(prepared / "tokenizer.json", folder / TOKENIZER)
     if isinstance(settings, TranslationTask):
-        decoding = Decoding(num_beams=settings.export.num_beams, length_penalty=settings.export.length_penalty)
+        decoding = Decoding.model_validate(settings.export.model_dump(include={*Decoding.model_fields}))
         Bundle.write(folder, task=task, kind="translation", max_length=settings.export.max_length, decoding=decoding)
     else:
         kind: Kind = "generation" if isinstance(settings, NamesTask) else "classification"

@@ -9,10 +9,11 @@ from torch import nn
 from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
 from models.language_model import LanguageModel
+from models.seq2seq.teacher import Schedule
+from models.seq2seq.translator import Translator
 from models.text.characters import CharacterTokenizer
 from models.text.subwords import SubwordTokenizer
 from models.text.word_tokenizer import WordTokenizer
-from models.translator import Translator
 from pipelines.preparation.prepared import read_labels, read_vectors
 from pipelines.settings.tasks import NamesTask, SentimentTask, SurnameTask, Task
 
@@ -34,6 +35,7 @@ def build_model(task: Task, prepared: Path) -> nn.Module:
     if isinstance(task, SentimentTask):
         size = WordTokenizer.load(prepared / "tokenizer.json").size
         return AttentiveClassifier(vocabulary_size=size, classes=len(read_labels(prepared)), **settings)
+    settings["teacher"] = Schedule(**settings["teacher"])
     return Translator(vocabulary_size=SubwordTokenizer.load(prepared / "tokenizer.json").size, **settings)
 
 

@@ -15,7 +15,7 @@ Kind = Literal["classification", "generation", "translation", "vectors"]
 FILES: Final[dict[Kind, tuple[str, ...]]] = {
     "classification": (TOKENIZER, "model.onnx"),
     "generation": (TOKENIZER, "model.onnx"),
-    "translation": (TOKENIZER, "encoder.onnx", "decoder.onnx"),
+    "translation": (TOKENIZER, "model.onnx"),
     "vectors": (VECTORS, VOCABULARY, PROVENANCE),
 }
 GRAPHS: Final = {kind: tuple(name for name in files if name.endswith(".onnx")) for kind, files in FILES.items()}
@@ -24,7 +24,10 @@ CONTEXT, CHARACTERS = "context.onnx", "characters.json"  # of vectors beside whi
 CONTEXT_FILES: Final = {CONTEXT, CHARACTERS}
 
 NumBeams = Annotated[int, Field(ge=1, le=10)]
-LengthPenalty = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+Penalty = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+MinLength = Annotated[int, Field(ge=0, le=512)]
+NgramSize = Annotated[int, Field(ge=0, le=16)]
+LengthNormalization = Literal["length", "wu"]
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # a plain name: a manifest cannot point outside of its folder
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -34,12 +37,25 @@ class BundleError(Exception):
 
 
 class Decoding(BaseModel):
-    """How a translator searches where a request does not say: the beam's width and the exponent of the length normalization."""
+    """How a translator searches where a request does not say.
+
+    Attributes:
+        num_beams: width of the beam.
+        length_normalization: scores are divided by n**alpha, n being the length, or as by Wu et al. 2016 by ((5 + n) / 6)**alpha.
+        length_penalty: alpha; 0 leaves scores as they are.
+        coverage_penalty: weight of the penalty for parts of the source that got little attention (Wu et al. 2016).
+        min_length: fewest subwords.
+        no_repeat_ngram_size: no n-gram of so many subwords comes twice; 0: any may.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_beams: NumBeams
-    length_penalty: LengthPenalty
+    num_beams: NumBeams = 5
+    length_normalization: LengthNormalization = "length"
+    length_penalty: Penalty = 1.0
+    coverage_penalty: Penalty = 0.0
+    min_length: MinLength = 0
+    no_repeat_ngram_size: NgramSize = 0
 
 
 class Bundle(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serving.bundle import LengthPenalty, NumBeams
+from serving.bundle import LengthNormalization, MinLength, NgramSize, NumBeams, Penalty
 from serving.faults import MAX_INPUTS, RequestError, from_validation
 
 Inputs = str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
@@ -71,8 +71,20 @@ class TranslationParameters(_Strict):
     """How a translation is searched."""
 
     num_beams: NumBeams | None = Field(default=None, description="width of the beam, 1 (greedy) to 10; default: the model's own")
-    length_penalty: LengthPenalty | None = Field(
-        default=None, description="scores are divided by length to this power, 0 to 2; default: the model's own"
+    length_normalization: LengthNormalization | None = Field(
+        default=None,
+        description='"length": scores are divided by n**length_penalty for n subwords; "wu": by ((5 + n) / 6)**length_penalty; '
+        "default: the model's own",
+    )
+    length_penalty: Penalty | None = Field(
+        default=None, description="exponent of the length normalization, 0 (none) to 2; default: the model's own"
+    )
+    coverage_penalty: Penalty | None = Field(
+        default=None, description="how much it costs to leave parts of the text unread, 0 to 2; default: the model's own"
+    )
+    min_length: MinLength | None = Field(default=None, description="fewest subwords of a translation; default: the model's own")
+    no_repeat_ngram_size: NgramSize | None = Field(
+        default=None, description="no sequence of so many subwords comes twice, 0 (any may) to 16; default: the model's own"
     )
     num_return_sequences: int = Field(default=1, ge=1, description="translations for each input, 1 to num_beams; default 1")
     attention: bool = Field(default=False, description="return the attention weights, too; default false")

@@ -188,8 +188,7 @@ class TranslationEndpoint:
         found = iter(
             self._translator.translate(
                 [text for r in requests for text in texts(r)],
-                num_beams=decoding.num_beams,
-                length_penalty=decoding.length_penalty,
+                decoding,
                 n_best=parameters.num_return_sequences,
                 attention=parameters.attention,
             )
@@ -200,7 +199,7 @@ class TranslationEndpoint:
 
     def _decoding(self, request: TranslationRequest) -> Decoding:
         """The request's settings, or the bundle's where it says nothing."""
-        given = request.parameters.model_dump(include={"num_beams", "length_penalty"}, exclude_none=True)
+        given = request.parameters.model_dump(include={*Decoding.model_fields}, exclude_none=True)
         return self._translator.decoding.model_copy(update=given)
 
 

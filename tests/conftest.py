@@ -56,7 +56,7 @@ SMALL = {
     },
     "fr-en": {
         "prepare": {"vocabulary_size": 300, "valid_pairs": 4, "test_pairs": 4},
-        "model": {"embedding_size": 8, "hidden_size": 16, "attention_size": 8},
+        "model": {"embedding_size": 8, "encoder_size": 8, "hidden_size": 16, "attention_size": 8},
     },
     "sentiment": {
         "prepare": {"vocabulary_size": 10},

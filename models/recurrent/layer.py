@@ -1,5 +1,6 @@
 """A recurrent network over ragged batches: any cell, any depth, one direction or both."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -12,6 +13,8 @@ from models.recurrent.dropout import LockedDropout
 from models.recurrent.names import CellName
 from models.recurrent.operator import recurrent
 from models.recurrent.paths import run
+
+Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Recurrent(nn.Module):
@@ -47,7 +50,8 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         kind, self.directions = CELLS[cell], 2 if bidirectional else 1
-        self.cell, self.state_size, self.weight_dropout = cell, kind.parts * hidden_size, weight_dropout
+        self.cell, self.weight_dropout = cell, weight_dropout
+        self.hidden_size, self.state_size = hidden_size, kind.parts * hidden_size
         sizes = [input_size, *[self.directions * hidden_size] * (layers - 1)]
         # Torch's layers hold the weights where cuDNN wants them; what runs is models.recurrent.paths.
         self.layers = nn.ModuleList(kind.layer(size, hidden_size, bidirectional=bidirectional) for size in sizes)
@@ -76,14 +80,34 @@ class Recurrent(nn.Module):
         for k, first in enumerate(state.chunk(len(self.layers))):
             inputs = self.dropout(x) if k else x
             if torch.compiler.is_exporting():
-                x, final = recurrent(inputs, lengths, first, self._weights(k), self.cell)
+                x, final = recurrent(inputs, lengths, first, self.weights(k), self.cell)
             else:
-                x, final = run(self.cell, inputs, lengths, first, self._weights(k))
+                x, final = run(self.cell, inputs, lengths, first, self.weights(k))
             finals.append(final)
         return x, torch.cat(finals)
 
-    def _weights(self, k: int) -> list[Tensor]:
-        """Those of layer k, as models.recurrent.paths takes them."""
+    def stepper(self) -> Step:
+        """One step of all layers by the cell's equations, in one direction, for a loop whose input depends on its state.
+
+        Returns:
+            a function of x_t [..., d] and the state before it [..., L * S], the layers' side by side, to h_t of the last layer
+            [..., H] and the state after it. What weight dropout leaves out is drawn here, once.
+        """
+        cell, layers = CELLS[self.cell].step, [self.weights(k) for k in range(len(self.layers))]
+
+        def step(x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+            after: list[Tensor] = []
+            for (w_ih, w_hh, b_ih, b_hh, *peepholes), before in zip(layers, state.chunk(len(layers), -1), strict=True):
+                inputs = functional.linear(self.dropout(x) if after else x, w_ih, b_ih)
+                recurrent = functional.linear(before[..., : w_hh.shape[1]], w_hh, b_hh)
+                after.append(cell(inputs, recurrent, before, *peepholes))
+                x = after[-1][..., : w_hh.shape[1]]
+            return x, torch.cat(after, -1)
+
+        return step
+
+    def weights(self, k: int) -> list[Tensor]:
+        """Those of layer k, as models.recurrent.paths takes them, without what weight dropout leaves out."""
         weights: list[Tensor] = []
         for direction, (w_ih, w_hh, b_ih, b_hh) in enumerate(cast(nn.RNNBase, self.layers[k]).all_weights):
             weights += [w_ih, functional.dropout(w_hh, self.weight_dropout, self.training), b_ih, b_hh]

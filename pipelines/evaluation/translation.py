@@ -12,6 +12,7 @@ from pipelines.evaluation.heat_map import heat_map
 from pipelines.evaluation.report import Report
 from pipelines.preparation.prepared import read_texts
 from pipelines.settings.tasks import TranslationEvaluate
+from serving.bundle import Decoding
 from serving.predictors.translation import Translator
 
 
@@ -34,7 +35,8 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
     test = read_texts(prepared, "test", settings.limit)
     sources, references = test["source"], test["target"]
     translator = Translator.load(bundle, threads=os.cpu_count() or 1)
-    hypotheses, greedy = (_translate(translator, sources, settings.batch_size, beams) for beams in (None, 1))
+    greedily = translator.decoding.model_copy(update={"num_beams": 1})
+    hypotheses, greedy = (_translate(translator, sources, settings.batch_size, how) for how in (translator.decoding, greedily))
     bleu, chrf = BLEU(), CHRF()
     score = bleu.corpus_score(hypotheses, [references])
     return Report(
@@ -57,8 +59,8 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
     )
 
 
-def _translate(translator: Translator, sources: Sequence[str], batch_size: int, num_beams: int | None) -> list[str]:
-    return [best.text for (best,) in translator.translate(sources, num_beams=num_beams, batch_size=batch_size)]
+def _translate(translator: Translator, sources: Sequence[str], batch_size: int, decoding: Decoding) -> list[str]:
+    return [best.text for (best,) in translator.translate(sources, decoding, batch_size=batch_size)]
 
 
 def _heat_maps(translator: Translator, sources: Sequence[str]) -> dict[str, Figure]:

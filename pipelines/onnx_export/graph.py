@@ -18,6 +18,7 @@ from pipelines.stage import StageError
 Inputs = Mapping[str, Tensor]
 
 TOLERANCE = 1e-4  # largest difference allowed between torch and onnxruntime in any output
+WIDEST = 16  # beam
 SHAPES = ((1, 1), (5, 9), (16, 31))  # batch sizes and lengths of the proof, none of them the example's
 
 
@@ -29,8 +30,10 @@ class Graph:
         name: file name without its suffix.
         module: takes and returns tensors alone.
         example: makes inputs, by name and in order, for a batch size and a length.
-        dynamic: input name -> its dimensions that vary, by index: "batch" or "length".
+        dynamic: input name -> its dimensions that vary, by index: "batch", "length" or "beams".
         outputs: names of the outputs.
+        proved: names of those that are compared with torch's; all where none is named. A search's outputs are discrete: where two
+            hypotheses are equally good but for rounding, torch and onnxruntime may order them differently, and only scores agree.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Graph:
     example: Callable[[int, int], Inputs]
     dynamic: Mapping[str, Mapping[int, str]]
     outputs: Sequence[str]
+    proved: Sequence[str] = ()
 
 
 def export_graph(graph: Graph, folder: Path) -> float:
@@ -53,7 +57,11 @@ def export_graph(graph: Graph, folder: Path) -> float:
     module = graph.module.eval()
     inputs = graph.example(3, 7)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of operators of torchvision, which nothing here uses
-    free = {name: torch.export.Dim(name) for name in ("batch", "length")}
+    free = {
+        "batch": torch.export.Dim("batch"),
+        "length": torch.export.Dim("length"),
+        "beams": torch.export.Dim("beams", max=WIDEST),
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own internals; what counts is proved below
         torch.onnx.export(
@@ -91,5 +99,5 @@ def _difference(graph: Graph, path: Path, batch: int, length: int) -> float:
         expected = graph.module(*inputs.values())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     actual = session.run(None, {name: value.numpy() for name, value in inputs.items()})
-    pairs = zip(expected if isinstance(expected, tuple) else (expected,), actual, strict=True)
-    return max(float(np.abs(e.numpy() - a).max()) for e, a in pairs)
+    outputs = zip(graph.outputs, expected if isinstance(expected, tuple) else (expected,), actual, strict=True)
+    return max(float(np.abs(e.numpy() - a).max()) for name, e, a in outputs if name in (graph.proved or graph.outputs))

@@ -4,12 +4,15 @@ import torch
 from torch import nn
 
 from models.attentive_classifier import AttentiveClassifier
+from models.beam import Options
 from models.classifier import Classifier
-from models.graphs import AttentiveClassifierGraph, ClassifierGraph, DecoderGraph, EncoderGraph, LanguageModelGraph
+from models.graphs import AttentiveClassifierGraph, ClassifierGraph, LanguageModelGraph, TranslatorGraph
 from models.language_model import LanguageModel
-from models.translator import Translator
+from models.seq2seq.translator import Translator
 from pipelines.onnx_export.examples import ROWS, UNITS, ids, lengths
 from pipelines.onnx_export.graph import Graph, Inputs
+
+BEAMS = (4, 1, 3)  # widths of the examples' beams
 
 
 def graphs_of(model: nn.Module) -> list[Graph]:
@@ -21,7 +24,7 @@ def graphs_of(model: nn.Module) -> list[Graph]:
     if isinstance(model, LanguageModel):
         return [_language_model(model)]
     if isinstance(model, Translator):
-        return [_encoder(model), _decoder(model)]
+        return [_translator(model)]
     raise TypeError(f"no graphs are defined for {type(model).__name__}")
 
 
@@ -52,25 +55,13 @@ def _language_model(model: LanguageModel) -> Graph:
     return Graph("model", LanguageModelGraph(model), example, dynamic, ["logits", "next_state"])
 
 
-def _encoder(model: Translator) -> Graph:
+def _translator(model: Translator) -> Graph:
     def example(batch: int, length: int) -> Inputs:
-        return {"source": ids(model.decoder.embedding.num_embeddings, batch, length), "source_lengths": lengths(batch, length)}
+        first = torch.full((BEAMS[batch % len(BEAMS)],), -torch.inf)
+        first[0] = 0
+        options = Options(*map(torch.tensor, (1.0, 0.0, 0.2, 2, 3, len(first))))
+        source = ids(model.decoder.embedding.num_embeddings, batch, length)
+        return {"source": source, "source_lengths": lengths(batch, length), "first": first, **options._asdict()}
 
-    dynamic = {"source": UNITS, "source_lengths": ROWS}
-    return Graph("encoder", EncoderGraph(model), example, dynamic, ["memory", "keys", "state"])
-
-
-def _decoder(model: Translator) -> Graph:
-    attention = model.decoder.attention
-
-    def example(batch: int, length: int) -> Inputs:
-        return {
-            "previous": ids(model.decoder.embedding.num_embeddings, batch),
-            "state": torch.randn(batch, attention.query.in_features),
-            "memory": torch.randn(batch, length, attention.key.in_features),
-            "keys": torch.randn(batch, length, attention.key.out_features),
-            "source_lengths": lengths(batch, length),
-        }
-
-    dynamic = {"previous": ROWS, "state": ROWS, "memory": UNITS, "keys": UNITS, "source_lengths": ROWS}
-    return Graph("decoder", DecoderGraph(model), example, dynamic, ["log_probs", "next_state", "attention"])
+    dynamic = {"source": UNITS, "source_lengths": ROWS, "first": {0: "beams"}}
+    return Graph("model", TranslatorGraph(model), example, dynamic, ["tokens", "scores", "attention"], proved=("scores",))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.recurrent.names import CellName
+from models.seq2seq.names import BridgeName, ContextName, ScheduleName
 from pipelines.settings.section import Count, Evaluate, Export, Positive, PositiveFloat, Section, Serve, Share, Train
 
 
@@ -75,14 +76,31 @@ class LanguageModelModel(Section):
     truncation: Count
 
 
-class TranslatorModel(Section):
-    """Sizes of models.translator.Translator."""
+class Teacher(Section):
+    """See models.seq2seq.teacher.Schedule."""
 
+    kind: ScheduleName
+    k: PositiveFloat
+    floor: Annotated[float, Field(ge=0, le=1)]
+
+
+class TranslatorModel(Section):
+    """Sizes and parts of models.seq2seq.translator.Translator."""
+
+    cell: CellName
     embedding_size: Positive
+    encoder_size: Positive
     hidden_size: Positive
+    layers: Positive
+    attention: ContextName
     attention_size: Positive
+    heads: Positive
+    input_feeding: bool
+    bridge: BridgeName
     dropout: Share
+    weight_dropout: Share
     label_smoothing: Share
+    teacher: Teacher
 
 
 class AttentiveModel(Section):
@@ -121,7 +139,9 @@ class TranslationExport(Export):
     """Also how it searches, as evaluated and as served by default."""
 
     num_beams: Annotated[int, Field(ge=1, le=10)]
+    length_normalization: Literal["length", "wu"]
     length_penalty: Annotated[float, Field(ge=0, le=2)]
+    coverage_penalty: Annotated[float, Field(ge=0, le=2)]
 
 
 class SurnameTask(Section):

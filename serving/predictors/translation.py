@@ -1,16 +1,19 @@
-"""Translation by an encoder, an attentive decoder and beam search."""
+"""Translation by one graph: encoder, attentive decoder and beam search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+
+import numpy as np
 
 from models.text.special import EOS
 from models.text.subwords import SubwordTokenizer
 from serving.arrays import FloatArray, IntArray, batches_by_length, pad
-from serving.beam import Arrays, Hypothesis, beam_search
-from serving.bundle import GRAPHS, TOKENIZER, Bundle, BundleError
+from serving.bundle import GRAPHS, TOKENIZER, Bundle, BundleError, Decoding
 from serving.session import Session
+
+LENGTH_OFFSETS: Final = {"length": 0.0, "wu": 5.0}  # c of models.beam
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,7 @@ class Translator:
         bundle: what `Bundle.load` said about it, of kind "translation".
         threads: cores that one call may use.
 
-    The graphs, for B rows of S source ids (the text's and EOS):
-
-    - encoder: source [B, S], source_lengths [B] -> memory [B, S, M], keys [B, S, A], state [B, H].
-    - decoder: previous [B], state, memory, keys, source_lengths -> log_probs [B, V], next_state [B, H], attention [B, S].
+    Its graph is models.graphs.TranslatorGraph.
     """
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
@@ -51,9 +51,8 @@ class Translator:
             raise BundleError(f"{folder}: a translation bundle says how to decode")
         self.decoding = bundle.decoding
         self.tokenizer = SubwordTokenizer.load(folder / TOKENIZER)
-        encoder, decoder = GRAPHS["translation"]
-        self._encoder = Session(folder / encoder, threads=threads)
-        self._decoder = Session(folder / decoder, threads=threads)
+        (graph,) = GRAPHS["translation"]
+        self._search = Session(folder / graph, threads=threads)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -67,60 +66,53 @@ class Translator:
     def translate(
         self,
         texts: Sequence[str],
+        decoding: Decoding | None = None,
         *,
-        num_beams: int | None = None,
-        length_penalty: float | None = None,
         n_best: int = 1,
         attention: bool = False,
         batch_size: int = 32,
     ) -> list[list[Candidate]]:
-        """Each text's n best translations, best first.
+        """Each text's n best translations, best first; fewer where the search finds no more.
 
         Args:
             texts: what to translate.
-            num_beams: width of the beam; None takes the bundle's.
-            length_penalty: exponent of the length normalization; None takes the bundle's.
+            decoding: how to search; None takes the bundle's.
             n_best: translations for each text, 1 to num_beams.
             attention: return each translation's alignment.
             batch_size: texts that go through the model at once.
         """
+        options = _options(decoding or self.decoding, n_best)
         sources = [[*self.tokenizer.encode(text), EOS] for text in texts]
         results: list[list[Candidate]] = [[] for _ in texts]
         for batch in batches_by_length(sources, batch_size):
             source, lengths = pad([sources[i] for i in batch])
-            memory, keys, state = self._encoder(source=source, source_lengths=lengths)
-            found = beam_search(
-                self._step,
-                (state,),
-                (memory, keys, lengths),
-                [max_target_length(len(sources[i])) for i in batch],
-                num_beams=self.decoding.num_beams if num_beams is None else num_beams,
-                length_penalty=self.decoding.length_penalty if length_penalty is None else length_penalty,
-                n_best=n_best,
-                keep_attention=attention,
-            )
-            for i, hypotheses in zip(batch, found, strict=True):
-                results[i] = [self._candidate(sources[i], h) for h in hypotheses]
+            found = self._search(source=source, source_lengths=lengths, **options)
+            for i, tokens, scores, weights in zip(batch, *found, strict=True):
+                kept = [k for k in range(n_best) if np.isfinite(scores[k])]
+                results[i] = [
+                    self._candidate(sources[i], tokens[k], float(scores[k]), weights[k] if attention else None) for k in kept
+                ]
         return results
 
-    def _step(self, previous: IntArray, state: Arrays, context: Arrays) -> tuple[FloatArray, Arrays, FloatArray]:
-        (hidden,), (memory, keys, lengths) = state, context
-        log_probs, hidden, attention = self._decoder(
-            previous=previous, state=hidden, memory=memory, keys=keys, source_lengths=lengths
-        )
-        return log_probs, (hidden,), attention
-
-    def _candidate(self, source: list[int], hypothesis: Hypothesis) -> Candidate:
+    def _candidate(self, source: list[int], tokens: IntArray, score: float, weights: FloatArray | None) -> Candidate:
+        target = tokens[: tokens.tolist().index(EOS) + 1].tolist()
         alignment = None
-        if hypothesis.attention is not None:
-            target = self.tokenizer.pieces([*hypothesis.tokens, EOS])
-            alignment = Alignment(self.tokenizer.pieces(source), target, hypothesis.attention[:, : len(source)])
-        return Candidate(self.tokenizer.decode(hypothesis.tokens), hypothesis.score, alignment)
+        if weights is not None:
+            pieces = self.tokenizer.pieces
+            alignment = Alignment(pieces(source), pieces(target), weights[: len(target), : len(source)])
+        return Candidate(self.tokenizer.decode(target[:-1]), score, alignment)
 
 
-def max_target_length(source_length: int) -> int:
-    """The most ids of a translation, EOS included: twice the source's and ten.
-
-    Ample for French and English, whose lengths hardly ever differ by half; it bounds what a decoder caught in a loop costs.
-    """
-    return 2 * source_length + 10
+def _options(decoding: Decoding, n_best: int) -> dict[str, FloatArray | IntArray]:
+    """The graph's inputs beside the sentences."""
+    first = np.full(decoding.num_beams, -np.inf, dtype=np.float32)
+    first[0] = 0
+    return {
+        "first": first,
+        "length_penalty": np.array(decoding.length_penalty, dtype=np.float32),
+        "length_offset": np.array(LENGTH_OFFSETS[decoding.length_normalization], dtype=np.float32),
+        "coverage_penalty": np.array(decoding.coverage_penalty, dtype=np.float32),
+        "min_length": np.array(decoding.min_length),
+        "ngram": np.array(decoding.no_repeat_ngram_size),
+        "n_best": np.array(n_best),
+    }

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.text.special import BOS, EOS, PAD, UNK
+from models.text.special import BOS, EOS
 from models.text.word_tokenizer import WordTokenizer
-from serving.bundle import Bundle, BundleError
+from serving.bundle import Bundle, BundleError, Decoding
 from serving.predictor import Predictor, load_predictor
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
-from serving.predictors.translation import Translator, max_target_length
+from serving.predictors.translation import Translator
 from serving.sampling import Sampling
 from serving.session import Session
 
@@ -262,29 +262,11 @@ def test_what_a_request_leaves_open_the_bundle_decides(predictors, bundles):
     assert over.body["error"]["code"] == "invalid_parameter"
 
 
-def test_one_beam_is_the_decoder_run_greedily(bundles):
-    translator = Translator.load(bundles["translation"])
-    encoder, decoder = (Session(bundles["translation"] / name) for name in ("encoder.onnx", "decoder.onnx"))
-    for text, (candidate,) in zip(TEXTS, translator.translate(TEXTS, num_beams=1, length_penalty=0.0), strict=True):
-        source = np.array([[*translator.tokenizer.encode(text), EOS]])
-        lengths = np.array([source.shape[1]])
-        memory, keys, state = encoder(source=source, source_lengths=lengths)
-        context = {"memory": memory, "keys": keys, "source_lengths": lengths}
-        tokens, total = [BOS], 0.0
-        while tokens[-1] != EOS:
-            log_probs, state, _ = decoder(previous=np.array(tokens[-1:]), state=state, **context)
-            log_probs[0, [PAD, UNK, BOS]] = -np.inf
-            at_limit = len(tokens) == max_target_length(source.shape[1])
-            tokens.append(EOS if at_limit else int(log_probs[0].argmax()))
-            total += log_probs[0, tokens[-1]]
-        assert candidate.text == translator.tokenizer.decode(tokens[1:])
-        assert candidate.score == pytest.approx(total, rel=1e-4)
-
-
 def test_the_translator_batches_without_a_trace(bundles):
     translator = Translator.load(bundles["translation"])
-    whole = translator.translate(TEXTS, num_beams=3, n_best=2, attention=True)
-    alone = translator.translate(TEXTS, num_beams=3, n_best=2, attention=True, batch_size=1)
+    how = Decoding(num_beams=3, no_repeat_ngram_size=2, coverage_penalty=0.2)
+    whole = translator.translate(TEXTS, how, n_best=2, attention=True)
+    alone = translator.translate(TEXTS, how, n_best=2, attention=True, batch_size=1)
     for a, b in zip(itertools.chain(*whole), itertools.chain(*alone), strict=True):
         assert a.text == b.text
         assert (a.alignment.source, a.alignment.target) == (b.alignment.source, b.alignment.target)

@@ -14,7 +14,7 @@ def test_the_operator_is_what_it_declares(name: str, bidirectional: bool) -> Non
     torch.manual_seed(0)
     layer = Recurrent(name, 3, 4, bidirectional=bidirectional).requires_grad_(requires_grad=False)
     x, lengths, state = torch.randn(2, 5, 3), torch.tensor([5, 2]), torch.randn(layer.directions, 2, layer.state_size)
-    arguments = (x, lengths, state, layer._weights(0), name)
+    arguments = (x, lengths, state, layer.weights(0), name)
     torch.library.opcheck(recurrent, arguments, test_utils=("test_schema", "test_faketensor"))
     for a, b in zip(recurrent(*arguments), layer(x, lengths, state), strict=True):
         assert torch.equal(a, b)

@@ -22,7 +22,7 @@ def case(name: str, lengths: list[int], directions: int, dtype: torch.dtype = to
     layer = Recurrent(name, 3, 4, bidirectional=directions == 2).to(dtype)
     x = torch.randn(len(lengths), max(lengths), 3, dtype=dtype, requires_grad=True)
     state = torch.randn(directions, len(lengths), layer.state_size, dtype=dtype, requires_grad=True)
-    return x, torch.tensor(lengths), state, layer._weights(0)
+    return x, torch.tensor(lengths), state, layer.weights(0)
 
 
 def by_equations(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Encoder and decoder: from one sequence of units to another."""

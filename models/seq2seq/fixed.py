@@ -1,0 +1,33 @@
+"""The fixed context vector: what a decoder has without attention."""
+
+import torch
+from torch import Tensor, nn
+
+
+class FixedVector(nn.Module):
+    """The same context at each step: the encoder's states after the whole source (Cho et al. 2014, arXiv 1406.1078).
+
+        c = [forward state after the last unit; backward state after the first]
+
+    All that the decoder can know of a source of any length is in these 2E numbers: the bottleneck that attention removes
+    (Bahdanau et al. 2015, arXiv 1409.0473, section 1). The interface is that of models.attention, to stand in its place.
+
+    Args:
+        memory_size: 2E.
+    """
+
+    def __init__(self, memory_size: int) -> None:
+        super().__init__()
+        self.context_size = memory_size
+
+    def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The memory itself, twice: [B, S, 2E]."""
+        return memory, memory
+
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The context for each of T queries, whatever they are, [B, T, 2E]; weights of zero, as it looks at no position."""
+        size, last = self.context_size // 2, mask.sum(1) - 1  # [B]
+        forward = values.gather(1, last[:, None, None].expand(-1, 1, values.shape[2]))[..., :size]
+        context = torch.cat((forward, values[:, :1, size:]), -1)  # [B, 1, 2E]
+        weights = keys.new_zeros(query.shape[0], query.shape[1], keys.shape[1])
+        return context.expand(-1, query.shape[1], -1), weights
