@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.attention import AttentionPooling
+from models.attention.pooling import AttentionPooling
 from models.loss import Loss
 from models.recurrent.dropout import LockedDropout
 from models.recurrent.layer import Recurrent

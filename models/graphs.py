@@ -64,7 +64,8 @@ class EncoderGraph(nn.Module):
     def forward(self, source: Tensor, source_lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
         memory, state = self.encoder(source, source_lengths)
-        return memory, self.attention.keys(memory), state
+        keys, _ = self.attention.prepare(memory)  # its values are the memory itself
+        return memory, keys, state
 
 
 class DecoderGraph(nn.Module):

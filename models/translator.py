@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.attention import BahdanauAttention
+from models.attention.additive import BahdanauAttention
 from models.dropout import Dropout
 from models.loss import Loss, token_loss
 from models.recurrence import AttentiveGRURecurrence, gru_gates, recur
@@ -78,17 +78,17 @@ class Decoder(nn.Module):
         Args:
             inputs: `from_embedding` of y_{t-1}, [B, 3H]: it needs no state, so training computes all T of them at once.
             state: s_{t-1}, [B, H].
-            keys: see BahdanauAttention.
-            memory: see BahdanauAttention.
-            mask: see BahdanauAttention.
+            keys: from the attention's `prepare`, [B, S, A].
+            memory: the annotations, [B, S, 2H].
+            mask: [B, S], True where the source has a unit.
 
         Returns:
             s_t [B, H], c_t [B, 2H] and alpha_t [B, S].
         """
-        query, recurrent = self.attention.query(state), self.from_state(state)
-        context, weights = self.attention(query, keys, memory, mask)
-        state, _ = gru_gates(inputs + self.from_context(context), recurrent, state)
-        return state, context, weights
+        contexts, weights = self.attention(state[:, None], keys, memory, mask)  # of one query: [B, 1, 2H], [B, 1, S]
+        context = contexts[:, 0]
+        state, _ = gru_gates(inputs + self.from_context(context), self.from_state(state), state)
+        return state, context, weights[:, 0]
 
     def forward(self, previous: Tensor, state: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
         """Teacher forcing: read the reference's units and return the output layer's inputs o_t, [B, T, d].
@@ -96,18 +96,19 @@ class Decoder(nn.Module):
         Args:
             previous: y_0 .. y_{T-1}, ids, [B, T].
             state: s_0, [B, H].
-            memory: see BahdanauAttention.
-            mask: see BahdanauAttention.
+            memory: see `step`.
+            mask: see `step`.
         """
         embedded = self.dropout(self.embedding(previous))  # [B, T, d]
+        keys, values = self.attention.prepare(memory)
         exact = self.from_state.weight.dtype  # the loop's state stays in it under autocast too
         states, contexts = recur(
             AttentiveGRURecurrence,
             exact,
             self.from_embedding(embedded).transpose(0, 1),
             state,
-            self.attention.keys(memory),
-            memory,
+            keys,
+            values,
             mask,
             self.attention.energy.weight[0],
             torch.cat((self.attention.query.weight, self.from_state.weight)),
