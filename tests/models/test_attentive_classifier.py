@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.attention import AttentionPooling
+from models.attention.pooling import AttentionPooling
 from models.attentive_classifier import AttentiveClassifier
 from models.recurrent.cells import CELLS
 from models.recurrent.ragged import length_mask

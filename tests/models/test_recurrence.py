@@ -23,7 +23,7 @@ def gradients(outputs: tuple[Tensor, ...], inputs: list[Tensor], seed: int) -> t
 def stepwise(decoder: Decoder, previous: Tensor, state: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
     """Teacher forcing by the equations of `Decoder.step`, left to autograd."""
     embedded = decoder.embedding(previous)
-    keys, states, contexts = decoder.attention.keys(memory), [], []
+    (keys, _), states, contexts = decoder.attention.prepare(memory), [], []
     for x in decoder.from_embedding(embedded).unbind(1):
         state, context, _ = decoder.step(x, state, keys, memory, mask)
         states.append(state)

@@ -1,0 +1,1 @@
+"""Attention: a sequence of queries, each answered by a weighted mean of what a memory holds."""

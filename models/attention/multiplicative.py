@@ -1,0 +1,101 @@
+"""Multiplicative attention: the score is a product of query and memory."""
+
+import math
+
+from torch import Tensor, nn
+
+from models.attention.interface import weighted_mean
+
+
+class DotAttention(nn.Module):
+    """The dot score of Luong, Pham and Manning 2015 (arXiv 1508.04025, equation 8), which has no weights to learn.
+
+        score(h_t, h_s) = h_t^T h_s
+
+    See Attention for the interface; key and value are h_s.
+
+    Args:
+        query_size: size Q of the decoder's state h_t.
+        memory_size: size M of a source state h_s.
+
+    Raises:
+        ValueError: the two sizes differ.
+    """
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.context_size = _common(query_size, memory_size)
+
+    def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """h_s itself, twice."""
+        return memory, memory
+
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See Attention."""
+        return weighted_mean(query @ keys.mT, values, mask[:, None])
+
+
+class GeneralAttention(nn.Module):
+    """The general score of Luong, Pham and Manning 2015 (arXiv 1508.04025, equation 8): a dot product behind a matrix.
+
+        score(h_t, h_s) = h_t^T W_a h_s
+
+    See Attention for the interface; a key is W_a h_s, of size Q, and a value h_s.
+
+    Args:
+        query_size: size Q of the decoder's state h_t.
+        memory_size: size M of a source state h_s.
+    """
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.context_size = memory_size
+        self.key = nn.Linear(memory_size, query_size, bias=False)  # W_a
+
+    def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys W_a h_s, and h_s itself: [B, S, M] -> [B, S, Q], [B, S, M]."""
+        return self.key(memory), memory
+
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See Attention."""
+        return weighted_mean(query @ keys.mT, values, mask[:, None])
+
+
+class ScaledDotAttention(nn.Module):
+    """Scaled dot-product attention by Vaswani et al. 2017 (arXiv 1706.03762, equation 1), which has no weights to learn.
+
+        Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V
+
+    Products of vectors of size d_k grow with its square root; the scale keeps the softmax where it has a gradient. The memory is
+    both K and V. See Attention for the interface.
+
+    Args:
+        query_size: size d_k of a query.
+        memory_size: size d_k of a memory's position.
+
+    Raises:
+        ValueError: the two sizes differ.
+    """
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.context_size = _common(query_size, memory_size)
+
+    def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The memory itself, twice."""
+        return memory, memory
+
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See Attention."""
+        return weighted_mean(scaled_dot(query, keys), values, mask[:, None])
+
+
+def scaled_dot(query: Tensor, keys: Tensor) -> Tensor:
+    """Q K^T / sqrt(d_k): [..., T, d_k], [..., S, d_k] -> [..., T, S]."""
+    return query / math.sqrt(query.shape[-1]) @ keys.mT
+
+
+def _common(query_size: int, memory_size: int) -> int:
+    if query_size != memory_size:
+        raise ValueError(f"a dot product needs vectors of one size, not query_size {query_size} and memory_size {memory_size}")
+    return memory_size

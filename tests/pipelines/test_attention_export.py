@@ -1,0 +1,51 @@
+"""Every attention, exported, computes what torch computes for other batches, memories and numbers of queries."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.attention.family import ATTENTIONS
+from models.attention.pooling import AttentionPooling
+from models.attention.self_attention import SelfAttention
+from models.recurrent.ragged import length_mask
+from pipelines.onnx_export.examples import ROWS, UNITS, lengths
+from pipelines.onnx_export.graph import Graph, export_graph
+
+M, A, HEADS = 6, 4, 2
+
+
+class Every(nn.Module):
+    """A memory is asked by one query more than it has positions, by a single one, and by itself."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.attention = ATTENTIONS[name](M, M, A, HEADS)
+        self.itself = SelfAttention(ATTENTIONS[name](M, M, A, HEADS))
+        self.pooling = AttentionPooling(M, A)
+
+    def forward(self, memory: Tensor, lengths: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+        mask = length_mask(lengths, memory.shape[1])
+        keys, values = self.attention.prepare(memory)
+        several = torch.cat((state[:, None], memory.tanh()), 1)
+        return (
+            *self.attention(several, keys, values, mask),
+            *self.attention(state[:, None], keys, values, mask),
+            *self.itself(memory, mask),
+            *self.pooling(memory, mask),
+        )
+
+
+def inputs(batch: int, length: int) -> dict[str, Tensor]:
+    return {"memory": torch.randn(batch, length, M), "lengths": lengths(batch, length), "state": torch.randn(batch, M)}
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_every_attention_equals_torch_at_other_shapes(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    outputs = [f"{kind}_{who}" for who in ("several", "single", "itself", "pooling") for kind in ("context", "weights")]
+    graph = Graph("model", Every(name), inputs, {"memory": UNITS, "lengths": ROWS, "state": ROWS}, outputs)
+    assert export_graph(graph, tmp_path) <= 1e-5
+    assert not {"Loop", "Scan"} & {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
