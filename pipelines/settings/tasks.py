@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from models.recurrent.names import CellName
 from pipelines.settings.section import Count, Evaluate, Export, Positive, PositiveFloat, Section, Serve, Share, Train
+
+Language = Literal["fr", "en"]
 
 
 class NamesPrepare(Section):
@@ -20,8 +22,10 @@ class NamesPrepare(Section):
 
 
 class PairsPrepare(Section):
-    """How a parallel corpus becomes splits."""
+    """Which side is translated into which, and how a parallel corpus becomes splits."""
 
+    source: Language
+    target: Language
     vocabulary_size: Annotated[int, Field(ge=300)]
     min_words: Positive
     max_words: Positive
@@ -29,6 +33,13 @@ class PairsPrepare(Section):
     valid_pairs: Positive
     test_pairs: Positive
     train_pairs: Count
+
+    @field_validator("target")
+    @classmethod
+    def _is_the_other_language(cls, target: Language, others: ValidationInfo) -> Language:
+        if target == others.data.get("source"):
+            raise ValueError("the source is the same; one has to be 'fr' and the other 'en'")
+        return target
 
 
 class SnippetsPrepare(Section):
@@ -149,9 +160,9 @@ class NamesTask(Section):
 
 
 class TranslationTask(Section):
-    """French -> English."""
+    """French -> English, or English -> French."""
 
-    dataset: Literal["debian-fr-en"]
+    dataset: Literal["debian-fr-en", "multi30k-fr-en", "tatoeba-fr-en"]
     prepare: PairsPrepare
     model: TranslatorModel
     train: Train
