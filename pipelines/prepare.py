@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.text.vectors import WordVectors
 from pipelines.corpora.names import read_names
-from pipelines.corpora.parallel import read_debian
+from pipelines.corpora.parallel import read_multi30k, read_pairs
 from pipelines.corpora.reviews import read_reviews, read_snippets
 from pipelines.corpora.sentiment import read_rated, read_trees
 from pipelines.params import Params, load_params
@@ -13,8 +13,8 @@ from pipelines.paths import METRICS, PREPARED, RAW, VECTORS
 from pipelines.preparation.brown import prepare_brown
 from pipelines.preparation.checks import check_names, check_pairs, check_snippets
 from pipelines.preparation.names import prepare_names
-from pipelines.preparation.pairs import prepare_pairs
-from pipelines.preparation.prepared import Prepared
+from pipelines.preparation.pairs import clean_training, prepare_pairs, split_pairs
+from pipelines.preparation.prepared import SPLITS, Prepared
 from pipelines.preparation.snippets import prepare_snippets, split_snippets, without_held_out
 from pipelines.preparation.words import prepare_words
 from pipelines.settings.corpora import Brown, Reviews
@@ -48,14 +48,25 @@ def prepare(name: str, params: Params, folder: Path) -> dict[str, float]:
 def prepare_task(settings: Task, raw: Path, seed: int) -> Prepared:
     """The splits of one task. Raises StageError if a check fails."""
     if isinstance(settings, TranslationTask):
-        prepared = prepare_pairs(read_debian(raw), settings.prepare, seed)
-        check_pairs(prepared, settings.prepare.max_words)
+        prepared = prepare_translation(settings, raw, seed)
     elif isinstance(settings, SentimentTask):
         prepared = prepare_sentiment(settings, raw, seed)
         check_snippets(prepared)
     else:
         prepared = prepare_names(read_names(settings.dataset, raw), settings.prepare, seed)
         check_names(prepared, settings.prepare.max_length)
+    return prepared
+
+
+def prepare_translation(settings: TranslationTask, raw: Path, seed: int) -> Prepared:
+    """The splits of sentence pairs: those that were published, or our own. Raises StageError if a check fails."""
+    published = settings.dataset == "multi30k-fr-en"
+    if published:
+        splits, statistics = clean_training(read_multi30k(raw), settings.prepare)
+    else:
+        splits, statistics = split_pairs(read_pairs(settings.dataset, raw), settings.prepare, seed)
+    prepared = prepare_pairs(splits, settings.prepare, statistics)
+    check_pairs(prepared, settings.prepare, filtered=["train"] if published else SPLITS)
     return prepared
 
 

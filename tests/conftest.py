@@ -14,7 +14,7 @@ from pipelines.export import export
 from pipelines.models import build_model
 from pipelines.params import Params, load_params
 from pipelines.preparation.names import prepare_names
-from pipelines.preparation.pairs import prepare_pairs
+from pipelines.preparation.pairs import prepare_pairs, split_pairs
 from pipelines.preparation.snippets import prepare_snippets
 
 # How long an example takes says nothing on a machine that others share.
@@ -88,7 +88,8 @@ def prepared(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> 
     for task in ("surname", "names"):
         settings = small_params.task(task)
         prepare_names(names, settings.prepare, 1).write(root / task)
-    prepare_pairs(pairs, small_params.fr_en.prepare, 1).write(root / "fr-en")
+    splits, _ = split_pairs(pairs, small_params.fr_en.prepare, 1)
+    prepare_pairs(splits, small_params.fr_en.prepare, {}).write(root / "fr-en")
     prepare_snippets(snippets(), glove(), small_params.sentiment.prepare, {}).write(root / "sentiment")
     return {task: root / task for task in KINDS}
 

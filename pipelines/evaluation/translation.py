@@ -10,7 +10,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from pipelines.evaluation.heat_map import heat_map
 from pipelines.evaluation.report import Report
-from pipelines.preparation.prepared import read_texts
+from pipelines.preparation.prepared import further_tests, read_texts
 from pipelines.settings.tasks import TranslationEvaluate
 from serving.bundle import Decoding
 from serving.predictors.translation import Translator
@@ -27,7 +27,8 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
     Returns:
         bleu and chrf with their sacrebleu signatures (Post 2018, arXiv 1804.08771), 0 to 100; length_ratio, of the translations
         over the references in words; greedy_bleu, what a beam of 1 gets; copy_bleu and copy_chrf, what the untranslated
-        sources get. All translations as a table, the first ones' attention as figures.
+        sources get. Of each further test set, under its name, what a beam search and the untranslated sources get:
+        test_2017_flickr_bleu, and so on. All translations as a table, the first ones' attention as figures.
 
     Raises:
         BundleError: the folder is no intact translation bundle.
@@ -49,6 +50,7 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
             "copy_chrf": chrf.corpus_score(sources, [references]).score,
             "bleu_signature": str(bleu.get_signature()),
             "chrf_signature": str(chrf.get_signature()),
+            **_further_scores(translator, prepared, settings),
         },
         tables={
             "translations.tsv": [
@@ -61,6 +63,18 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
 
 def _translate(translator: Translator, sources: Sequence[str], batch_size: int, decoding: Decoding) -> list[str]:
     return [best.text for (best,) in translator.translate(sources, decoding, batch_size=batch_size)]
+
+
+def _further_scores(translator: Translator, prepared: Path, settings: TranslationEvaluate) -> dict[str, float]:
+    """What the test sets beside the test split give, each score under its set's name."""
+    bleu, chrf, scores = BLEU(), CHRF(), {}
+    for name in further_tests(prepared):
+        texts = read_texts(prepared, name, settings.limit)
+        hypotheses, references = _translate(translator, texts["source"], settings.batch_size, None), [texts["target"]]
+        for prefix, answers in ((name, hypotheses), (f"{name}_copy", texts["source"])):
+            scores[f"{prefix}_bleu"] = bleu.corpus_score(answers, references).score
+            scores[f"{prefix}_chrf"] = chrf.corpus_score(answers, references).score
+    return scores
 
 
 def _heat_maps(translator: Translator, sources: Sequence[str]) -> dict[str, Figure]:

@@ -1,9 +1,12 @@
 """Tests of data, run by the prepare stage itself: data that fails is never written."""
 
 from collections import Counter
+from collections.abc import Collection
+from itertools import combinations
 
 from pipelines.corpora.parallel import Pair, looks_swapped_or_untranslated
 from pipelines.preparation.prepared import SPLITS, Prepared
+from pipelines.settings.tasks import PairsPrepare
 from pipelines.stage import StageError
 
 
@@ -20,20 +23,26 @@ def check_names(prepared: Prepared, max_length: int) -> None:
             raise StageError(f"{longest!r} of the {split} split is longer than max_length = {max_length}")
 
 
-def check_pairs(prepared: Prepared, max_words: int) -> None:
-    """No sentence in two splits, none over the limit, each side in its language. Raises StageError."""
+def check_pairs(prepared: Prepared, params: PairsPrepare, filtered: Collection[str] = SPLITS) -> None:
+    """No split empty, no sentence in two; no French over the limit and each side in its language in the splits that filters made.
+
+    Raises:
+        StageError: a check failed.
+    """
     for column in ("source", "target"):
         _nothing_shared(prepared, column)
-    for split in SPLITS:
-        texts = prepared.texts[split]
+    for split, texts in prepared.texts.items():
         if not texts["source"]:
             raise StageError(f"the {split} split is empty; lower test_pairs and valid_pairs, or loosen the filters")
-        if max(len(source.split()) for source in texts["source"]) > max_words:
-            raise StageError(f"the {split} split has a source longer than max_words = {max_words}")
-        rows = [Pair("", s, t) for s, t in zip(texts["source"], texts["target"], strict=True)]
+        if split not in filtered:
+            continue
+        sides = {params.source: texts["source"], params.target: texts["target"]}
+        rows = [Pair("", french, english) for french, english in zip(sides["fr"], sides["en"], strict=True)]
+        if max(len(pair.fr.split()) for pair in rows) > params.max_words:
+            raise StageError(f"the {split} split has a French side longer than max_words = {params.max_words}")
         wrong = next(filter(looks_swapped_or_untranslated, rows), None)
         if wrong:
-            raise StageError(f"the {split} split has a pair in the wrong language: {wrong.source!r} = {wrong.target!r}")
+            raise StageError(f"the {split} split has a pair in the wrong language: {wrong.fr!r} = {wrong.en!r}")
 
 
 def check_snippets(prepared: Prepared) -> None:
@@ -47,8 +56,8 @@ def check_snippets(prepared: Prepared) -> None:
 
 def _nothing_shared(prepared: Prepared, column: str) -> None:
     """No text of a held-out split occurs in another split, whatever its case."""
-    seen = {split: {text.casefold() for text in prepared.texts[split][column]} for split in SPLITS}
-    for a, b in (("train", "valid"), ("train", "test"), ("valid", "test")):
+    seen = {split: {text.casefold() for text in columns[column]} for split, columns in prepared.texts.items()}
+    for a, b in combinations(seen, 2):
         shared = sorted(seen[a] & seen[b])
         if shared:
             raise StageError(f"{len(shared)} rows of {column!r} are in {a} and in {b}, the first {shared[0]!r}")

@@ -1,7 +1,7 @@
-"""Parallel sentences, split by group."""
+"""Parallel sentences, split by group or as they were published."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,49 +12,97 @@ from pipelines.corpora.parallel import Pair, looks_swapped_or_untranslated
 from pipelines.preparation.prepared import SPLITS, Prepared
 from pipelines.settings.tasks import PairsPrepare
 
+Splits = Mapping[str, Sequence[Pair]]
+Statistics = dict[str, float]
 
-def prepare_pairs(records: Iterable[Pair], params: PairsPrepare, seed: int) -> Prepared:
-    """Clean and split sentence pairs, and learn one subword vocabulary for both sides from the training split.
+
+def split_pairs(records: Iterable[Pair], params: PairsPrepare, seed: int) -> tuple[Splits, Statistics]:
+    """Clean sentence pairs and split them by group, so that no split says what another does.
 
     Args:
         records: sentences with their translations.
         params: see params.yaml.
         seed: decides which groups are held out.
+
+    Returns:
+        the splits; how many rows there were, and how many were dropped.
     """
-    everything = list(dict.fromkeys(Pair(r.group, normalize(r.source), normalize(r.target)) for r in records))
-    kept = [pair for pair in everything if _fits(pair, params)]
+    kept, statistics = _clean(records, params)
     splits, overlapping = _split(kept, params, np.random.default_rng(seed))
-    tokenizer = SubwordTokenizer.train((t for p in splits["train"] for t in (p.source, p.target)), size=params.vocabulary_size)
+    return splits, {**statistics, "dropped_as_overlapping": overlapping}
+
+
+def clean_training(splits: Splits, params: PairsPrepare) -> tuple[Splits, Statistics]:
+    """Clean the training split, and drop from it each pair of which a held-out one has either side, whatever its case.
+
+    Published splits keep every row and their order, and only their white space and Unicode form are normalized: scores on them
+    are compared with others'.
+
+    Returns:
+        the splits; how many training rows there were, and how many were dropped.
+    """
+    held_out = {split: _normalized(pairs) for split, pairs in splits.items() if split != "train"}
+    said = {text.casefold() for pairs in held_out.values() for pair in pairs for text in (pair.fr, pair.en)}
+    kept, statistics = _clean(splits["train"], params)
+    train = [pair for pair in kept if said.isdisjoint((pair.fr.casefold(), pair.en.casefold()))]
+    return {"train": train, **held_out}, {**statistics, "dropped_from_train": len(kept) - len(train)}
+
+
+def prepare_pairs(splits: Splits, params: PairsPrepare, statistics: Statistics) -> Prepared:
+    """Pick the sides, and learn one subword vocabulary for both from the training split, the same in either direction.
+
+    Args:
+        splits: pairs that need no more cleaning; those beside SPLITS are further test sets.
+        params: see params.yaml.
+        statistics: of how the splits were made.
+    """
+    kept = {**splits, "train": splits["train"][: params.train_pairs or None]}
+    tokenizer = SubwordTokenizer.train((text for p in kept["train"] for text in (p.fr, p.en)), size=params.vocabulary_size)
+    texts = {split: _sides(pairs, params) for split, pairs in kept.items()}
     arrays = {
         s: {
-            "source": [[*tokenizer.encode(p.source), EOS] for p in splits[s]],
-            "target": [[BOS, *tokenizer.encode(p.target), EOS] for p in splits[s]],
+            "source": [[*tokenizer.encode(text), EOS] for text in texts[s]["source"]],
+            "target": [[BOS, *tokenizer.encode(text), EOS] for text in texts[s]["target"]],
         }
         for s in SPLITS
     }
     lengths = [len(row) for row in arrays["train"]["target"]]
     return Prepared(
-        texts={s: {"source": [p.source for p in splits[s]], "target": [p.target for p in splits[s]]} for s in SPLITS},
+        texts=texts,
         arrays=arrays,
         tokenizer=tokenizer,
         statistics={
-            "raw_rows": len(everything),
-            "dropped_by_filters": len(everything) - len(kept),
-            "dropped_as_overlapping": overlapping,
+            **statistics,
             "mean_target_length": sum(lengths) / len(lengths),
             "longest": max(len(row) for row in arrays["train"]["source"]),
         },
     )
 
 
+def _sides(pairs: Sequence[Pair], params: PairsPrepare) -> dict[str, list[str]]:
+    by_language = {"fr": [pair.fr for pair in pairs], "en": [pair.en for pair in pairs]}
+    return {"source": by_language[params.source], "target": by_language[params.target]}
+
+
+def _normalized(records: Iterable[Pair]) -> list[Pair]:
+    return [Pair(r.group, normalize(r.fr), normalize(r.en)) for r in records]
+
+
+def _clean(records: Iterable[Pair], params: PairsPrepare) -> tuple[list[Pair], Statistics]:
+    """The distinct pairs that fit; how many distinct ones there were, and how many did not fit."""
+    everything = list(dict.fromkeys(_normalized(records)))
+    kept = [pair for pair in everything if _fits(pair, params)]
+    return kept, {"raw_rows": len(everything), "dropped_by_filters": len(everything) - len(kept)}
+
+
 def _fits(pair: Pair, params: PairsPrepare) -> bool:
     """Neither too short or long, nor lopsided, nor left untranslated, nor in the wrong language."""
-    source, target = len(pair.source.split()), len(pair.target.split())
+    french, english = len(pair.fr.split()), len(pair.en.split())
     return (
-        params.min_words <= source <= params.max_words
-        and 1 <= target <= params.max_words * params.max_ratio
-        and max(source, target) <= params.max_ratio * min(source, target)
-        and pair.source != pair.target
+        params.min_words <= french <= params.max_words
+        and 1 <= english <= params.max_words * params.max_ratio
+        and max(french, english) <= params.max_ratio * min(french, english)
+        and pair.fr != pair.en
         and not looks_swapped_or_untranslated(pair)
     )
 
@@ -72,7 +120,7 @@ def _split(pairs: list[Pair], params: PairsPrepare, rng: np.random.Generator) ->
     homes: dict[str, set[str]] = defaultdict(set)
     for pair in pairs:
         groups[pair.group].append(pair)
-        for text in (pair.source, pair.target):
+        for text in (pair.fr, pair.en):
             homes[text.casefold()].add(pair.group)
     splits: dict[str, list[Pair]] = {s: [] for s in SPLITS}
     wanted, dropped = {"test": params.test_pairs, "valid": params.valid_pairs}, 0
@@ -82,9 +130,8 @@ def _split(pairs: list[Pair], params: PairsPrepare, rng: np.random.Generator) ->
         rows = groups[name] if split == "train" else [p for p in groups[name] if _only_here(p, homes)]
         dropped += len(groups[name]) - len(rows)
         splits[split] += rows
-    train = list({(p.source, p.target): p for p in splits["train"]}.values())
-    return splits | {"train": train[: params.train_pairs or None]}, dropped
+    return splits | {"train": list({(p.fr, p.en): p for p in splits["train"]}.values())}, dropped
 
 
 def _only_here(pair: Pair, homes: dict[str, set[str]]) -> bool:
-    return all(len(homes[text.casefold()]) == 1 for text in (pair.source, pair.target))
+    return all(len(homes[text.casefold()]) == 1 for text in (pair.fr, pair.en))

@@ -34,8 +34,9 @@ class Prepared:
     """A task's data, ready to be written.
 
     Args:
-        texts: split -> column -> one string a row, for evaluation, baselines and people.
-        arrays: split -> column -> ids, for training.
+        texts: split -> column -> one string a row, for evaluation, baselines and people. Splits beside SPLITS are further test
+            sets.
+        arrays: split of SPLITS -> column -> ids, for training.
         tokenizer: maps one to the other.
         labels: class names in id order; empty where there are none.
         vectors: pretrained, of each id of the tokenizer, the special tokens' zero, [V, d]; None where there are none.
@@ -50,7 +51,7 @@ class Prepared:
     statistics: Mapping[str, float] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write tokenizer.json, labels.txt, vectors.npy where there are such, and a folder and a Parquet file for each split."""
+        """Write tokenizer.json, labels.txt, vectors.npy where there are such, and a Parquet file and a folder for each split."""
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(folder / "tokenizer.json")
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in self.labels), encoding="utf-8")
@@ -58,11 +59,12 @@ class Prepared:
             np.save(folder / VECTORS, self.vectors)
         for split in SPLITS:
             write_split(folder / split, self.arrays[split])
-            pq.write_table(pa.table(dict(self.texts[split])), folder / f"{split}.parquet")
+        for split, columns in self.texts.items():
+            pq.write_table(pa.table(dict(columns)), folder / f"{split}.parquet")
 
     def summary(self) -> dict[str, float]:
         """Rows of each split, size of the vocabulary, and the statistics."""
-        rows = {f"{split}_rows": len(next(iter(self.texts[split].values()))) for split in SPLITS}
+        rows = {f"{split}_rows": len(next(iter(self.texts[split].values()))) for split in self.texts}
         return {**rows, "vocabulary_size": self.tokenizer.size, **self.statistics}
 
 
@@ -70,6 +72,11 @@ def read_texts(folder: Path, split: str, limit: int = 0) -> dict[str, list[str]]
     """The text columns of a split; the first `limit` rows only, if that is not 0."""
     table = pq.read_table(folder / f"{split}.parquet")
     return {name: [str(v) for v in values] for name, values in table.slice(0, limit or None).to_pydict().items()}
+
+
+def further_tests(folder: Path) -> list[str]:
+    """The names of the test sets beside the test split; most data sets have none."""
+    return sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in SPLITS)
 
 
 def read_vectors(folder: Path) -> Vector:

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from models.recurrent.names import CellName
 from models.seq2seq.names import BridgeName, ContextName, ScheduleName
 from pipelines.settings.section import Count, Evaluate, Export, Positive, PositiveFloat, Section, Serve, Share, Train
+
+Language = Literal["fr", "en"]
 
 
 class NamesPrepare(Section):
@@ -21,8 +23,10 @@ class NamesPrepare(Section):
 
 
 class PairsPrepare(Section):
-    """How a parallel corpus becomes splits."""
+    """Which side is translated into which, and how a parallel corpus becomes splits."""
 
+    source: Language
+    target: Language
     vocabulary_size: Annotated[int, Field(ge=300)]
     min_words: Positive
     max_words: Positive
@@ -30,6 +34,13 @@ class PairsPrepare(Section):
     valid_pairs: Positive
     test_pairs: Positive
     train_pairs: Count
+
+    @field_validator("target")
+    @classmethod
+    def _is_the_other_language(cls, target: Language, others: ValidationInfo) -> Language:
+        if target == others.data.get("source"):
+            raise ValueError("the source is the same; one has to be 'fr' and the other 'en'")
+        return target
 
 
 class SnippetsPrepare(Section):
@@ -169,9 +180,9 @@ class NamesTask(Section):
 
 
 class TranslationTask(Section):
-    """French -> English."""
+    """French -> English, or English -> French."""
 
-    dataset: Literal["debian-fr-en"]
+    dataset: Literal["debian-fr-en", "multi30k-fr-en", "tatoeba-fr-en"]
     prepare: PairsPrepare
     model: TranslatorModel
     train: Train

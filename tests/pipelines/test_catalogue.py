@@ -38,6 +38,7 @@ def test_shipped_catalogue_names_every_file_once_in_its_folder(shipped: dict[str
         "debian-fr-en",
         "names18",
         "multi30k-fr-en",
+        "tatoeba-fr-en",
         "glove-6b-50d",
         "word-relations",
         "brown",

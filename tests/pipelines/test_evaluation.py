@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -206,6 +208,23 @@ def test_translations_that_equal_the_references(setup: Setup, monkeypatch: pytes
     assert metrics["copy_bleu"] < metrics["copy_chrf"] < 100
     assert "case:mixed" in str(metrics["bleu_signature"])
     assert "tok:13a" in str(metrics["bleu_signature"])
+
+
+def test_a_further_test_set_is_scored_beside_the_main_one(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    further = {"source": ["le chat dort sur la table"] * 2, "target": ["the cat sleeps on the table"] * 2}
+    folder = shutil.copytree(setup.prepared["fr-en"], tmp_path / "fr-en")
+    pq.write_table(pa.table(further), folder / "test_2017_flickr.parquet")
+    known = dict(zip(further["source"], further["target"], strict=True))
+    monkeypatch.setattr(
+        Translator, "translate", lambda _, texts, **__: [[Candidate(known.get(t, "something else"), 0.0, None)] for t in texts]
+    )
+    alone = setup.evaluate("fr-en").metrics
+    both = evaluate(setup.params.fr_en, setup.bundles["translation"], folder, setup.params.seed, Path()).metrics
+    added = {key: both[key] for key in both if key not in alone}
+    assert {key: both[key] for key in alone} == alone
+    assert [added["test_2017_flickr_bleu"], added["test_2017_flickr_chrf"]] == pytest.approx([100, 100])
+    assert added.keys() == {f"test_2017_flickr_{key}" for key in ("bleu", "chrf", "copy_bleu", "copy_chrf")}
+    assert added["test_2017_flickr_copy_bleu"] < added["test_2017_flickr_copy_chrf"] < 100
 
 
 # Heat maps

@@ -24,6 +24,15 @@ def test_the_projects_own_file_is_valid() -> None:
         ("dropout: 0.", "dropout: 1.", "surname.model.input_dropout = 1."),
         ("hidden_size: 128", "hidden_size: '128'", "surname.model.hidden_size = '128': input should be a valid integer"),
         ("hidden_size: 128", "hidden_size: 0", "surname.model.hidden_size = 0: input should be greater than 0"),
+        (
+            "target: en",
+            "target: fr",
+            "fr-en.prepare.target = 'fr': value error, the source is the same; one has to be 'fr'",
+        ),
+        ("target: en", "target: de", "fr-en.prepare.target = 'de': must be 'fr' or 'en'"),
+        ("source: fr", "source: french", "fr-en.prepare.source = 'french': must be 'fr' or 'en'"),
+        ("    source: fr", "    sources: fr", "unknown key 'fr-en.prepare.sources'; did you mean 'source'?"),
+        ("dataset: debian-fr-en", "dataset: multi30k", "fr-en.dataset = 'multi30k': must be 'debian-fr-en', 'multi30k-fr-en' or"),
         ("surname:", "surname: [", "is not valid YAML"),
     ],
 )

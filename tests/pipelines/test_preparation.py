@@ -1,5 +1,6 @@
 """Splits that cannot leak, and data tests that would notice if they did."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from pipelines.corpora.parallel import Pair, looks_swapped_or_untranslated, read
 from pipelines.params import Params
 from pipelines.preparation.checks import check_names, check_pairs
 from pipelines.preparation.names import prepare_names
-from pipelines.preparation.pairs import prepare_pairs
+from pipelines.preparation.pairs import prepare_pairs, split_pairs
 from pipelines.preparation.prepared import SPLITS, Prepared, read_texts
+from pipelines.settings.tasks import PairsPrepare
 from pipelines.stage import StageError
 from pipelines.store import Split, write_split
 
@@ -31,9 +33,18 @@ def names(small_params: Params) -> Prepared:
 
 
 @pytest.fixture
-def pairs(small_params: Params) -> Prepared:
-    settings = small_params.fr_en.prepare.model_copy(update={"test_pairs": 2, "valid_pairs": 2})
-    return prepare_pairs(PAIRS, settings, 1)
+def few(small_params: Params) -> PairsPrepare:
+    return small_params.fr_en.prepare.model_copy(update={"test_pairs": 2, "valid_pairs": 2})
+
+
+def prepare_split(records: Iterable[Pair], params: PairsPrepare) -> Prepared:
+    splits, statistics = split_pairs(records, params, 1)
+    return prepare_pairs(splits, params, statistics)
+
+
+@pytest.fixture
+def pairs(few: PairsPrepare) -> Prepared:
+    return prepare_split(PAIRS, few)
 
 
 def test_a_name_with_several_labels_stays_in_one_split(names: Prepared) -> None:
@@ -82,13 +93,12 @@ def test_the_same_seed_gives_the_same_splits(small_params: Params) -> None:
     assert first.texts != other.texts
 
 
-def test_held_out_sentences_occur_nowhere_else(small_params: Params) -> None:
+def test_held_out_sentences_occur_nowhere_else(few: PairsPrepare) -> None:
     shared = [Pair(f"p{i}", "Ce paquet contient la documentation.", "This package contains the documentation.") for i in range(8)]
-    settings = small_params.fr_en.prepare.model_copy(update={"test_pairs": 2, "valid_pairs": 2})
-    prepared = prepare_pairs([*PAIRS, *shared], settings, 1)
-    check_pairs(prepared, settings.max_words)
+    prepared = prepare_split([*PAIRS, *shared], few)
+    check_pairs(prepared, few)
     assert prepared.statistics["dropped_as_overlapping"] == 4
-    assert prepared.texts["train"]["source"].count(shared[0].source) == 1
+    assert prepared.texts["train"]["source"].count(shared[0].fr) == 1
 
 
 @pytest.mark.parametrize("split", ["valid", "test"])
@@ -106,18 +116,18 @@ def test_a_label_without_rows_and_a_long_name_are_noticed(names: Prepared) -> No
         check_names(names, 3)
 
 
-def test_swapped_and_untranslated_sides_are_noticed(pairs: Prepared) -> None:
-    check_pairs(pairs, 28)
+def test_swapped_and_untranslated_sides_are_noticed(pairs: Prepared, few: PairsPrepare) -> None:
+    check_pairs(pairs, few)
     valid = pairs.texts["valid"]
     swapped = {"source": valid["target"], "target": valid["source"]}
     with pytest.raises(StageError, match="wrong language"):
-        check_pairs(replace(pairs, texts={**pairs.texts, "valid": swapped}), 28)
+        check_pairs(replace(pairs, texts={**pairs.texts, "valid": swapped}), few)
     with pytest.raises(StageError, match="longer than max_words"):
-        check_pairs(pairs, 3)
+        check_pairs(pairs, few.model_copy(update={"max_words": 3}))
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "wrong"),
+    ("french", "english", "wrong"),
     [
         ("le chat dort sur la table", "the cat sleeps on the table", False),
         ("the cat sleeps on the table", "the cat sleeps on the table", True),
@@ -125,15 +135,15 @@ def test_swapped_and_untranslated_sides_are_noticed(pairs: Prepared) -> None:
         ("GNU Emacs", "GNU Emacs", False),  # names tell nothing; equal sides are dropped elsewhere
     ],
 )
-def test_language_of_each_side(source: str, target: str, wrong: bool) -> None:
-    assert looks_swapped_or_untranslated(Pair("", source, target)) is wrong
+def test_language_of_each_side(french: str, english: str, wrong: bool) -> None:
+    assert looks_swapped_or_untranslated(Pair("", french, english)) is wrong
 
 
 def test_the_embedded_corpus_reads_as_sentences() -> None:
     pairs = list(read_debian(Path("data/embedded")))
     assert len(pairs) > 60_000
     assert len({p.group for p in pairs}) == 19_439
-    assert all(p.source and p.target for p in pairs)
+    assert all(p.fr and p.en for p in pairs)
 
 
 def test_surnames_are_read_from_source_that_is_never_run(tmp_path: Path) -> None:
