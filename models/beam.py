@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from models.text.special import BOS, EOS
+from models.text.special import BOS, EOS, PAD
 
 while_loop: Any = torch.while_loop  # it has no types
 
@@ -66,7 +66,7 @@ class Found(NamedTuple):
     Attributes:
         tokens: each ends with EOS, then padding, [N, K, L].
         scores: -inf where there is no hypothesis, [N, K].
-        attention: of each token, [N, K, L, S].
+        attention: of each token, zero behind EOS, [N, K, L, S].
     """
 
     tokens: Tensor
@@ -220,8 +220,9 @@ def _repeats(before: Tensor, tokens: Tensor, latest: Tensor) -> Tensor:
 
 
 def found(beam: Beam) -> Found:
-    """The finished hypotheses, with the attention of the places that their tokens were made in."""
+    """The finished hypotheses, with the attention of the places that their tokens were made in, zero behind their ends."""
     made_in = beam.done_rows.transpose(1, 2)[..., None]  # [N, L, K, 1]
     by_sentence = beam.attention.transpose(0, 1)  # [N, L, K, S]
     attention = by_sentence.gather(2, made_in.expand(-1, -1, -1, by_sentence.shape[3]))
-    return Found(beam.done_tokens, beam.done_scores, attention.transpose(1, 2))
+    written = (beam.done_tokens != PAD)[..., None]
+    return Found(beam.done_tokens, beam.done_scores, attention.transpose(1, 2) * written)

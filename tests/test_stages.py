@@ -14,7 +14,7 @@ PIPELINES = {
     for path in [ROOT / "dvc.yaml", *ROOT.glob("pipelines/studies/*/dvc.yaml")]
 }
 # What reads settings, tracks, records and reports errors, and does not change what a stage makes.
-FRAME = {"models/recurrent/names.py"} | {
+FRAME = {f"models/{part}/names.py" for part in ("attention", "recurrent", "seq2seq")} | {
     "pipelines/" + name for name in ("catalogue.py", "params.py", "paths.py", "record.py", "settings", "stage.py", "tracking.py")
 }
 

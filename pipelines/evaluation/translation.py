@@ -70,7 +70,10 @@ def _further_scores(translator: Translator, prepared: Path, settings: Translatio
     bleu, chrf, scores = BLEU(), CHRF(), {}
     for name in further_tests(prepared):
         texts = read_texts(prepared, name, settings.limit)
-        hypotheses, references = _translate(translator, texts["source"], settings.batch_size, None), [texts["target"]]
+        hypotheses, references = (
+            _translate(translator, texts["source"], settings.batch_size, translator.decoding),
+            [texts["target"]],
+        )
         for prefix, answers in ((name, hypotheses), (f"{name}_copy", texts["source"])):
             scores[f"{prefix}_bleu"] = bleu.corpus_score(answers, references).score
             scores[f"{prefix}_chrf"] = chrf.corpus_score(answers, references).score
