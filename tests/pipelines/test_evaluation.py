@@ -26,6 +26,7 @@ from pipelines.params import Params
 from pipelines.preparation.prepared import read_texts
 from pipelines.stage import StageError
 from pipelines.tracking import StageRun
+from serving.bundle import Decoding
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
 from serving.predictors.translation import Alignment, Candidate, Translator
@@ -189,19 +190,19 @@ def test_translations_that_equal_the_references(setup: Setup, monkeypatch: pytes
     def look_up(
         self: Translator,  # noqa: ARG001 - the real signature
         texts: Sequence[str],
+        decoding: Decoding | None = None,
         *,
-        num_beams: int | None = None,
         attention: bool = False,
         batch_size: int = 32,  # noqa: ARG001
     ) -> list[list[Candidate]]:
-        searches.append((num_beams, attention))
-        if num_beams == 1:
+        searches.append((decoding and decoding.num_beams, attention))
+        if decoding is not None and decoding.num_beams == 1:
             return [[Candidate("something else entirely", 0.0, None)] for _ in texts]
         return [[Candidate(references[text], 0.0, None)] for text in texts]
 
     monkeypatch.setattr(Translator, "translate", look_up)
     metrics = setup.evaluate("fr-en").metrics
-    assert searches == [(None, False), (1, False), (None, True)]
+    assert searches == [(setup.params.fr_en.export.num_beams, False), (1, False), (None, True)]
     assert [metrics["bleu"], metrics["chrf"]] == pytest.approx([100, 100])
     assert metrics["length_ratio"] == 1
     assert metrics["greedy_bleu"] < 10
@@ -216,7 +217,9 @@ def test_a_further_test_set_is_scored_beside_the_main_one(setup: Setup, tmp_path
     pq.write_table(pa.table(further), folder / "test_2017_flickr.parquet")
     known = dict(zip(further["source"], further["target"], strict=True))
     monkeypatch.setattr(
-        Translator, "translate", lambda _, texts, **__: [[Candidate(known.get(t, "something else"), 0.0, None)] for t in texts]
+        Translator,
+        "translate",
+        lambda _, texts, *__, **___: [[Candidate(known.get(t, "something else"), 0.0, None)] for t in texts],
     )
     alone = setup.evaluate("fr-en").metrics
     both = evaluate(setup.params.fr_en, setup.bundles["translation"], folder, setup.params.seed, Path()).metrics
