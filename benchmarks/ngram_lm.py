@@ -25,6 +25,7 @@ TRAIN = Train(
     clip_norm=1.0,
     clip_value=math.inf,
     patience=3,
+    average=1,
 )
 SEED = 1
 

@@ -86,6 +86,38 @@ class Split:
         return row
 
 
+class Alternating:
+    """Rows of which there are several forms: each epoch has the next one.
+
+    Args:
+        forms: of the same rows in the same order. The first one's lengths decide how rows are put together to batches.
+    """
+
+    def __init__(self, forms: Sequence[Rows]) -> None:
+        self._forms, self._epoch = forms, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """To be called before each epoch."""
+        self._epoch = epoch
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """Names of the text columns."""
+        return self._forms[0].texts
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self._forms[0])
+
+    def lengths(self, name: str) -> Ids:
+        """Length of every row of a text column in the first form, [N]."""
+        return self._forms[0].lengths(name)
+
+    def row(self, index: int) -> dict[str, Ids]:
+        """One row in the form of this epoch."""
+        return self._forms[self._epoch % len(self._forms)].row(index)
+
+
 class GrowingArray:
     """A .npy file whose length is known at the end: numpy leaves room in the header for the length to grow.
 

@@ -11,6 +11,7 @@ from models.classifier import Classifier
 from pipelines.models import begin_pretrained, build_model
 from pipelines.params import Params, load_params
 from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
+from pipelines.preparation.prepared import train_rows
 from pipelines.settings.tasks import SurnameTrain
 from pipelines.stage import StageError, rounded, run_stage, write_json
 from pipelines.store import Split
@@ -31,7 +32,7 @@ def job_of(task: str, params: Params) -> Job:
         *map(str, (params.seed, params.device, params.precision)),
     ]
     return Job(
-        train=Split(prepared / "train"),
+        train=train_rows(prepared),
         valid=Split(prepared / "valid"),
         params=block.train,
         seed=params.seed,

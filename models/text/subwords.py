@@ -1,5 +1,6 @@
 """Byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909), by the `tokenizers` library."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,6 +42,21 @@ class SubwordTokenizer:
     def encode(self, text: str) -> list[int]:
         """Ids of the normalized text's subwords. No BOS or EOS is added."""
         return list(self._tokenizer.encode(normalize(text), add_special_tokens=False).ids)
+
+    @property
+    def merges(self) -> list[tuple[str, str]]:
+        """The pairs of symbols that become one, in the order in which they were learned."""
+        pairs = json.loads(self._tokenizer.to_str())["model"]["merges"]
+        return [(left, right) for left, right in pairs]
+
+    def words(self, text: str) -> list[str]:
+        """What the merges stay within: words with their mark, punctuation, digits."""
+        return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(normalize(text))]
+
+    def ids(self, pieces: Iterable[str]) -> list[int]:
+        """The ids of subwords, UNK for one that is none."""
+        found = (self._tokenizer.token_to_id(piece) for piece in pieces)
+        return [UNK if i is None else int(i) for i in found]
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The subwords themselves, for looking at attention."""

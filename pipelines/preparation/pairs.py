@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from joblib import Parallel, delayed
 
+from models.text.bpe_dropout import BpeDropout
 from models.text.normalize import normalize
 from models.text.special import BOS, EOS
 from models.text.subwords import SubwordTokenizer
@@ -14,6 +16,7 @@ from pipelines.settings.tasks import PairsPrepare
 
 Splits = Mapping[str, Sequence[Pair]]
 Statistics = dict[str, float]
+Texts = Mapping[str, Sequence[str]]
 
 
 def split_pairs(records: Iterable[Pair], params: PairsPrepare, seed: int) -> tuple[Splits, Statistics]:
@@ -59,13 +62,11 @@ def prepare_pairs(splits: Splits, params: PairsPrepare, statistics: Statistics) 
     kept = {**splits, "train": splits["train"][: params.train_pairs or None]}
     tokenizer = SubwordTokenizer.train((text for p in kept["train"] for text in (p.fr, p.en)), size=params.vocabulary_size)
     texts = {split: _sides(pairs, params) for split, pairs in kept.items()}
-    arrays = {
-        s: {
-            "source": [[*tokenizer.encode(text), EOS] for text in texts[s]["source"]],
-            "target": [[BOS, *tokenizer.encode(text), EOS] for text in texts[s]["target"]],
-        }
-        for s in SPLITS
-    }
+    arrays = {split: _ids(texts[split], tokenizer) for split in SPLITS}
+    drawn = Parallel(n_jobs=-1)(
+        delayed(_drawn)(texts["train"], tokenizer, params.subword_dropout, seed) for seed in range(1, params.segmentations + 1)
+    )
+    arrays |= {f"train-{seed:02}": ids for seed, ids in enumerate(drawn, start=1)}
     lengths = [len(row) for row in arrays["train"]["target"]]
     return Prepared(
         texts=texts,
@@ -86,6 +87,18 @@ def _sides(pairs: Sequence[Pair], params: PairsPrepare) -> dict[str, list[str]]:
 
 def _normalized(records: Iterable[Pair]) -> list[Pair]:
     return [Pair(r.group, normalize(r.fr), normalize(r.en)) for r in records]
+
+
+def _ids(texts: Texts, tokenizer: SubwordTokenizer | BpeDropout) -> Mapping[str, Sequence[Sequence[int]]]:
+    return {
+        "source": [[*tokenizer.encode(text), EOS] for text in texts["source"]],
+        "target": [[BOS, *tokenizer.encode(text), EOS] for text in texts["target"]],
+    }
+
+
+def _drawn(texts: Texts, tokenizer: SubwordTokenizer, p: float, seed: int) -> Mapping[str, Sequence[Sequence[int]]]:
+    """The same with other subwords."""
+    return _ids(texts, BpeDropout(tokenizer, p, seed))
 
 
 def _clean(records: Iterable[Pair], params: PairsPrepare) -> tuple[list[Pair], Statistics]:

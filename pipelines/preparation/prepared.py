@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.text.vectors import VECTORS, Vector
-from pipelines.store import Column, write_split
+from pipelines.store import Alternating, Column, Rows, Split, write_split
 
 SPLITS = ("train", "valid", "test")
 
@@ -36,7 +36,7 @@ class Prepared:
     Args:
         texts: split -> column -> one string a row, for evaluation, baselines and people. Splits beside SPLITS are further test
             sets.
-        arrays: split of SPLITS -> column -> ids, for training.
+        arrays: split of SPLITS -> column -> ids, for training. Further ones are the training split's rows in other forms.
         tokenizer: maps one to the other.
         labels: class names in id order; empty where there are none.
         vectors: pretrained, of each id of the tokenizer, the special tokens' zero, [V, d]; None where there are none.
@@ -57,8 +57,8 @@ class Prepared:
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in self.labels), encoding="utf-8")
         if self.vectors is not None:
             np.save(folder / VECTORS, self.vectors)
-        for split in SPLITS:
-            write_split(folder / split, self.arrays[split])
+        for split, arrays in self.arrays.items():
+            write_split(folder / split, arrays)
         for split, columns in self.texts.items():
             pq.write_table(pa.table(dict(columns)), folder / f"{split}.parquet")
 
@@ -72,6 +72,12 @@ def read_texts(folder: Path, split: str, limit: int = 0) -> dict[str, list[str]]
     """The text columns of a split; the first `limit` rows only, if that is not 0."""
     table = pq.read_table(folder / f"{split}.parquet")
     return {name: [str(v) for v in values] for name, values in table.slice(0, limit or None).to_pydict().items()}
+
+
+def train_rows(folder: Path) -> Rows:
+    """The training split, in all its forms where there are several."""
+    forms = [Split(folder / "train"), *(Split(path) for path in sorted(folder.glob("train-*/")))]
+    return Alternating(forms) if len(forms) > 1 else forms[0]
 
 
 def further_tests(folder: Path) -> list[str]:

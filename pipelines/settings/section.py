@@ -27,6 +27,7 @@ class Train(Section):
     clip_norm: PositiveFloat
     clip_value: PositiveFloat
     patience: Positive
+    average: Positive
 
 
 class Evaluate(Section):

@@ -34,6 +34,8 @@ class PairsPrepare(Section):
     valid_pairs: Positive
     test_pairs: Positive
     train_pairs: Count
+    segmentations: Annotated[int, Field(ge=0, le=99)]
+    subword_dropout: Share
 
     @field_validator("target")
     @classmethod

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,23 +52,52 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
         report: called with the row of each finished epoch, also with those of a run that is being resumed.
 
     Returns:
-        the weights of the epoch with the lowest validation loss, on the CPU, and a row for each epoch.
+        the mean of the weights of the epochs with the lowest validation loss, on the CPU, and a row for each epoch.
 
     Raises:
         ValueError: the device is not there, or the loss is no longer a finite number.
     """
     keep_freed_memory()
     loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(job))
-    last, best = job.checkpoints / "last.ckpt", job.checkpoints / "best.ckpt"
+    last = job.checkpoints / "last.ckpt"
     history = _resume(loop, last, report)
     while len(history) < job.params.epochs and not _out_of_patience(history, job.params.patience):
         row = _epoch(loop, len(history))
         history.append(row)
-        if row is min(history, key=_valid_loss):
-            save(loop.model.state_dict(), best)
+        _keep(loop, row, _best(history, job.params.average), job.checkpoints)
         save({"loop": loop.state_dict(), "history": history}, last)
         report(row)
-    return torch.load(best, map_location="cpu"), history
+    best = [torch.load(_weights(job.checkpoints, row), map_location="cpu") for row in _best(history, job.params.average)]
+    return average(best), history
+
+
+def average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several epochs' weights; what is no floating-point number is the first one's.
+
+    Args:
+        states: of one model, one or more.
+    """
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if tensor.is_floating_point() else tensor
+        for name, tensor in states[0].items()
+    }
+
+
+def _best(history: list[Row], count: int) -> list[Row]:
+    """So many epochs with the lowest validation loss, the best first."""
+    return sorted(history, key=lambda row: row["valid_loss"])[:count]
+
+
+def _keep(loop: Loop, row: Row, best: list[Row], checkpoints: Path) -> None:
+    """Write this epoch's weights if it is one of the best, and remove those of epochs that no longer are."""
+    if row in best:
+        save(loop.model.state_dict(), _weights(checkpoints, row))
+    for path in set(checkpoints.glob("epoch-*.ckpt")) - {_weights(checkpoints, other) for other in best}:
+        path.unlink()
+
+
+def _weights(checkpoints: Path, row: Row) -> Path:
+    return checkpoints / f"epoch-{int(row['epoch']):04}.ckpt"
 
 
 def _fabric(job: Job) -> Fabric:
@@ -103,8 +132,4 @@ def _epoch(loop: Loop, epoch: int) -> Row:
 
 def _out_of_patience(history: list[Row], patience: int) -> bool:
     """Whether so many epochs have gone by since the best one."""
-    return bool(history) and history[-1]["epoch"] - min(history, key=_valid_loss)["epoch"] >= patience
-
-
-def _valid_loss(row: Row) -> float:
-    return row["valid_loss"]
+    return bool(history) and history[-1]["epoch"] - _best(history, 1)[0]["epoch"] >= patience

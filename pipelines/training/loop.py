@@ -12,7 +12,7 @@ from tqdm import tqdm
 from models.clipping import clip_gradient
 from models.loss import Loss
 from pipelines.settings.section import Train
-from pipelines.store import Rows
+from pipelines.store import Alternating, Rows
 from pipelines.training.batches import LengthBuckets, loader
 
 
@@ -34,7 +34,7 @@ class Loop:
 
     def __init__(self, model: nn.Module, train: Rows, valid: Rows, params: Train, seed: int, fabric: Fabric) -> None:
         self.params, self.seed, self.fabric, self.step = params, seed, fabric, 0
-        self._batches = loader(train, params.batch_units, seed, shuffle=True)
+        self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True)
         self._held_out = loader(valid, params.batch_units, seed, shuffle=False)
         optimizer = torch.optim.AdamW(model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
         self.model, self._optimizer = fabric.setup(model, optimizer)
@@ -56,6 +56,8 @@ class Loop:
         """
         self.model.train()
         cast(LengthBuckets, self._batches.sampler).set_epoch(epoch)
+        if isinstance(self._train, Alternating):
+            self._train.set_epoch(epoch)
         total, units = 0.0, 0
         for batch in tqdm(self._batches, f"epoch {epoch + 1}", leave=False, disable=not sys.stderr.isatty()):
             loss = self._learn(batch)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.text.special import BOS
+from models.text.subwords import SubwordTokenizer
 from pipelines.corpora.parallel import MULTI30K, Pair, read_multi30k, read_tatoeba
 from pipelines.download import download
 from pipelines.fetch import Backoff
@@ -15,10 +16,11 @@ from pipelines.params import Params
 from pipelines.paths import CATALOGUE, RAW
 from pipelines.preparation.checks import check_pairs
 from pipelines.preparation.pairs import clean_training, prepare_pairs, split_pairs
-from pipelines.preparation.prepared import SPLITS, Prepared, further_tests, read_texts
+from pipelines.preparation.prepared import SPLITS, Prepared, further_tests, read_texts, train_rows
 from pipelines.prepare import prepare_task
 from pipelines.settings.tasks import PairsPrepare, TranslationTask
 from pipelines.stage import StageError
+from pipelines.store import Alternating, Split
 
 ROOT = Path(__file__).parents[2]
 # Held out on purpose: one word, more than max_words, the same on both sides, and in the wrong language.
@@ -192,3 +194,17 @@ def test_tatoeba_has_its_published_size(tmp_path: Path, monkeypatch: pytest.Monk
     pairs = list(read_tatoeba(downloaded("tatoeba-fr-en", tmp_path, monkeypatch)))
     assert len(pairs) == 142_787
     assert all(pair.fr and pair.en for pair in pairs)
+
+
+def test_further_segmentations_are_the_training_pairs_in_other_subwords(small_params: Params, tmp_path: Path) -> None:
+    params = small_params.fr_en.prepare.model_copy(update={"segmentations": 2, "subword_dropout": 0.5})
+    prepared = prepare_pairs(clean_training(PUBLISHED, params)[0], params, {})
+    prepared.write(tmp_path)
+    rows, forms = train_rows(tmp_path), [Split(tmp_path / name) for name in ("train", "train-01", "train-02")]
+    tokenizer = SubwordTokenizer.load(tmp_path / "tokenizer.json")
+    assert isinstance(rows, Alternating)
+    for column in ("source", "target"):
+        texts = [[tokenizer.decode(form.row(i)[column][column == "target" :]) for i in range(len(form))] for form in forms]
+        assert texts[0] == texts[1] == texts[2]
+        drawn = [[form.row(i)[column].tolist() for i in range(len(form))] for form in forms]
+        assert drawn[0] != drawn[1] != drawn[2]

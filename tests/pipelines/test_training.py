@@ -22,11 +22,11 @@ from pipelines.params import Params
 from pipelines.preparation.prepared import read_vectors
 from pipelines.settings.section import Train
 from pipelines.stage import StageError
-from pipelines.store import Split, write_split
+from pipelines.store import Alternating, Split, write_split
 from pipelines.tracking import StageRun
 from pipelines.train import train
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
-from pipelines.training.fit import Job, Row, fit
+from pipelines.training.fit import Job, Row, average, fit
 from pipelines.training.hardware import pick_accelerator, pick_precision
 
 TRAIN = """
@@ -192,21 +192,17 @@ class Scripted(torch.nn.Module):
         return Loss(self.x.square() * len(text), len(text))
 
 
-def fit_scripted(folder: Path, model: Scripted, rows: int, **changed: float) -> tuple[dict[str, torch.Tensor], list[Row]]:
-    """Train on rows of one unit, each a batch of its own."""
-    values = {
-        "batch_units": 1,
-        "learning_rate": 0.01,
-        "weight_decay": 0.0,
-        "warmup_share": 0.25,
-        "clip_norm": 1.0,
-        "clip_value": 1.0,
-    }
+def job_of(folder: Path, rows: int, **changed: float) -> Job:
+    """Rows of one unit, each a batch of its own."""
+    values = {"batch_units": 1, "learning_rate": 0.01, "weight_decay": 0.0, "warmup_share": 0.25, "clip_norm": 1.0}
     write_split(folder / "rows", {"text": [[4]] * rows})
     write_split(folder / "row", {"text": [[4]]})
-    train = Train(**{**values, "clip_value": 1.0, "epochs": 1, "patience": 1, **changed})
-    job = Job(Split(folder / "rows"), Split(folder / "row"), train, 0, "cpu", "fp32", folder / "checkpoints")
-    return fit(model, job, lambda _: None)
+    train = Train(**{**values, "clip_value": 1.0, "epochs": 1, "patience": 1, "average": 1, **changed})
+    return Job(Split(folder / "rows"), Split(folder / "row"), train, 0, "cpu", "fp32", folder / "checkpoints")
+
+
+def fit_scripted(folder: Path, model: Scripted, rows: int, **changed: float) -> tuple[dict[str, torch.Tensor], list[Row]]:
+    return fit(model, job_of(folder, rows, **changed), lambda _: None)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5, 10])
@@ -223,6 +219,30 @@ def test_training_stops_when_patience_ends_and_keeps_the_best_weights(tmp_path: 
     shorter, _ = fit_scripted(tmp_path / "shorter", Scripted([3.0, 1.0, 2.0]), 3, epochs=5, patience=1)
     assert 0 < weights["x"] == shorter["x"] < 1
     assert weights["x"] != model.x
+
+
+def test_the_best_epochs_weights_are_averaged(tmp_path: Path) -> None:
+    losses, seen = [3.0, 1.0, 2.0, 0.5], list[float]()
+    model = Scripted(losses)
+    job = job_of(tmp_path, 3, epochs=4, patience=4, average=2)
+    weights, _ = fit(model, job, lambda _: seen.append(float(model.x)))
+    assert weights["x"] == pytest.approx((seen[1] + seen[3]) / 2)
+    assert len(list(job.checkpoints.glob("epoch-*.ckpt"))) == 2
+    assert average([{"count": torch.tensor(3)}, {"count": torch.tensor(8)}]) == {"count": torch.tensor(3)}
+
+
+def test_each_epoch_has_the_next_form_of_the_rows(tmp_path: Path) -> None:
+    for i in range(3):
+        write_split(tmp_path / f"form-{i}", {"text": [[4 + i] * (1 + i + n) for n in range(5)]})
+    forms = [Split(tmp_path / f"form-{i}") for i in range(3)]
+    rows = Alternating(forms)
+    batches = loader(rows, 9, 1, shuffle=True)
+    steps = [*loader(forms[0], 9, 1, shuffle=True)]
+    for epoch in range(5):
+        rows.set_epoch(epoch)
+        units = [set(batch["text"].unique().tolist()) - {PAD} for batch in batches]
+        assert units == [{4 + epoch % 3}] * len(steps)
+        assert sum(int(batch["text_lengths"].sum()) for batch in batches) == int(forms[epoch % 3].lengths("text").sum())
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
