@@ -83,6 +83,7 @@ def test_the_comparison_gives_paired_intervals(glove: WordVectors, tmp_path: Pat
         "warmup_share": 0.2,
         "clip_norm": 1.0,
         "clip_value": 1.0,
+        "average": 1,
     }
     values = {"seeds": [1, 2], "split_seed": 0, "valid_share": 0.2, "test_share": 0.3, "hidden_size": 8, "dropout": 0.1}
     figures = compare(Settings.model_validate({**values, "train": {**train, "patience": 12}}), features, tmp_path)
