@@ -57,7 +57,8 @@ def padded(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Seq
 
     Without autocast, under which torch keeps C in bf16, where 0.5 + 0.001 = 0.5: an LSTM would not remember small steps.
     """
-    x, size = x.to(weights[0].dtype), weights[1].shape[1]
+    exact, size = weights[0].dtype, weights[1].shape[1]
+    x, state = x.to(exact), state.to(exact)
     if state.shape[1] > size:
         x, weights = _holding(x, lengths, weights)
     options = (True, 1, 0.0, torch.is_grad_enabled(), False, True)  # biases, layers, dropout, train, bidirectional, batch_first

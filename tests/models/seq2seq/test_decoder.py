@@ -81,6 +81,18 @@ def test_with_input_feeding_too(attention: ContextName) -> None:
 
 
 @pytest.mark.parametrize("attention", CONTEXTS)
+@pytest.mark.parametrize("cell", ["lstm", "peephole", "gru"])
+def test_bf16_matrix_products_stay_close(attention: ContextName, cell: CellName) -> None:
+    decoder = decoder_of(attention, cell).float()
+    previous, state, memory, mask = inputs_of(decoder, [3, 1, 5], 4, seed=6)
+    state, memory = state.float(), memory.float()
+    exact = decoder(previous, state, decoder.prepare(memory, mask))
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = decoder(previous, state.bfloat16(), decoder.prepare(memory, mask))
+    torch.testing.assert_close(rough.float(), exact, atol=3e-2, rtol=0)
+
+
+@pytest.mark.parametrize("attention", CONTEXTS)
 def test_hypotheses_of_one_source_do_not_meet(attention: ContextName) -> None:
     decoder = decoder_of(attention)
     _, state, memory, mask = inputs_of(decoder, [3, 5], 1, seed=2)
