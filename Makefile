@@ -39,8 +39,10 @@ repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every 
 ifeq ($(PROFILE),)
 	$(BIN)/dvc repro $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
+else ifneq ($(STAGES),)
+	@echo "error: STAGES goes without PROFILE: an experiment, as which DVC runs a profile, is of all stages" >&2; exit 1
 else
-	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run $(STAGES)
+	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run
 	@$(BIN)/python -m pipelines.report
 endif
 
