@@ -135,16 +135,16 @@ class Decoder(nn.Module):
 
     def _advance(self, memory: Memory) -> Callable[[Tensor, Tensor], Advanced]:
         """The step without its output."""
-        recur, hidden = self.recurrent.stepper(), self.recurrent.hidden_size
+        run_layers, hidden = self.recurrent.stepper(), self.recurrent.hidden_size
 
         def advance(embedded: Tensor, state: Tensor) -> Advanced:
             layers = state[..., : state.shape[-1] - self.fed]
             if self.early:
                 top = layers[..., layers.shape[-1] - self.recurrent.state_size :][..., :hidden]  # s_{t-1}
                 context, weights = self.attention(top, *memory)
-                top, layers = recur(torch.cat((embedded, context), -1), layers)
+                top, layers = run_layers(torch.cat((embedded, context), -1), layers)
             else:
-                top, layers = recur(torch.cat((embedded, state[..., layers.shape[-1] :]), -1), layers)
+                top, layers = run_layers(torch.cat((embedded, state[..., layers.shape[-1] :]), -1), layers)
                 context, weights = self.attention(top, *memory)
             return Advanced(top, context, weights, layers)
 
