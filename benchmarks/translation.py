@@ -7,9 +7,9 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
   arrays or lines in memory to the step of the optimizer, without validation and checkpoints: ours by that of the stage `train`,
   theirs as its own log states it. It takes its batches as they come, ours sorts them by length; padding counts on neither side.
   Its numbers are float32, and so are ours in the second ratio; in the first they are what the stage takes, bf16 in matrix
-  products where the CPU has them. Both translate the test set of 2016 with a beam of five after two epochs of training: ours by
-  the exported graph in batches as in the stage `evaluate`, text to text, theirs in its batches of 64, subwords to subwords. All
-  sizes are 256 here, that of our attention too.
+  products where the CPU has them. Then both translate the test set of 2016 with a beam of five, after three epochs of training:
+  their BLEU and lengths stand beside the rates. Ours goes by the exported graph in batches as in the stage `evaluate`, text to
+  text, theirs in its batches of 64, subwords to subwords. All sizes are 256 here, that of our attention too.
 - sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
 - debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
 - multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
@@ -55,7 +55,7 @@ EPOCHS = 2  # the first one to warm up
 ONE_BY_ONE = 300  # sentences timed alone
 WARM_UP = 64  # sentences translated before those that are timed
 SIZES = [f"{TASK}.model.{part}_size=256" for part in ("embedding", "encoder", "hidden", "attention")]
-SHORT = f"{TASK}.train.epochs=2"
+SHORT = f"{TASK}.train.epochs=3"
 
 
 def time_both() -> Figures:
@@ -112,8 +112,9 @@ def training_rate(task: TranslationTask, prepared: Path, precision: str) -> floa
 
 
 def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: Peer) -> Figures:
-    """Sentences a second, and how long the translations are, in our subwords."""
-    translator, sources = Translator.load(bundle, threads=THREADS), read_texts(prepared, "test")["source"]
+    """Sentences a second; BLEU of the translations, and how long they are, in our subwords."""
+    translator, test = Translator.load(bundle, threads=THREADS), read_texts(prepared, "test")
+    sources = test["source"]
     translate(translator, sources[:WARM_UP], task.evaluate.batch_size)
     ours: list[float] = []
     theirs: list[float] = []
@@ -123,18 +124,23 @@ def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: 
             texts[""] = translate(translator, sources, task.evaluate.batch_size)
         texts["_joeynmt"], seconds = peer.translate()
         theirs.append(seconds)
-    lengths = {way: fmean(len(translator.tokenizer.encode(text)) for text in found) for way, found in texts.items()}
     return {
         "decode_sentences_s": len(sources) / min(ours),
         "decode_sentences_s_joeynmt": len(sources) / min(theirs),
         "decode_over_joeynmt": min(theirs) / min(ours),
-        **{f"decode_subwords{way}": length for way, length in lengths.items()},
+        **{f"decode_bleu{way}": bleu(found, test["target"]) for way, found in texts.items()},
+        **{f"decode_subwords{way}": fmean(map(len, map(translator.tokenizer.encode, found))) for way, found in texts.items()},
     }
 
 
 def translate(translator: Translator, sources: Sequence[str], batch_size: int) -> list[str]:
     """The best translation of each."""
     return [best.text for (best,) in translator.translate(sources, batch_size=batch_size)]
+
+
+def bleu(translations: Sequence[str], references: Sequence[str]) -> float:
+    """As the stage `evaluate` has it."""
+    return float(BLEU().corpus_score(translations, [references]).score)
 
 
 def time_sentence() -> Figures:
@@ -152,8 +158,7 @@ def debian() -> Figures:
         peer = Peer(packages, Path(folder), load_params().fr_en, PREPARED / TASK, threads=THREADS)
         peer.train()
         translations, _ = peer.translate()
-    references = read_texts(PREPARED / TASK, "test")["target"]
-    theirs = BLEU().corpus_score(translations, [references]).score
+    theirs = bleu(translations, read_texts(PREPARED / TASK, "test")["target"])
     return {"debian_bleu": measured(Path(), TASK)["bleu"], "debian_bleu_joeynmt": theirs}
 
 
