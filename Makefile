@@ -70,10 +70,11 @@ format: $(WORKSHOP) ## Format the code and mend what ruff can mend
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
 	$(BIN)/dvc repro $<
 
-benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, and recurrent training, for benchmarks/results/: an hour, after `make repro`
+benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, the translator beside Joey NMT, and recurrent training, for benchmarks/results/: some hours, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.embeddings
 	$(BIN)/python -m benchmarks.recurrent
+	$(BIN)/python -m benchmarks.translation
 
 # The report names what pip would install into an empty environment, and installs nothing.
 constraints: $(WORKSHOP) ## Resolve the dependencies anew and write constraints.txt

@@ -1,6 +1,8 @@
 """The command line that all benchmarks share."""
 
 import argparse
+import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.record import Figures, record
@@ -22,6 +24,7 @@ def run_parts(name: str, about: str, parts: Mapping[str, Callable[[], Figures]],
     for part in chosen:
         if part not in parts:
             parser.error(f"there is no part {part!r}; there are {', '.join(parts)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception: on it, a part stops its child and removes its folders
     for part in chosen:
         if figures := parts[part]():  # a part that cannot run here has none, and leaves the file as it is
             record(name, " ".join([command, *chosen]), packages, figures)

@@ -11,15 +11,9 @@
 - stages: seconds that the tasks with recurrent models take of `make repro`, as `benchmarks.pipeline repro` measured them.
 """
 
-import json
 import math
-import re
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,12 +21,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 import torch
-from dvc.utils.hydra import apply_overrides
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
+from benchmarks.full import measured, run_full
 from benchmarks.parts import run_parts
 from benchmarks.pipeline import fresh_clone
+from benchmarks.timing import stage_seconds, stopwatch
 from models.clipping import clip_gradient
 from models.loss import Loss
 from pipelines.evaluation.interval import interval
@@ -40,7 +35,7 @@ from pipelines.models import build_model
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, PREPARED
 from pipelines.preparation.prepared import read_texts
-from pipelines.record import RESULTS, Figures
+from pipelines.record import Figures
 from pipelines.store import Split
 from pipelines.training.batches import loader
 from pipelines.training.fit import Job, fit
@@ -112,14 +107,6 @@ def common_loop(model: nn.Module, job: Job) -> None:
     fit(model, job, lambda _: None)
 
 
-@contextmanager
-def stopwatch(seconds: list[float]) -> Iterator[None]:
-    """Append what the block takes."""
-    start = time.perf_counter()
-    yield
-    seconds.append(time.perf_counter() - start)
-
-
 def time_loops() -> Figures:
     """The ratio for each task, of the best of REPETITIONS each, in turn; and the smallest of the ratios."""
     keep_freed_memory()
@@ -138,22 +125,6 @@ def time_loops() -> Figures:
         figures |= {f"{task}_{way}_examples_s": examples / taken for way, taken in best.items()}
         figures[f"{task}_train_over_bare_loop"] = best["bare"] / best["common"]
     figures["train_over_bare_loop"] = min(figures[f"{task}_train_over_bare_loop"] for task in TASKS)
-    return figures
-
-
-def run_full(clone: Path, stages: Sequence[str], *overrides: str) -> None:
-    """Run stages of the profile `full` in a clone, with further overrides.
-
-    Not by `dvc exp run`: an experiment of some stages ends with an error where the others' outputs are not in the cache.
-    """
-    lines = (line.partition("#")[0].strip() for line in (clone / "profiles/full.txt").read_text(encoding="utf-8").splitlines())
-    apply_overrides(clone / "params.yaml", [*filter(None, lines), *overrides])
-    subprocess.run([sys.executable, "-m", "dvc", "repro", *stages], cwd=clone, check=True)  # noqa: S603
-
-
-def measured(clone: Path, task: str) -> Figures:
-    """What the evaluation of a task has written."""
-    figures: Figures = json.loads((clone / f"metrics/{task}.json").read_text(encoding="utf-8"))
     return figures
 
 
@@ -220,20 +191,12 @@ def _served(name: str, classifier: Classifier, test: Mapping[str, Sequence[str]]
     return {f"lstm_{name}_accuracy_percent": 100 * right / len(predicted), f"lstm_{name}_ms": 1000 * median(seconds)}
 
 
-def stage_seconds() -> Figures:
-    """The sum over all stages of these tasks; nothing where the pipeline was not timed."""
-    path = RESULTS / "pipeline.json"
-    timed: Figures = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
-    taken = [timed[key] for key in timed if re.fullmatch(rf"[a-z-]+[@-]({'|'.join((*TASKS, LSTM_TASK))})_s", key)]
-    return {"stages_s": sum(taken)} if taken else {}
-
-
 PARTS: dict[str, Callable[[], Figures]] = {
     "loop": time_loops,
     "full": full_names,
     "sst": full_sentiment,
     "int8": quantized,
-    "stages": stage_seconds,
+    "stages": lambda: stage_seconds([*TASKS, LSTM_TASK]),
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 # What the proof of an exported model compares.
 COMPARED = {"surname": "logits", "names": "logits", "fr-en": "scores of translations", "sentiment": "logits"}
-BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent")  # files of benchmarks/results
+BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent", "translation")  # files of benchmarks/results
 
 
 @dataclass(frozen=True)
@@ -159,4 +159,16 @@ RECURRENT_FIGURES = (
         "float32",
     ),
     Measure("recurrent", "stages_s", "`make repro`: seconds of the stages of surname, names and sentiment", ".0f"),
+)
+
+
+TRANSLATION_FIGURES = (
+    Measure("translation", "train_over_joeynmt", "training: target subwords a second over Joey NMT's", ".1f"),
+    Measure("translation", "train_over_joeynmt_fp32", "the same with ours, too, in float32 throughout", ".1f"),
+    Measure("translation", "decode_over_joeynmt", "beam search of 5: sentences a second over Joey NMT's", ".1f"),
+    Measure("translation", "sentence_p50_ms", "one sentence, one core, beam search of 5: ms, median", ".1f"),
+    Measure("translation", "debian_bleu", "Debian's descriptions: BLEU", ".1f", "debian_bleu_joeynmt", "Joey NMT"),
+    Measure("translation", "multi30k_2016_bleu", "Multi30k, test set of 2016: BLEU", ".1f"),
+    Measure("translation", "multi30k_2017_bleu", "Multi30k, test set of 2017: BLEU", ".1f"),
+    Measure("translation", "stages_s", "`make repro`: seconds of the stages of fr-en", ".0f"),
 )

@@ -26,19 +26,22 @@ def record(name: str, command: str, packages: Sequence[str], figures: Mapping[st
     Args:
         name: of the file.
         command: what was run.
-        packages: those whose versions matter to the figures.
+        packages: those whose versions matter to the figures: the name alone of one that is installed here, name==version of
+            one that runs in another environment.
         figures: by name; five digits are written.
     """
     path, commit = RESULTS / f"{name}.json", head()
     short = {key: float(f"{value:.5g}") for key, value in figures.items()}
     before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "commit": commit}
     commits = {key: before.get("earlier", {}).get(key, before["commit"]) for key in before["figures"] if key not in figures}
+    named = (package.partition("==") for package in packages)
+    versions = {package: elsewhere or version(package) for package, _, elsewhere in named}
     content = {
         "command": command,
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": hardware(),
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "versions": {"python": platform.python_version(), **versions},
         "figures": dict(sorted({**before["figures"], **short}.items())),
     }
     if earlier := {key: old for key, old in commits.items() if old != commit}:

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, TABLE, VECTOR_FIGURES, Measure
+from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, TABLE, TRANSLATION_FIGURES, VECTOR_FIGURES, Measure
 from pipelines.paths import BUNDLES, METRICS
 from pipelines.record import RESULTS
 from pipelines.stage import StageError, fail
@@ -126,6 +126,7 @@ SECTIONS: dict[str, Callable[[], str | None]] = {
     "vectors": vectors,
     "vector-figures": partial(compared, VECTOR_FIGURES),
     "recurrent-figures": partial(compared, RECURRENT_FIGURES),
+    "translation-figures": partial(compared, TRANSLATION_FIGURES),
     "answers": answers,
 }
 

@@ -1,0 +1,183 @@
+"""The translator beside Joey NMT's: `python -m benchmarks.translation [part ...]`, without arguments all, after `repro`.
+
+benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
+
+- speed: training and translating on Multi30k, on two cores, ratios of the best of three, in turn. Both train on the same pairs,
+  80 sentences a step on average, one epoch to warm up and one that counts, by the loops that they always train with, from the
+  arrays or lines in memory to the step of the optimizer, without validation and checkpoints: ours by that of the stage `train`,
+  theirs as its own log states it. It takes its batches as they come, ours sorts them by length; padding counts on neither side.
+  Its numbers are float32, and so are ours in the second ratio; in the first they are what the stage takes, bf16 in matrix
+  products where the CPU has them. Then both translate the test set of 2016 with a beam of five, after three epochs of training:
+  their BLEU and lengths stand beside the rates. Ours goes by the exported graph in batches as in the stage `evaluate`, text to
+  text, theirs in its batches of 64, subwords to subwords. All sizes are 256 here, that of our attention too.
+- sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
+- debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
+- multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
+- stages: seconds that the task takes of `make repro`, as `benchmarks.pipeline repro` measured them.
+
+Multi30k is downloaded (DATA_MIRROR can stand in for its address), Joey NMT comes from a package registry.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean, median
+from tempfile import TemporaryDirectory
+
+import torch
+from lightning_fabric import Fabric
+from sacrebleu.metrics.bleu import BLEU
+from tqdm import tqdm
+
+from benchmarks.full import measured, run_full
+from benchmarks.joeynmt_settings import REPORT_EVERY
+from benchmarks.parts import run_parts
+from benchmarks.peer import JOEYNMT, Peer, installed
+from benchmarks.pipeline import fresh_clone
+from benchmarks.timing import stage_seconds, stopwatch
+from pipelines.models import build_model
+from pipelines.params import load_params
+from pipelines.paths import BUNDLES, PREPARED
+from pipelines.preparation.prepared import read_texts
+from pipelines.record import Figures
+from pipelines.settings.tasks import TranslationTask
+from pipelines.store import Split, write_split
+from pipelines.training.hardware import keep_freed_memory, pick_precision
+from pipelines.training.loop import Loop
+from serving.predictors.translation import Translator
+
+PACKAGES = (JOEYNMT, "lightning-fabric", "onnxruntime", "sacrebleu", "tokenizers", "torch")
+TASK = "fr-en"
+THREADS, REPETITIONS = 2, 3
+SENTENCES = 80  # of a training batch
+ROWS = SENTENCES * REPORT_EVERY  # pairs of an epoch that is timed: then Joey NMT reports at its end
+EPOCHS = 2  # the first one to warm up
+ONE_BY_ONE = 300  # sentences timed alone
+WARM_UP = 64  # sentences translated before those that are timed
+SIZES = [f"{TASK}.model.{part}_size=256" for part in ("embedding", "encoder", "hidden", "attention")]
+SHORT = f"{TASK}.train.epochs=3"
+
+
+def time_both() -> Figures:
+    """Rates of training and of translation, ours and Joey NMT's, and the ratios."""
+    torch.set_num_threads(THREADS)
+    with fresh_clone() as clone, installed() as packages:
+        run_full(clone, [f"export@{TASK}"], *SIZES, SHORT)
+        task, prepared = load_params(clone / "params.yaml").fr_en, clone / PREPARED / TASK
+        training = time_training(packages, task, first_rows(prepared, clone / "first", ROWS))
+        peer = Peer(packages, clone / "joeynmt", task, prepared, threads=THREADS)
+        peer.train()
+        return training | time_translation(clone / BUNDLES / TASK, task, prepared, peer)
+
+
+def first_rows(prepared: Path, folder: Path, rows: int) -> Path:
+    """Prepared data with so many training rows, in another folder."""
+    shutil.copytree(prepared, folder)
+    train = Split(prepared / "train")
+    write_split(folder / "train", {name: [train.row(i)[name].tolist() for i in range(rows)] for name in train.texts})
+    return folder
+
+
+def time_training(packages: Path, task: TranslationTask, prepared: Path) -> Figures:
+    """Target subwords a second."""
+    units = round(SENTENCES * Split(prepared / "train").lengths("target").mean())
+    timed = task.model_copy(update={"train": task.train.model_copy(update={"batch_units": units, "epochs": EPOCHS})})
+    peer = Peer(packages, prepared / "joeynmt", timed, prepared, threads=THREADS)
+    ways: dict[str, Callable[[], float]] = {
+        "": lambda: training_rate(timed, prepared, load_params().precision),
+        "_fp32": lambda: training_rate(timed, prepared, "fp32"),
+        "_joeynmt": peer.train,
+    }
+    rates: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in tqdm(range(REPETITIONS), "training", unit="turn"):
+        for way, train in ways.items():
+            rates[way].append(train())
+    best = {way: max(found) for way, found in rates.items()}
+    ratios = {f"train_over_joeynmt{way}": best[way] / best["_joeynmt"] for way in ("", "_fp32")}
+    return {f"train_tokens_s{way}": rate for way, rate in best.items()} | ratios
+
+
+def training_rate(task: TranslationTask, prepared: Path, precision: str) -> float:
+    """Target subwords a second, EOS among them, in the last epoch of a training of ours."""
+    keep_freed_memory()
+    seed, train = load_params().seed, Split(prepared / "train")
+    torch.manual_seed(seed)
+    fabric = Fabric(accelerator="cpu", devices=1, precision=pick_precision(precision, "cpu"))
+    loop = Loop(build_model(task, prepared), train, Split(prepared / "valid"), task.train, seed, fabric)
+    seconds: list[float] = []
+    for epoch in range(task.train.epochs):
+        with stopwatch(seconds):
+            loop.train(epoch)
+    return float((train.lengths("target") - 1).sum()) / seconds[-1]
+
+
+def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: Peer) -> Figures:
+    """Sentences a second; BLEU of the translations, and how long they are, in our subwords."""
+    translator, test = Translator.load(bundle, threads=THREADS), read_texts(prepared, "test")
+    sources = test["source"]
+    translate(translator, sources[:WARM_UP], task.evaluate.batch_size)
+    ours: list[float] = []
+    theirs: list[float] = []
+    texts: dict[str, list[str]] = {}
+    for _ in tqdm(range(REPETITIONS), "translation", unit="turn"):
+        with stopwatch(ours):
+            texts[""] = translate(translator, sources, task.evaluate.batch_size)
+        texts["_joeynmt"], seconds = peer.translate()
+        theirs.append(seconds)
+    return {
+        "decode_sentences_s": len(sources) / min(ours),
+        "decode_sentences_s_joeynmt": len(sources) / min(theirs),
+        "decode_over_joeynmt": min(theirs) / min(ours),
+        **{f"decode_bleu{way}": bleu(found, test["target"]) for way, found in texts.items()},
+        **{f"decode_subwords{way}": fmean(map(len, map(translator.tokenizer.encode, found))) for way, found in texts.items()},
+    }
+
+
+def translate(translator: Translator, sources: Sequence[str], batch_size: int) -> list[str]:
+    """The best translation of each."""
+    return [best.text for (best,) in translator.translate(sources, batch_size=batch_size)]
+
+
+def bleu(translations: Sequence[str], references: Sequence[str]) -> float:
+    """As the stage `evaluate` has it."""
+    return float(BLEU().corpus_score(translations, [references]).score)
+
+
+def time_sentence() -> Figures:
+    """The median over the first sentences of the test split."""
+    translator, seconds = Translator.load(BUNDLES / TASK), list[float]()
+    for text in read_texts(PREPARED / TASK, "test", ONE_BY_ONE)["source"]:
+        with stopwatch(seconds):
+            translator.translate([text])
+    return {"sentence_p50_ms": 1000 * median(seconds)}
+
+
+def debian() -> Figures:
+    """BLEU of both."""
+    with installed() as packages, TemporaryDirectory(prefix="seqline-") as folder:
+        peer = Peer(packages, Path(folder), load_params().fr_en, PREPARED / TASK, threads=THREADS)
+        peer.train()
+        translations, _ = peer.translate()
+    theirs = bleu(translations, read_texts(PREPARED / TASK, "test")["target"])
+    return {"debian_bleu": measured(Path(), TASK)["bleu"], "debian_bleu_joeynmt": theirs}
+
+
+def multi30k() -> Figures:
+    """BLEU of the profile `full`."""
+    with fresh_clone() as clone:
+        run_full(clone, [f"evaluate@{TASK}"])
+        found = measured(clone, TASK)
+    return {"multi30k_2016_bleu": found["bleu"], "multi30k_2017_bleu": found["test_2017_flickr_bleu"]}
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "speed": time_both,
+    "sentence": time_sentence,
+    "debian": debian,
+    "multi30k": multi30k,
+    "stages": lambda: stage_seconds([TASK]),
+}
+
+
+if __name__ == "__main__":
+    run_parts("translation", "Compare the translator with Joey NMT's.", PARTS, PACKAGES)

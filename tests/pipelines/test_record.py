@@ -1,0 +1,36 @@
+"""A results file says what is needed to repeat its figures."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import record as module
+from pipelines.record import record
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(module, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def content(results: Path) -> dict[str, Any]:
+    written: dict[str, Any] = json.loads((results / "bench.json").read_text(encoding="utf-8"))
+    return written
+
+
+def test_versions_are_those_here_and_those_named_of_what_runs_elsewhere(results: Path) -> None:
+    record("bench", "make bench", ["numpy", "no-such-package==2.3.0"], {"speed": 1.0})
+    versions = content(results)["versions"]
+    assert (versions["numpy"], versions["no-such-package"]) == (version("numpy"), "2.3.0")
+
+
+def test_what_is_not_measured_again_stays_with_its_commit(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for commit, figures in (("first", {"speed": 1.0, "memory": 2.0}), ("second", {"speed": 3.0}), ("third", {"speed": 4.0})):
+        monkeypatch.setattr(module, "head", lambda commit=commit: commit)
+        record("bench", "make bench", [], figures)
+    assert content(results)["figures"] == {"memory": 2.0, "speed": 4.0}
+    assert content(results)["earlier"] == {"memory": "first"}
