@@ -89,6 +89,7 @@ class TranslatorGraph(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
         memory, state = self.model.encode(source, source_lengths)
+        memory = memory._replace(values=memory.values.clone())  # they may be the keys, and a loop takes no tensor twice
         decoder, step = self.model.decoder, self.model.decoder.stepper(memory)
         bias = decoder.bias + self.never
 

@@ -24,6 +24,7 @@ WAYS: list[tuple[ContextName, CellName, int, bool]] = [
     ("bahdanau", "gru", 1, False),
     ("general", "lstm", 2, True),
     ("multihead", "peephole", 1, False),
+    ("dot", "gru", 1, False),  # whose keys and values are one tensor
     ("fixed", "rnn", 2, False),
 ]
 
