@@ -37,7 +37,7 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
     sources, references = test["source"], test["target"]
     translator = Translator.load(bundle, threads=os.cpu_count() or 1)
     greedily = translator.decoding.model_copy(update={"num_beams": 1})
-    hypotheses, greedy = (_translate(translator, sources, settings.batch_size, how) for how in (translator.decoding, greedily))
+    hypotheses, greedy = (translate(translator, sources, settings.batch_size, how) for how in (translator.decoding, greedily))
     bleu, chrf = BLEU(), CHRF()
     score = bleu.corpus_score(hypotheses, [references])
     return Report(
@@ -57,11 +57,12 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
                 {"source": s, "reference": r, "hypothesis": h} for s, r, h in zip(sources, references, hypotheses, strict=True)
             ]
         },
-        figures=_heat_maps(translator, sources[: settings.heat_maps]),
+        figures=heat_maps(translator, sources[: settings.heat_maps]),
     )
 
 
-def _translate(translator: Translator, sources: Sequence[str], batch_size: int, decoding: Decoding) -> list[str]:
+def translate(translator: Translator, sources: Sequence[str], batch_size: int, decoding: Decoding) -> list[str]:
+    """Each source's best translation."""
     return [best.text for (best,) in translator.translate(sources, decoding, batch_size=batch_size)]
 
 
@@ -71,7 +72,7 @@ def _further_scores(translator: Translator, prepared: Path, settings: Translatio
     for name in further_tests(prepared):
         texts = read_texts(prepared, name, settings.limit)
         hypotheses, references = (
-            _translate(translator, texts["source"], settings.batch_size, translator.decoding),
+            translate(translator, texts["source"], settings.batch_size, translator.decoding),
             [texts["target"]],
         )
         for prefix, answers in ((name, hypotheses), (f"{name}_copy", texts["source"])):
@@ -80,7 +81,7 @@ def _further_scores(translator: Translator, prepared: Path, settings: Translatio
     return scores
 
 
-def _heat_maps(translator: Translator, sources: Sequence[str]) -> dict[str, Figure]:
+def heat_maps(translator: Translator, sources: Sequence[str]) -> dict[str, Figure]:
     """The attention behind each source's translation."""
     found = translator.translate(sources, attention=True)
     alignments = [best.alignment for (best,) in found if best.alignment is not None]
