@@ -1,0 +1,51 @@
+"""Study `translation`, stage `search`: the best network's BLEU by the width of the beam, and what its attention falls on.
+
+`python -m pipelines.studies.translation.search translation`.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+
+from pipelines.evaluation.report import Report
+from pipelines.evaluation.translation import heat_maps, translate
+from pipelines.params import load_params, read_settings
+from pipelines.paths import PLOTS, PREPARED
+from pipelines.preparation.prepared import read_texts
+from pipelines.stage import run_stage
+from pipelines.studies.translation.figures import draw_beams
+from pipelines.studies.translation.found import best_attention, bundles, read_found
+from pipelines.studies.translation.lines import named
+from pipelines.studies.translation.scores import bleu_interval, statistics
+from pipelines.studies.translation.settings import NAME, SETTINGS, TASK, Settings
+from serving.predictors.translation import Translator
+
+FOLDER = PLOTS / "studies" / NAME / "search"
+
+
+def search(
+    translator: Translator, texts: Mapping[str, Sequence[str]], beams: int, batch_size: int, resamples: int
+) -> dict[str, float]:
+    """BLEU with its interval at a width of the beam, words over the references' words, and sentences a second."""
+    decoding = translator.decoding.model_copy(update={"num_beams": beams})  # unchecked: the limit is one of requests
+    start = perf_counter()
+    hypotheses = translate(translator, texts["source"], batch_size, decoding)
+    seconds = perf_counter() - start
+    sentences = statistics(hypotheses, texts["target"])
+    words, reference_words = sentences.sum(axis=0)[-2:]
+    scores = named("bleu", bleu_interval(sentences[None], resamples))
+    return {"beams": beams, **scores, "length_ratio": float(words / reference_words), "sentences_s": len(hypotheses) / seconds}
+
+
+def main(_: str) -> None:
+    """Write plots/studies/translation/search."""
+    settings, batch_size = read_settings(SETTINGS, Settings), load_params().fr_en.evaluate.batch_size
+    best, texts = best_attention(read_found()), read_texts(PREPARED / TASK, "test")
+    translator = Translator.load(bundles(best) / str(settings.seeds[0]), threads=os.cpu_count() or 1)
+    rows = [search(translator, texts, beams, batch_size, settings.resamples) for beams in settings.beams]
+    pictures = {"beams.png": draw_beams(rows), **heat_maps(translator, texts["source"][: settings.heat_maps])}
+    Report({}, {"beams.csv": rows}, pictures).write_plots(FOLDER)
+
+
+if __name__ == "__main__":
+    run_stage(main)
