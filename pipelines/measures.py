@@ -170,5 +170,15 @@ TRANSLATION_FIGURES = (
     Measure("translation", "debian_bleu", "Debian's descriptions: BLEU", ".1f", "debian_bleu_joeynmt", "Joey NMT"),
     Measure("translation", "multi30k_2016_bleu", "Multi30k, test set of 2016: BLEU", ".1f"),
     Measure("translation", "multi30k_2017_bleu", "Multi30k, test set of 2017: BLEU", ".1f"),
+    Measure(
+        "translation",
+        "attention_bleu_long",
+        "sources of more than 25 subwords: BLEU with the best attention",
+        ".1f",
+        "fixed_bleu_long",
+        "a fixed vector",
+    ),
+    Measure("translation", "attention_gain_long", "the same: gain by the attention", ".1f"),
+    Measure("translation", "attention_gain_long_low", "the same, lower end of the 95 % interval", ".1f"),
     Measure("translation", "stages_s", "`make repro`: seconds of the stages of fr-en", ".0f"),
 )
