@@ -147,6 +147,14 @@ RECURRENT_FIGURES = (
         for task, title in (("adding", "adding problem"), ("copy", "delayed copy"))
         for cell in ("lstm", "gru")
     ),
+    Measure(
+        "recurrent",
+        "sst2_accuracy",
+        "SST-2: accuracy, %, mean of 5 seeds",
+        ".1f",
+        "sst2_tfidf_accuracy",
+        "logistic regression on words and pairs of words",
+    ),
     Measure("recurrent", "train_over_bare_loop", "training: examples a second over a bare loop's", ".2f"),
     Measure("recurrent", "lstm_int8_mib", "sentiment's LSTM in int8: MiB", ".1f", "lstm_float32_mib", "float32"),
     Measure("recurrent", "lstm_int8_ms", "sentiment's LSTM in int8: ms a sentence", ".2f", "lstm_float32_ms", "float32"),
