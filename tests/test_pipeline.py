@@ -70,10 +70,7 @@ def test_one_parent_run_has_a_run_of_each_stage(clone: Path) -> None:
 
 def test_models_are_registered(clone: Path) -> None:
     names = {model.name for model in tracking(clone).search_registered_models()}
-    assert names == {
-        *("seqline-surname", "seqline-names", "seqline-sentiment"),
-        *("seqline-fr-en-encoder", "seqline-fr-en-decoder"),
-    }
+    assert names == {f"seqline-{task}" for task in COMPARED}
 
 
 def tracking(clone: Path) -> MlflowClient:
