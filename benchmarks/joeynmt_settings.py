@@ -10,6 +10,7 @@ REPORT_EVERY = 50  # steps between two lines of its training loop
 NEVER = 10**6 * REPORT_EVERY
 BATCH = 64  # sentences that it translates at once, its default
 SEED = 1
+ATTENTIONS = {"bahdanau": "bahdanau", "general": "luong"}  # those of ours that it has, and what it calls them
 
 Configuration = dict[str, Any]
 
@@ -63,7 +64,7 @@ def _model(task: TranslationTask) -> Configuration:
             "embeddings": vectors,
             "hidden_size": model.hidden_size,
             "hidden_dropout": model.dropout,
-            "attention": model.attention,
+            "attention": ATTENTIONS[model.attention],
             "init_hidden": "bridge",
             "input_feeding": True,
         },

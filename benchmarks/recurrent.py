@@ -40,7 +40,7 @@ from pipelines.store import Split
 from pipelines.training.batches import loader
 from pipelines.training.fit import Job, fit
 from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision
-from serving.bundle import GRAPHS, Bundle
+from serving.bundle import GRAPH, Bundle
 from serving.predictors.classification import Classifier
 
 PACKAGES = ("lightning-fabric", "onnxruntime", "torch")
@@ -162,17 +162,16 @@ def full_sentiment() -> Figures:
 def quantized() -> Figures:
     """The LSTM in both forms, and how they compare."""
     folder, test = BUNDLES / LSTM_TASK, read_texts(PREPARED / LSTM_TASK, "test")
-    (graph,) = GRAPHS["classification"]
     described = Bundle.load(folder).model_dump(include={"task", "kind", "max_length", "labels", "temperature"})
     figures: Figures = {}
     with TemporaryDirectory() as scratch:
         small = Path(shutil.copytree(folder, Path(scratch) / LSTM_TASK))
-        model = onnx.load(folder / graph)
+        model = onnx.load(folder / GRAPH)
         del model.graph.value_info[:]  # the exporter's own shapes, which the quantizer would infer anew and find different
-        quantize_dynamic(model, small / graph, weight_type=QuantType.QInt8)
+        quantize_dynamic(model, small / GRAPH, weight_type=QuantType.QInt8)
         Bundle.write(small, **described)
         for name, where in (("float32", folder), ("int8", small)):
-            figures |= {f"lstm_{name}_mib": (where / graph).stat().st_size / MIB, **_served(name, Classifier.load(where), test)}
+            figures |= {f"lstm_{name}_mib": (where / GRAPH).stat().st_size / MIB, **_served(name, Classifier.load(where), test)}
     return figures | {
         "int8_size_ratio": figures["lstm_float32_mib"] / figures["lstm_int8_mib"],
         "int8_speed_ratio": figures["lstm_float32_ms"] / figures["lstm_int8_ms"],

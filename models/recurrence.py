@@ -116,7 +116,7 @@ def _masked_gates(inputs: Tensor, recurrent: Tensor, state: Tensor, padding: Ten
 
 
 class AttentiveGRURecurrence(torch.autograd.Function):
-    """The decoder of models.translator under teacher forcing: Bahdanau attention and a GRU, T steps.
+    """The decoder of models.seq2seq.decoder under teacher forcing: Bahdanau attention and a GRU, T steps.
 
     recur(inputs [T, B, 3H], state [B, H], keys [B, S, A], memory [B, S, M], mask [B, S], energy [A],
     from_state [A + 3H, H], bias [A + 3H], from_context [3H, M]) -> states [T, B, H], contexts [T, B, M].

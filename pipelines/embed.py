@@ -47,7 +47,7 @@ def embed(name: str, params: Params, report: Callable[[Mapping[str, float]], Non
         return Made(OneHot(vocabulary, provenance))
     try:
         if isinstance(settings, NgramVectors | ElmoVectors):
-            from pipelines.embedding.fitted import fit_vectors  # Lightning, whose import takes longer than some methods' work
+            from pipelines.embedding.fitted import fit_vectors  # torch, whose import takes longer than some methods' work
 
             return fit_vectors(name, settings, params, vocabulary, provenance, report)
         from pipelines.embedding.kernels import train_words  # the kernels' compiler

@@ -1,4 +1,4 @@
-"""Stage `register`: put a task's ONNX files into MLflow's model registry. `python -m pipelines.register TASK`."""
+"""Stage `register`: put a task's ONNX file into MLflow's model registry. `python -m pipelines.register TASK`."""
 
 import json
 from importlib.metadata import version
@@ -14,42 +14,34 @@ from models.text.special import UNK
 from pipelines.paths import BUNDLES, METRICS, REGISTERED
 from pipelines.stage import StageError, run_stage, write_json
 from pipelines.tracking import StageRun, track
-from serving.bundle import GRAPHS, Bundle
+from serving.bundle import GRAPH
 from serving.session import Session
 
 NEEDED = ("mlflow", "numpy", "onnx", "onnxruntime")  # packages that a registered model needs
 ROWS, UNITS = 2, 5  # batch size and length of the input example
 
 
-def registered_name(task: str, graph: str) -> str:
-    """The registry's name of a graph: seqline-TASK, with the graph's own name behind it where a task has several."""
-    stem = Path(graph).stem
-    return f"seqline-{task}" if stem == "model" else f"seqline-{task}-{stem}"
-
-
 def register(task: str, bundle: Path, run: StageRun) -> dict[str, str]:
-    """Log each graph with its signature and an input example, as the newest version of its registered model.
+    """Log the graph with its signature and an input example, as the newest version of the registered model seqline-TASK.
 
     Returns:
         registered name -> version.
     """
-    versions = {}
+    name, graph = f"seqline-{task}", bundle / GRAPH
+    model = onnx.load(graph)
+    example = input_example(model)
+    outputs = dict(zip((o.name for o in model.graph.output), Session(graph)(**example), strict=True))
     with mlflow.start_run(run_id=run.run_id):
-        for graph in GRAPHS[Bundle.load(bundle).kind]:
-            name, model = registered_name(task, graph), onnx.load(bundle / graph)
-            example = input_example(model)
-            outputs = dict(zip((o.name for o in model.graph.output), Session(bundle / graph)(**example), strict=True))
-            logged = mlflow.onnx.log_model(
-                model,
-                name=name,
-                registered_model_name=name,
-                signature=infer_signature(example, outputs),
-                input_example=example,
-                onnx_execution_providers=["CPUExecutionProvider"],
-                pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],  # else MLflow loads it to find out
-            )
-            versions[name] = str(logged.registered_model_version)
-    return versions
+        logged = mlflow.onnx.log_model(
+            model,
+            name=name,
+            registered_model_name=name,
+            signature=infer_signature(example, outputs),
+            input_example=example,
+            onnx_execution_providers=["CPUExecutionProvider"],
+            pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],  # else MLflow loads it to find out
+        )
+    return {name: str(logged.registered_model_version)}
 
 
 def input_example(model: onnx.ModelProto) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from models.text.vectors import NGRAMS, PROVENANCE, SUBWORDS, VECTORS, VOCABULAR
 
 MANIFEST: Final = "bundle.json"
 TOKENIZER: Final = "tokenizer.json"
+GRAPH: Final = "model.onnx"
 
 Kind = Literal["classification", "generation", "translation", "vectors"]
 FILES: Final[dict[Kind, tuple[str, ...]]] = {
-    "classification": (TOKENIZER, "model.onnx"),
-    "generation": (TOKENIZER, "model.onnx"),
-    "translation": (TOKENIZER, "model.onnx"),
+    "classification": (TOKENIZER, GRAPH),
+    "generation": (TOKENIZER, GRAPH),
+    "translation": (TOKENIZER, GRAPH),
     "vectors": (VECTORS, VOCABULARY, PROVENANCE),
 }
-GRAPHS: Final = {kind: tuple(name for name in files if name.endswith(".onnx")) for kind, files in FILES.items()}
 SUBWORD_FILES: Final = {NGRAMS, SUBWORDS}  # of fastText's vectors alone
 CONTEXT, CHARACTERS = "context.onnx", "characters.json"  # of vectors beside which there are contextual ones
 CONTEXT_FILES: Final = {CONTEXT, CHARACTERS}

@@ -47,7 +47,7 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
     """Train `model` by `job`. Killed at any moment and called again, it goes on after the last finished epoch, to the same end.
 
     Args:
-        model: one of models/.
+        model: one of models/. It is left on the CPU, wherever it was trained, with the weights of the last epoch.
         job: how.
         report: called with the row of each finished epoch, also with those of a run that is being resumed.
 
@@ -67,6 +67,7 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
         _keep(loop, row, _best(history, job.params.average), job.checkpoints)
         save({"loop": loop.state_dict(), "history": history}, last)
         report(row)
+    model.cpu()
     best = [torch.load(_weights(job.checkpoints, row), map_location="cpu") for row in _best(history, job.params.average)]
     return average(best), history
 

@@ -12,7 +12,7 @@ from models.text.characters import CharacterTokenizer
 from models.text.special import BOS, EOS, UNK
 from models.text.word_tokenizer import WordTokenizer
 from serving.arrays import FloatArray, batches_by_length, pad
-from serving.bundle import GRAPHS, TOKENIZER, Bundle
+from serving.bundle import GRAPH, TOKENIZER, Bundle
 from serving.session import Session
 
 TOKENIZERS: Final[Mapping[str, Callable[[Path], CharacterTokenizer | WordTokenizer]]] = {
@@ -50,8 +50,7 @@ class Classifier:
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
         self.bundle = bundle.of_kind("classification")
-        (graph,) = GRAPHS["classification"]
-        self._model = Session(folder / graph, threads=threads)
+        self._model = Session(folder / GRAPH, threads=threads)
         self.units = self._model.inputs[0]
         self.tokenizer = TOKENIZERS[self.units](folder / TOKENIZER)
 

@@ -12,7 +12,7 @@ from models.text.characters import CharacterTokenizer
 from models.text.normalize import normalize
 from models.text.special import BOS, EOS, PAD, UNK
 from serving.arrays import FloatArray, IntArray, batches_by_length, pad
-from serving.bundle import GRAPHS, TOKENIZER, Bundle
+from serving.bundle import GRAPH, TOKENIZER, Bundle
 from serving.sampling import Sampling, draw
 from serving.session import Session
 
@@ -65,8 +65,7 @@ class Generator:
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
         self.bundle = bundle.of_kind("generation")
         self.tokenizer = CharacterTokenizer.load(folder / TOKENIZER)
-        (graph,) = GRAPHS["generation"]
-        self._model = Session(folder / graph, threads=threads)
+        self._model = Session(folder / GRAPH, threads=threads)
         self._state_size = self._model.width("state")
         self._label_ids = {label: i for i, label in enumerate(bundle.labels)}
 

@@ -10,7 +10,7 @@ import numpy as np
 from models.text.special import EOS
 from models.text.subwords import SubwordTokenizer
 from serving.arrays import FloatArray, IntArray, batches_by_length, pad
-from serving.bundle import GRAPHS, TOKENIZER, Bundle, BundleError, Decoding
+from serving.bundle import GRAPH, TOKENIZER, Bundle, BundleError, Decoding
 from serving.session import Session
 
 LENGTH_OFFSETS: Final = {"length": 0.0, "wu": 5.0}  # c of models.beam
@@ -51,8 +51,7 @@ class Translator:
             raise BundleError(f"{folder}: a translation bundle says how to decode")
         self.decoding = bundle.decoding
         self.tokenizer = SubwordTokenizer.load(folder / TOKENIZER)
-        (graph,) = GRAPHS["translation"]
-        self._search = Session(folder / graph, threads=threads)
+        self._search = Session(folder / GRAPH, threads=threads)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:

@@ -47,7 +47,7 @@ def train_and_translate(task: TranslationTask, seed: int, params: Params, bundle
         start = perf_counter()
         weights, history = fit(model, job, lambda _: None)
         seconds = perf_counter() - start
-    model.cpu().load_state_dict(weights)
+    model.load_state_dict(weights)
     export(TASK, task, model, prepared, bundle)
     translator = Translator.load(bundle, threads=os.cpu_count() or 1)
     sources = read_texts(prepared, "test")["source"]
