@@ -13,6 +13,8 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
 - sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
 - debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
 - multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
+- gpu: target subwords a second of training on a GPU, by the params and the prepared data that are here, and the share of the
+  GPU's time in kernels; nothing where there is no GPU. The profile `full` is the one to run it on.
 - stages: seconds that the task takes of `make repro`, as `benchmarks.pipeline repro` measured them.
 
 Multi30k is downloaded (DATA_MIRROR can stand in for its address), Joey NMT comes from a package registry.
@@ -23,10 +25,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from sacrebleu.metrics.bleu import BLEU
+from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm
 
 from benchmarks.full import measured, run_full
@@ -38,10 +42,10 @@ from benchmarks.timing import stage_seconds, stopwatch
 from pipelines.models import build_model
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, PREPARED
-from pipelines.preparation.prepared import read_texts
+from pipelines.preparation.prepared import read_texts, train_rows
 from pipelines.record import Figures
 from pipelines.settings.tasks import TranslationTask
-from pipelines.store import Split, write_split
+from pipelines.store import Rows, Split, write_split
 from pipelines.training.hardware import keep_freed_memory, pick_precision
 from pipelines.training.loop import Loop
 from serving.predictors.translation import Translator
@@ -52,6 +56,7 @@ THREADS, REPETITIONS = 2, 3
 SENTENCES = 80  # of a training batch
 ROWS = SENTENCES * REPORT_EVERY  # pairs of an epoch that is timed: then Joey NMT reports at its end
 EPOCHS = 2  # the first one to warm up
+PROFILED = 4000  # pairs that are trained on under the profiler, whose events take much memory
 ONE_BY_ONE = 300  # sentences timed alone
 WARM_UP = 64  # sentences translated before those that are timed
 SIZES = [f"{TASK}.model.{part}_size=256" for part in ("embedding", "encoder", "hidden", "attention")]
@@ -100,15 +105,52 @@ def time_training(packages: Path, task: TranslationTask, prepared: Path) -> Figu
 def training_rate(task: TranslationTask, prepared: Path, precision: str) -> float:
     """Target subwords a second, EOS among them, in the last epoch of a training of ours."""
     keep_freed_memory()
-    seed, train = load_params().seed, Split(prepared / "train")
+    train = Split(prepared / "train")
+    return last_epoch_rate(begin_training(task, prepared, train, "cpu", precision), train)
+
+
+def begin_training(task: TranslationTask, prepared: Path, train: Rows, device: Literal["cpu", "cuda"], precision: str) -> Loop:
+    """The loop of the stage `train` before its first step."""
+    seed = load_params().seed
     torch.manual_seed(seed)
-    fabric = Fabric(accelerator="cpu", devices=1, precision=pick_precision(precision, "cpu"))
-    loop = Loop(build_model(task, prepared), train, Split(prepared / "valid"), task.train, seed, fabric)
+    fabric = Fabric(accelerator=device, devices=1, precision=pick_precision(precision, device))
+    return Loop(build_model(task, prepared), train, Split(prepared / "valid"), task.train, seed, fabric)
+
+
+def last_epoch_rate(loop: Loop, train: Rows) -> float:
+    """Target subwords a second in the last of EPOCHS epochs."""
     seconds: list[float] = []
-    for epoch in range(task.train.epochs):
+    for epoch in range(EPOCHS):
         with stopwatch(seconds):
             loop.train(epoch)
     return float((train.lengths("target") - 1).sum()) / seconds[-1]
+
+
+def time_gpu() -> Figures:
+    """Of the stage `train` as the params have it."""
+    if not torch.cuda.is_available():
+        return {}
+    params, prepared = load_params(), PREPARED / TASK
+    train = train_rows(prepared)
+    rate = last_epoch_rate(begin_training(params.fr_en, prepared, train, "cuda", params.precision), train)
+    with TemporaryDirectory(prefix="seqline-") as folder:
+        few = Split(first_rows(prepared, Path(folder) / "first", PROFILED) / "train")
+        loop = begin_training(params.fr_en, prepared, few, "cuda", params.precision)
+        loop.train(0)
+        return {"gpu_tokens_per_s": rate, "gpu_busy": busy(lambda: loop.train(1))}
+
+
+def busy(work: Callable[[], object]) -> float:
+    """Share of the time, from the start of the first kernel to the end of the last one, in which the GPU is in some kernel."""
+    with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+        work()
+    events = [event for event in profiled.events() if event.device_type.name == "CUDA"]
+    spans = sorted((event.time_range.start, event.time_range.end) for event in events if not event.name.startswith("Mem"))
+    inside, until = 0.0, float(spans[0][0])
+    for start, end in spans:
+        inside += max(end - max(start, until), 0.0)
+        until = max(until, float(end))
+    return inside / (until - float(spans[0][0]))
 
 
 def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: Peer) -> Figures:
@@ -175,6 +217,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "sentence": time_sentence,
     "debian": debian,
     "multi30k": multi30k,
+    "gpu": time_gpu,
     "stages": lambda: stage_seconds([TASK]),
 }
 

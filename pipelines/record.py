@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 
 RESULTS = Path("benchmarks/results")
 
@@ -20,8 +21,8 @@ Figures = dict[str, float]
 def record(name: str, command: str, packages: Sequence[str], figures: Mapping[str, float]) -> None:
     """Write `figures` to benchmarks/results/NAME.json.
 
-    Figures of that file that were not measured this time stay; `earlier` names the commit that each of them is from,
-    if it is another one than this time's.
+    Figures of that file that were not measured this time stay; `earlier` names the commit that each of them is from, and
+    `elsewhere` the hardware that it is of, where these are others than this time's.
 
     Args:
         name: of the file.
@@ -30,22 +31,26 @@ def record(name: str, command: str, packages: Sequence[str], figures: Mapping[st
             one that runs in another environment.
         figures: by name; five digits are written.
     """
-    path, commit = RESULTS / f"{name}.json", head()
+    path, commit, machine = RESULTS / f"{name}.json", head(), hardware()
     short = {key: float(f"{value:.5g}") for key, value in figures.items()}
-    before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "commit": commit}
-    commits = {key: before.get("earlier", {}).get(key, before["commit"]) for key in before["figures"] if key not in figures}
+    before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}}
+    kept = before["figures"].keys() - figures.keys()
+    commits = {key: before.get("earlier", {}).get(key, before["commit"]) for key in sorted(kept)}
+    machines = {key: before.get("elsewhere", {}).get(key, before["hardware"]) for key in sorted(kept)}
     named = (package.partition("==") for package in packages)
     versions = {package: elsewhere or version(package) for package, _, elsewhere in named}
     content = {
         "command": command,
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
-        "hardware": hardware(),
+        "hardware": machine,
         "versions": {"python": platform.python_version(), **versions},
         "figures": dict(sorted({**before["figures"], **short}.items())),
     }
     if earlier := {key: old for key, old in commits.items() if old != commit}:
         content["earlier"] = earlier
+    if elsewhere := {key: other for key, other in machines.items() if other != machine}:
+        content["elsewhere"] = elsewhere
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -58,11 +63,13 @@ def head() -> str:
 
 def hardware() -> dict[str, str | int | float]:
     """What the figures were measured on."""
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
+        **gpu,
     }
 
 

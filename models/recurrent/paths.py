@@ -26,6 +26,7 @@ def run(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[
     cell = CELLS[name]
     if x.is_cuda and cell.fused is not None:
         return packed(cell.fused, x, lengths, state, weights)
+    lengths = lengths.to(x.device)
     views = (x, turn(x, lengths)) if len(state) == 2 else (x,)
     count = len(weights) // len(state)
     each = [weights[i : i + count] for i in range(0, len(weights), count)]

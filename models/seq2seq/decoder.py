@@ -178,7 +178,7 @@ class Decoder(nn.Module):
 
         A fixed vector is a part of all inputs.
         """
-        lengths = torch.full((len(embedded),), embedded.shape[1], device=embedded.device)
+        lengths = torch.full((len(embedded),), embedded.shape[1])  # on the CPU, which has to know them
         first = state.view(len(state), -1, self.recurrent.state_size).transpose(0, 1)  # [L, B, S]
         if not self.early:
             tops, _ = self.recurrent(embedded, lengths, first)

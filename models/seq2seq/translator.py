@@ -105,7 +105,7 @@ class Translator(nn.Module):
             self.steps += 1
         else:
             outputs = self.decoder(target[:, :-1], state, memory)
-        scored = length_mask(target_lengths - 1, outputs.shape[1])  # drop the padding before the widest layer
+        scored = length_mask(target_lengths - 1, outputs.shape[1]).nonzero(as_tuple=True)  # no padding into the widest layer
         return token_loss(
             outputs[scored],
             self.decoder.embedding.weight,

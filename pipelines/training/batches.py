@@ -77,6 +77,16 @@ class PaddedRows(Dataset[dict[str, Tensor]]):
         return batch
 
 
-def loader(split: Rows, units: int, seed: int, *, shuffle: bool) -> DataLoader[dict[str, Tensor]]:
-    """Batches of a split, in the order of LengthBuckets."""
-    return DataLoader(PaddedRows(split), batch_size=None, sampler=LengthBuckets(split, units, seed, shuffle=shuffle))
+def loader(split: Rows, units: int, seed: int, *, shuffle: bool, ahead: int = 0) -> DataLoader[dict[str, Tensor]]:
+    """Batches of a split, in the order of LengthBuckets.
+
+    Args:
+        split: see LengthBuckets.
+        units: see LengthBuckets.
+        seed: see LengthBuckets.
+        shuffle: see LengthBuckets.
+        ahead: processes that make batches ahead of their use, in memory from which a GPU can copy them by itself. Without any,
+            each is made when it is asked for.
+    """
+    order = LengthBuckets(split, units, seed, shuffle=shuffle)
+    return DataLoader(PaddedRows(split), batch_size=None, sampler=order, num_workers=ahead, pin_memory=ahead > 0)

@@ -15,6 +15,8 @@ from pipelines.settings.section import Train
 from pipelines.store import Alternating, Rows
 from pipelines.training.batches import LengthBuckets, loader
 
+AHEAD = 2  # processes that make batches for a GPU
+
 
 class Loop:
     """Trains any model whose forward takes a batch's columns and returns a Loss.
@@ -34,7 +36,8 @@ class Loop:
 
     def __init__(self, model: nn.Module, train: Rows, valid: Rows, params: Train, seed: int, fabric: Fabric) -> None:
         self.params, self.seed, self.fabric, self.step = params, seed, fabric, 0
-        self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True)
+        ahead = AHEAD if fabric.device.type == "cuda" else 0  # a CPU's cores have the training to do
+        self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True, ahead=ahead)
         self._held_out = loader(valid, params.batch_units, seed, shuffle=False)
         optimizer = torch.optim.AdamW(model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
         self.model, self._optimizer = fabric.setup(model, optimizer)
@@ -58,12 +61,12 @@ class Loop:
         cast(LengthBuckets, self._batches.sampler).set_epoch(epoch)
         if isinstance(self._train, Alternating):
             self._train.set_epoch(epoch)
-        total, units = 0.0, 0
+        total, units = torch.zeros((), dtype=torch.float64, device=self.fabric.device), 0
         for batch in tqdm(self._batches, f"epoch {epoch + 1}", leave=False, disable=not sys.stderr.isatty()):
             loss = self._learn(batch)
-            total += float(loss.total.detach())
+            total += loss.total.detach()  # added up where it is: reading it would wait for the device at every step
             units += loss.units
-        return total / units
+        return float(total) / units
 
     def _learn(self, batch: dict[str, Tensor]) -> Loss:
         """One step. bf16 needs no loss scaling: the gradient is clipped as it comes."""
@@ -85,7 +88,7 @@ class Loop:
         return math.fsum(float(loss.total) for loss in losses) / sum(loss.units for loss in losses)
 
     def _loss(self, batch: dict[str, Tensor]) -> Loss:
-        loss: Loss = self.model(**{name: column.to(self.fabric.device) for name, column in batch.items()})
+        loss: Loss = self.model(**{name: column.to(self.fabric.device, non_blocking=True) for name, column in batch.items()})
         return loss
 
     def state_dict(self) -> dict[str, Any]:

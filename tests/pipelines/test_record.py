@@ -34,3 +34,11 @@ def test_what_is_not_measured_again_stays_with_its_commit(results: Path, monkeyp
         record("bench", "make bench", [], figures)
     assert content(results)["figures"] == {"memory": 2.0, "speed": 4.0}
     assert content(results)["earlier"] == {"memory": "first"}
+
+
+def test_what_was_measured_on_another_machine_stays_with_that_machine(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for machine, figures in (("gpu", {"speed": 1.0}), ("laptop", {"memory": 2.0}), ("desktop", {"size": 3.0, "memory": 4.0})):
+        monkeypatch.setattr(module, "hardware", lambda machine=machine: {"cpu": machine})
+        record("bench", "make bench", [], figures)
+    assert content(results)["hardware"] == {"cpu": "desktop"}
+    assert content(results)["elsewhere"] == {"speed": {"cpu": "gpu"}}
