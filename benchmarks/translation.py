@@ -59,15 +59,21 @@ EPOCHS = 2  # the first one to warm up
 PROFILED = 4000  # pairs that are trained on under the profiler, whose events take much memory
 ONE_BY_ONE = 300  # sentences timed alone
 WARM_UP = 64  # sentences translated before those that are timed
-SIZES = [f"{TASK}.model.{part}_size=256" for part in ("embedding", "encoder", "hidden", "attention")]
-SHORT = f"{TASK}.train.epochs=3"
+SMALL = {
+    **{f"model.{part}_size": 256 for part in ("embedding", "encoder", "hidden", "attention")},
+    "model.cell": "gru",
+    "model.dropout": 0.3,
+    "train.epochs": 3,
+    "train.batch_units": 1300,
+    "train.average": 1,
+}  # in place of the profile's
 
 
 def time_both() -> Figures:
     """Rates of training and of translation, ours and Joey NMT's, and the ratios."""
     torch.set_num_threads(THREADS)
     with fresh_clone() as clone, installed() as packages:
-        run_full(clone, [f"export@{TASK}"], *SIZES, SHORT)
+        run_full(clone, [f"export@{TASK}"], *(f"{TASK}.{key}={value}" for key, value in SMALL.items()))
         task, prepared = load_params(clone / "params.yaml").fr_en, clone / PREPARED / TASK
         training = time_training(packages, task, first_rows(prepared, clone / "first", ROWS))
         peer = Peer(packages, clone / "joeynmt", task, prepared, threads=THREADS)
