@@ -58,7 +58,7 @@ class LanguageModelGraph(nn.Module):
 class TranslatorGraph(nn.Module):
     """A whole translation: encoder, decoder and the search.
 
-    (source [N, S], source_lengths [N], first [K], and the fields of models.beam.Options) ->
+    (source [N, S], source_lengths [N], first [K], and the fields of models.beam.Options, [1] each) ->
     tokens [N, K, L], scores [N, K], attention [N, K, L, S], with L = 2 S + 10: see models.beam.Found.
     `first` are the sums of the first places, 0 and then -inf: its size says how wide the beam is.
 
@@ -99,5 +99,6 @@ class TranslatorGraph(nn.Module):
             return torch.log_softmax(logits, -1), state, weights
 
         limits, longest = 2 * source_lengths + 10, 2 * source.shape[1] + 10
-        options = Options(length_penalty, length_offset, coverage_penalty, min_length, ngram, n_best)
-        return beam_search(decode, state, memory.mask, limits, first, longest, options)
+        options = (length_penalty, length_offset, coverage_penalty, min_length, ngram, n_best)
+        scalars = Options(*(option.reshape(()) for option in options))
+        return beam_search(decode, state, memory.mask, limits, first, longest, scalars)

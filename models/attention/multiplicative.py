@@ -24,7 +24,11 @@ class DotAttention(nn.Module):
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
-        self.context_size = _common(query_size, memory_size)
+        if query_size != memory_size:
+            raise ValueError(
+                f"a dot product needs vectors of one size, not query_size {query_size} and memory_size {memory_size}"
+            )
+        self.context_size = memory_size
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """h_s itself, twice."""
@@ -61,29 +65,14 @@ class GeneralAttention(nn.Module):
         return weighted_mean(query @ keys.mT, values, mask[:, None])
 
 
-class ScaledDotAttention(nn.Module):
+class ScaledDotAttention(DotAttention):
     """Scaled dot-product attention by Vaswani et al. 2017 (arXiv 1706.03762, equation 1), which has no weights to learn.
 
         Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V
 
     Products of vectors of size d_k grow with its square root; the scale keeps the softmax where it has a gradient. The memory is
-    both K and V. See Attention for the interface.
-
-    Args:
-        query_size: size d_k of a query.
-        memory_size: size d_k of a memory's position.
-
-    Raises:
-        ValueError: the two sizes differ.
+    both K and V; all else is as in DotAttention.
     """
-
-    def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__()
-        self.context_size = _common(query_size, memory_size)
-
-    def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The memory itself, twice."""
-        return memory, memory
 
     def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """See Attention."""
@@ -93,9 +82,3 @@ class ScaledDotAttention(nn.Module):
 def scaled_dot(query: Tensor, keys: Tensor) -> Tensor:
     """Q K^T / sqrt(d_k): [..., T, d_k], [..., S, d_k] -> [..., T, S]."""
     return query / math.sqrt(query.shape[-1]) @ keys.mT
-
-
-def _common(query_size: int, memory_size: int) -> int:
-    if query_size != memory_size:
-        raise ValueError(f"a dot product needs vectors of one size, not query_size {query_size} and memory_size {memory_size}")
-    return memory_size

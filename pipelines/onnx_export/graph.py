@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from pipelines.onnx_export.recurrent import translation_table
 from pipelines.stage import StageError
+from serving.session import Session
 
 Inputs = Mapping[str, Tensor]
 
@@ -97,7 +97,6 @@ def _difference(graph: Graph, path: Path, batch: int, length: int) -> float:
     inputs = graph.example(batch, length)
     with torch.no_grad():
         expected = graph.module(*inputs.values())
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    actual = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    actual = Session(path)(**{name: value.numpy() for name, value in inputs.items()})
     outputs = zip(graph.outputs, expected if isinstance(expected, tuple) else (expected,), actual, strict=True)
     return max(float(np.abs(e.numpy() - a).max()) for name, e, a in outputs if name in (graph.proved or graph.outputs))

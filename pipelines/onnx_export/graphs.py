@@ -59,7 +59,7 @@ def _translator(model: Translator) -> Graph:
     def example(batch: int, length: int) -> Inputs:
         first = torch.full((BEAMS[batch % len(BEAMS)],), -torch.inf)
         first[0] = 0
-        options = Options(*map(torch.tensor, (1.0, 0.0, 0.2, 2, 3, len(first))))
+        options = Options(*(torch.tensor([value]) for value in (1.0, 0.0, 0.2, 2, 3, len(first))))
         source = ids(model.decoder.embedding.num_embeddings, batch, length)
         return {"source": source, "source_lengths": lengths(batch, length), "first": first, **options._asdict()}
 

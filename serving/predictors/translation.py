@@ -106,12 +106,14 @@ def _options(decoding: Decoding, n_best: int) -> dict[str, FloatArray | IntArray
     """The graph's inputs beside the sentences."""
     first = np.full(decoding.num_beams, -np.inf, dtype=np.float32)
     first[0] = 0
+    numbers = {
+        "length_penalty": decoding.length_penalty,
+        "length_offset": LENGTH_OFFSETS[decoding.length_normalization],
+        "coverage_penalty": decoding.coverage_penalty,
+    }
+    counts = {"min_length": decoding.min_length, "ngram": decoding.no_repeat_ngram_size, "n_best": n_best}
     return {
         "first": first,
-        "length_penalty": np.array(decoding.length_penalty, dtype=np.float32),
-        "length_offset": np.array(LENGTH_OFFSETS[decoding.length_normalization], dtype=np.float32),
-        "coverage_penalty": np.array(decoding.coverage_penalty, dtype=np.float32),
-        "min_length": np.array(decoding.min_length),
-        "ngram": np.array(decoding.no_repeat_ngram_size),
-        "n_best": np.array(n_best),
+        **{name: np.array([number], dtype=np.float32) for name, number in numbers.items()},
+        **{name: np.array([count]) for name, count in counts.items()},
     }

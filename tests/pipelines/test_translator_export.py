@@ -32,7 +32,7 @@ WAYS: list[tuple[ContextName, CellName, int, bool]] = [
 def options_of(n_best: int, **chosen: Any) -> Options:
     """Plain search but for what is chosen."""
     values = {"length_penalty": 1.0, "length_offset": 0.0, "coverage_penalty": 0.0, "min_length": 0, "ngram": 0, **chosen}
-    return Options(**{name: torch.tensor(value) for name, value in values.items()}, n_best=torch.tensor(n_best))
+    return Options(**{name: torch.tensor([value]) for name, value in values.items()}, n_best=torch.tensor([n_best]))
 
 
 @pytest.mark.parametrize(("attention", "cell", "layers", "input_feeding"), WAYS)

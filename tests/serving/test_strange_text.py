@@ -5,6 +5,7 @@ import pytest
 from models.text.special import UNK
 from serving.predictor import load_predictor
 from serving.predictors.classification import Classifier
+from serving.predictors.translation import Translator
 
 KINDS = ["classification", "generation", "translation"]
 LONGEST = 10_000
@@ -54,3 +55,32 @@ def test_the_flag_counts_the_characters_that_the_tokenizer_does_not_know(bundles
     (reply,) = load_predictor(folder).answer([{"inputs": [text, "ro"]}])
     assert flags(reply.body[0]) == expected > 0
     assert all("unknown_characters" not in score for score in reply.body[1])
+
+
+NO_FRENCH = {
+    "punctuation": "?! ... , ; (:)",
+    "English": "This package contains the files that are needed at run time.",
+    "no spaces": "lepaquetcontientlesfichiers" * 3,
+    "control characters": "le\x01 paquet\x1b[31m\x7f",
+    "one word again and again": "paquet " * 20,
+    "5,000 words": "le paquet " * 2_500,
+}
+
+
+@pytest.mark.parametrize("name", NO_FRENCH)
+def test_what_is_no_french_is_translated_within_the_limit_or_refused(bundles, name):
+    # Weights at random never learned to end a sentence: only the limit ends it.
+    parameters = {"attention": True, "num_beams": 10, "no_repeat_ngram_size": 0}
+    (reply,) = load_predictor(bundles["translation"]).answer([{"inputs": NO_FRENCH[name], "parameters": parameters}])
+    if reply.status == 200:
+        (found,) = reply.body
+        source, target = (found["attention"][side] for side in ("source", "target"))
+        assert len(target) <= 2 * len(source) + 10
+    else:
+        assert (reply.status, reply.body["error"]["code"]) == (400, "input_too_long")
+        assert len(NO_FRENCH[name]) > most_subwords(bundles)
+
+
+def most_subwords(bundles):
+    """Subwords that the translator takes: no text of fewer characters has more."""
+    return Translator.load(bundles["translation"]).bundle.max_length

@@ -65,7 +65,7 @@ def test_a_translator_learns_to_turn_strings_around(attention: ContextName, cell
         schedule.step()
     unseen = strings(200, generator)
     first = torch.tensor([0.0, -torch.inf, -torch.inf])
-    options = Options(*map(torch.tensor, (1.0, 0.0, 0.0, 0, 0, 1)))
+    options = Options(*(torch.tensor([value]) for value in (1.0, 0.0, 0.0, 0, 0, 1)))
     with torch.no_grad():
         tokens, _, _ = TranslatorGraph(model.eval())(unseen["source"], unseen["source_lengths"], first, *options)
     best, wanted = tokens[:, 0], unseen["target"][:, 1:]
