@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models.attentive_classifier import AttentiveClassifier
 from models.beam import Options, beam_search
 from models.classifier import Classifier
 from models.language_model import LanguageModel
+from models.recurrent.affine import MakeAffine, exact
 from models.seq2seq.translator import Translator
 from models.text.special import BOS, PAD, UNK
 
@@ -64,16 +64,19 @@ class TranslatorGraph(nn.Module):
 
     An output has at most 2 S + 10 tokens. That is ample for French and English, whose lengths hardly ever differ by half, and
     bounds what a decoder caught in a loop costs.
+
+    Args:
+        model: trained; a later change of its weights does not reach all of the graph.
+        make: of which kind the affine maps of the decoder's step are.
     """
 
-    never: Tensor
-
-    def __init__(self, model: Translator) -> None:
+    def __init__(self, model: Translator, make: MakeAffine = exact) -> None:
         super().__init__()
-        self.model = model
-        never = torch.zeros_like(model.decoder.bias)
+        self.model, decoder = model, model.decoder
+        never = torch.zeros_like(decoder.bias)
         never[NEVER_PRODUCED] = -torch.inf
-        self.register_buffer("never", never)
+        self.maps = decoder.maps(make)
+        self.logits = make(decoder.embedding.weight, decoder.bias + never, 1.0)  # of o_t, a hyperbolic tangent
 
     def forward(
         self,
@@ -90,13 +93,11 @@ class TranslatorGraph(nn.Module):
         """See the class."""
         memory, state = self.model.encode(source, source_lengths)
         memory = memory._replace(values=memory.values.clone())  # they may be the keys, and a loop takes no tensor twice
-        decoder, step = self.model.decoder, self.model.decoder.stepper(memory)
-        bias = decoder.bias + self.never
+        decoder, step = self.model.decoder, self.model.decoder.stepper(memory, self.maps)
 
         def decode(previous: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             output, state, weights = step(decoder.embedding(previous), state)
-            logits = functional.linear(output, decoder.embedding.weight, bias)
-            return torch.log_softmax(logits, -1), state, weights
+            return torch.log_softmax(self.logits(output), -1), state, weights
 
         limits, longest = 2 * source_lengths + 10, 2 * source.shape[1] + 10
         options = (length_penalty, length_offset, coverage_penalty, min_length, ngram, n_best)

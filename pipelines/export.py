@@ -9,6 +9,8 @@ from torch import nn
 
 from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
+from models.recurrent.affine import exact
+from models.seq2seq.int8 import int8
 from pipelines.models import build_model
 from pipelines.onnx_export.graph import export_graph
 from pipelines.onnx_export.graphs import graphs_of
@@ -30,7 +32,8 @@ def export(task: str, settings: Task, model: nn.Module, prepared: Path, folder: 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     torch.manual_seed(0)  # of the examples that the proof feeds
-    error = max(export_graph(graph, folder) for graph in graphs_of(model))
+    make = int8 if isinstance(settings, TranslationTask) and settings.export.weights == "int8" else exact
+    error = max(export_graph(graph, folder) for graph in graphs_of(model, make))
     shutil.copyfile(prepared / "tokenizer.json", folder / TOKENIZER)
     if isinstance(settings, TranslationTask):
         decoding = Decoding.model_validate(settings.export.model_dump(include={*Decoding.model_fields}))

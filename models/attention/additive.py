@@ -22,6 +22,8 @@ class BahdanauAttention(nn.Module):
         attention_size: size A of the hidden layer.
     """
 
+    gain = 1.0
+
     def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
         super().__init__()
         self.context_size = memory_size
@@ -51,6 +53,8 @@ class ConcatAttention(nn.Module):
         memory_size: size M of a source state h_s.
         attention_size: size A of the hidden layer.
     """
+
+    gain = 1.0
 
     def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
         super().__init__()

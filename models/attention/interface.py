@@ -13,6 +13,7 @@ class Attention(Protocol):
     """
 
     context_size: int  # C
+    gain: float  # how much larger a context's largest component can be than the memory's; infinite where nothing bounds it
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """What does not depend on the queries, to be computed once: memory [B, S, M] -> keys [B, S, K], values [B, S, C]."""

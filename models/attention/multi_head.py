@@ -1,5 +1,7 @@
 """Multi-head attention."""
 
+import math
+
 from torch import Tensor, nn
 
 from models.attention.interface import weighted_mean
@@ -25,6 +27,8 @@ class MultiHeadAttention(nn.Module):
     Raises:
         ValueError: attention_size is no multiple of heads.
     """
+
+    gain = math.inf
 
     def __init__(self, query_size: int, memory_size: int, attention_size: int, heads: int) -> None:
         super().__init__()

@@ -22,6 +22,8 @@ class DotAttention(nn.Module):
         ValueError: the two sizes differ.
     """
 
+    gain = 1.0
+
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
         if query_size != memory_size:
@@ -50,6 +52,8 @@ class GeneralAttention(nn.Module):
         query_size: size Q of the decoder's state h_t.
         memory_size: size M of a source state h_s.
     """
+
+    gain = 1.0
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()

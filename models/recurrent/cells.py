@@ -9,6 +9,7 @@ W x_t needs no state, so that a layer computes it for all steps at once. A cell 
 and returns the state after the step. H is the hidden size, * the elementwise product; b stands for both biases below.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -85,6 +86,7 @@ class Cell:
         fused: torch's function that runs the whole layer; None if there is none.
         parts: vectors of size H in a state: h, or h and C.
         peepholes: gates that look at C.
+        bound: the largest magnitude that h can have.
     """
 
     step: Callable[..., Tensor]
@@ -92,11 +94,12 @@ class Cell:
     fused: Callable[..., tuple[Tensor, ...]] | None
     parts: int
     peepholes: int = 0
+    bound: float = 1.0
 
 
 CELLS: Mapping[str, Cell] = {
     "rnn": Cell(rnn, nn.RNN, torch.rnn_tanh, parts=1),
-    "rnn_relu": Cell(rnn_relu, partial(nn.RNN, nonlinearity="relu"), torch.rnn_relu, parts=1),
+    "rnn_relu": Cell(rnn_relu, partial(nn.RNN, nonlinearity="relu"), torch.rnn_relu, parts=1, bound=math.inf),
     "lstm": Cell(lstm, nn.LSTM, torch.lstm, parts=2),
     "peephole": Cell(peephole, nn.LSTM, None, parts=2, peepholes=3),
     "gru": Cell(gru, nn.GRU, torch.gru, parts=1),

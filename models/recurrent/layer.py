@@ -1,13 +1,15 @@
 """A recurrent network over ragged batches: any cell, any depth, one direction or both."""
 
-from collections.abc import Callable
-from typing import cast
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.dropout import Dropout
+from models.recurrent.affine import Affine, MakeAffine, exact
 from models.recurrent.cells import CELLS
 from models.recurrent.dropout import LockedDropout
 from models.recurrent.names import CellName
@@ -15,6 +17,14 @@ from models.recurrent.operator import recurrent
 from models.recurrent.paths import run
 
 Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class Gates(NamedTuple):
+    """A layer's W x_t + b and U h_{t-1} + b', and the peepholes of a direction, of which most cells have none."""
+
+    inputs: Affine
+    recurrent: Affine
+    peepholes: Sequence[Tensor]
 
 
 class Recurrent(nn.Module):
@@ -86,22 +96,37 @@ class Recurrent(nn.Module):
             finals.append(final)
         return x, torch.cat(finals)
 
-    def stepper(self) -> Step:
+    def gates(self, make: MakeAffine = exact, bound: float = math.inf) -> list[Gates]:
+        """What each layer computes before its cell's equations, in one direction. Weight dropout draws here.
+
+        Args:
+            make: of which kind these maps are.
+            bound: the largest magnitude of a component of x_t.
+        """
+        own, gates = CELLS[self.cell].bound, list[Gates]()
+        for k in range(len(self.layers)):
+            w_ih, w_hh, b_ih, b_hh, *peepholes = self.weights(k)
+            gates.append(Gates(make(w_ih, b_ih, own if k else bound), make(w_hh, b_hh, own), peepholes))
+        return gates
+
+    def stepper(self, gates: Sequence[Gates] | None = None) -> Step:
         """One step of all layers by the cell's equations, in one direction, for a loop whose input depends on its state.
+
+        Args:
+            gates: from `gates`; new ones if None.
 
         Returns:
             a function of x_t [..., d] and the state before it [..., L * S], the layers' side by side, to h_t of the last layer
-            [..., H] and the state after it. What weight dropout leaves out is drawn here, once.
+            [..., H] and the state after it.
         """
-        cell, layers = CELLS[self.cell].step, [self.weights(k) for k in range(len(self.layers))]
+        cell, layers, size = CELLS[self.cell].step, gates or self.gates(), self.hidden_size
 
         def step(x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
             after: list[Tensor] = []
-            for (w_ih, w_hh, b_ih, b_hh, *peepholes), before in zip(layers, state.chunk(len(layers), -1), strict=True):
-                inputs = functional.linear(self.dropout(x) if after else x, w_ih, b_ih)
-                recurrent = functional.linear(before[..., : w_hh.shape[1]], w_hh, b_hh)
-                after.append(cell(inputs, recurrent, before, *peepholes))
-                x = after[-1][..., : w_hh.shape[1]]
+            for layer, before in zip(layers, state.chunk(len(layers), -1), strict=True):
+                inputs = layer.inputs(self.dropout(x) if after else x)
+                after.append(cell(inputs, layer.recurrent(before[..., :size]), before, *layer.peepholes))
+                x = after[-1][..., :size]
             return x, torch.cat(after, -1)
 
         return step

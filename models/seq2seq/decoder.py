@@ -1,6 +1,6 @@
 """A recurrent decoder that attends to the source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,9 @@ from models.attention.family import ATTENTIONS
 from models.attention.interface import Attention
 from models.dropout import Dropout
 from models.recurrence import AttentiveGRURecurrence, recur
-from models.recurrent.layer import Recurrent
+from models.recurrent.affine import Affine, MakeAffine
+from models.recurrent.cells import CELLS
+from models.recurrent.layer import Gates, Recurrent
 from models.recurrent.names import CellName
 from models.seq2seq.fixed import FixedVector
 from models.seq2seq.names import ContextName
@@ -26,6 +28,13 @@ class Memory(NamedTuple):
     keys: Tensor
     values: Tensor
     mask: Tensor
+
+
+class Maps(NamedTuple):
+    """The affine maps of a step: those of each recurrent layer, and W_o."""
+
+    gates: Sequence[Gates]
+    output: Affine
 
 
 class Advanced(NamedTuple):
@@ -116,26 +125,40 @@ class Decoder(nn.Module):
         """The whole state before the first step, [B, P]: the layers' [B, L * S], and where outputs are fed, one of zeros."""
         return functional.pad(state, (0, self.fed))
 
-    def stepper(self, memory: Memory) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+    def maps(self, make: MakeAffine) -> Maps:
+        """Those of a step, of whichever kind, for `stepper`."""
+        hidden = CELLS[self.recurrent.cell].bound
+        embedded = float(self.embedding.weight.detach().abs().max())
+        context = hidden * self.attention.gain
+        inputs = max(embedded, context if self.early else 1.0 if self.fed else 0.0)
+        output = make(self.output.weight, self.output.bias, max(hidden, embedded, context))
+        return Maps(self.recurrent.gates(make, inputs), output)
+
+    def stepper(self, memory: Memory, maps: Maps | None = None) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
         """A step for K hypotheses of each source.
+
+        Args:
+            memory: from `prepare`.
+            maps: from `maps`; exact ones if None.
 
         Returns:
             a function of E y_{t-1} [B, K, d] and the state before it [B, K, P] to o_t [B, K, d], the state after it, and alpha_t
             [B, K, S].
         """
-        advance = self._advance(memory)
+        maps = maps or Maps(self.recurrent.gates(), self.output)
+        advance, output = self._advance(memory, maps.gates), maps.output
 
         def step(embedded: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             after = advance(embedded, state)
-            output = self.deep_output(after.top, embedded, after.context)
-            state = torch.cat((after.state, output), -1) if self.fed else after.state
-            return output, state, after.weights
+            now = self._deep_output(output, after.top, embedded, after.context)
+            state = torch.cat((after.state, now), -1) if self.fed else after.state
+            return now, state, after.weights
 
         return step
 
-    def _advance(self, memory: Memory) -> Callable[[Tensor, Tensor], Advanced]:
+    def _advance(self, memory: Memory, gates: Sequence[Gates] | None = None) -> Callable[[Tensor, Tensor], Advanced]:
         """The step without its output."""
-        run_layers, hidden = self.recurrent.stepper(), self.recurrent.hidden_size
+        run_layers, hidden = self.recurrent.stepper(gates), self.recurrent.hidden_size
 
         def advance(embedded: Tensor, state: Tensor) -> Advanced:
             layers = state[..., : state.shape[-1] - self.fed]
@@ -171,7 +194,7 @@ class Decoder(nn.Module):
             tops, contexts = self._by_hand(self.attention, embedded, state, memory)
         else:
             tops, contexts = self._unrolled(embedded, state, memory)
-        return self.deep_output(tops, embedded, contexts)
+        return self._deep_output(self.output, tops, embedded, contexts)
 
     def _whole(self, embedded: Tensor, state: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Where no step's input depends on the step before it but by the state: all steps of the layers, then all questions.
@@ -226,9 +249,9 @@ class Decoder(nn.Module):
             latest = torch.where(forced, previous[:, t + 1 : t + 2], own) if t + 1 < previous.shape[1] else latest
         return torch.cat(outputs, 1)
 
-    def deep_output(self, state: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
+    def _deep_output(self, output: Affine, state: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
         """o_t of any leading shape: [..., H], [..., d], [..., C] -> [..., d]."""
-        outputs: Tensor = self.dropout(torch.tanh(self.output(torch.cat((state, embedded, context), -1))))
+        outputs: Tensor = self.dropout(torch.tanh(output(torch.cat((state, embedded, context), -1))))
         return outputs
 
     def logits(self, output: Tensor) -> Tensor:

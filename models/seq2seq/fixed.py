@@ -16,6 +16,8 @@ class FixedVector(nn.Module):
         memory_size: 2E.
     """
 
+    gain = 1.0
+
     def __init__(self, memory_size: int) -> None:
         super().__init__()
         self.context_size = memory_size

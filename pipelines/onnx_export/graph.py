@@ -18,6 +18,8 @@ from serving.session import Session
 Inputs = Mapping[str, Tensor]
 
 TOLERANCE = 1e-4  # largest difference allowed between torch and onnxruntime in any output
+# The same where they round numbers to bytes: what they computed differs in its last bits, and a few of them fall to either side.
+ROUNDED_TOLERANCE = 1e-2
 WIDEST = 20  # beam
 SHAPES = ((1, 1), (5, 9), (16, 31))  # batch sizes and lengths of the proof, none of them the example's
 
@@ -34,6 +36,7 @@ class Graph:
         outputs: names of the outputs.
         proved: names of those that are compared with torch's; all where none is named. A search's outputs are discrete: where two
             hypotheses are equally good but for rounding, torch and onnxruntime may order them differently, and only scores agree.
+        tolerance: the largest difference allowed.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Graph:
     dynamic: Mapping[str, Mapping[int, str]]
     outputs: Sequence[str]
     proved: Sequence[str] = ()
+    tolerance: float = TOLERANCE
 
 
 def export_graph(graph: Graph, folder: Path) -> float:
@@ -51,7 +55,7 @@ def export_graph(graph: Graph, folder: Path) -> float:
         the largest absolute difference between torch's and onnxruntime's outputs over SHAPES.
 
     Raises:
-        StageError: a dimension came out fixed, or a difference is above TOLERANCE.
+        StageError: a dimension came out fixed, or a difference is above the graph's tolerance.
     """
     path = folder / f"{graph.name}.onnx"
     module = graph.module.eval()
@@ -79,8 +83,8 @@ def export_graph(graph: Graph, folder: Path) -> float:
         )
     _assert_free(path, graph.dynamic)
     error = max(_difference(graph, path, batch, length) for batch, length in SHAPES)
-    if not error <= TOLERANCE:
-        raise StageError(f"{path} differs from torch by {error:.2g}, more than {TOLERANCE}")
+    if not error <= graph.tolerance:
+        raise StageError(f"{path} differs from torch by {error:.2g}, more than {graph.tolerance}")
     return error
 
 

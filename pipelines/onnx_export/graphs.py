@@ -8,15 +8,20 @@ from models.beam import Options
 from models.classifier import Classifier
 from models.graphs import AttentiveClassifierGraph, ClassifierGraph, LanguageModelGraph, TranslatorGraph
 from models.language_model import LanguageModel
+from models.recurrent.affine import MakeAffine, exact
 from models.seq2seq.translator import Translator
 from pipelines.onnx_export.examples import ROWS, UNITS, ids, lengths
-from pipelines.onnx_export.graph import Graph, Inputs
+from pipelines.onnx_export.graph import ROUNDED_TOLERANCE, TOLERANCE, Graph, Inputs
 
 BEAMS = (4, 1, 3)  # widths of the examples' beams
 
 
-def graphs_of(model: nn.Module) -> list[Graph]:
-    """What to export of a task model. Raises TypeError for a model without a definition here."""
+def graphs_of(model: nn.Module, make: MakeAffine = exact) -> list[Graph]:
+    """What to export of a task model, with affine maps of this kind in the step of a translator.
+
+    Raises:
+        TypeError: a model without a definition here.
+    """
     if isinstance(model, Classifier):
         return [_classifier(model)]
     if isinstance(model, AttentiveClassifier):
@@ -24,7 +29,7 @@ def graphs_of(model: nn.Module) -> list[Graph]:
     if isinstance(model, LanguageModel):
         return [_language_model(model)]
     if isinstance(model, Translator):
-        return [_translator(model)]
+        return [_translator(model, make)]
     raise TypeError(f"no graphs are defined for {type(model).__name__}")
 
 
@@ -55,7 +60,7 @@ def _language_model(model: LanguageModel) -> Graph:
     return Graph("model", LanguageModelGraph(model), example, dynamic, ["logits", "next_state"])
 
 
-def _translator(model: Translator) -> Graph:
+def _translator(model: Translator, make: MakeAffine) -> Graph:
     def example(batch: int, length: int) -> Inputs:
         first = torch.full((BEAMS[batch % len(BEAMS)],), -torch.inf)
         first[0] = 0
@@ -64,4 +69,6 @@ def _translator(model: Translator) -> Graph:
         return {"source": source, "source_lengths": lengths(batch, length), "first": first, **options._asdict()}
 
     dynamic = {"source": UNITS, "source_lengths": ROWS, "first": {0: "beams"}}
-    return Graph("model", TranslatorGraph(model), example, dynamic, ["tokens", "scores", "attention"], proved=("scores",))
+    outputs, module = ["tokens", "scores", "attention"], TranslatorGraph(model, make)
+    tolerance = TOLERANCE if make is exact else ROUNDED_TOLERANCE
+    return Graph("model", module, example, dynamic, outputs, proved=("scores",), tolerance=tolerance)

@@ -149,8 +149,9 @@ class SentimentEvaluate(Evaluate):
 
 
 class TranslationExport(Export):
-    """Also how it searches, as evaluated and as served by default."""
+    """Also the numbers that its decoder computes with, and how it searches, as evaluated and as served by default."""
 
+    weights: Literal["float32", "int8"]
     num_beams: Annotated[int, Field(ge=1, le=10)]
     length_normalization: Literal["length", "wu"]
     length_penalty: Annotated[float, Field(ge=0, le=2)]

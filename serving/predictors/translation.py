@@ -1,6 +1,7 @@
 """Translation by one graph: encoder, attentive decoder and beam search."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -13,6 +14,7 @@ from serving.arrays import FloatArray, IntArray, batches_by_length, pad
 from serving.bundle import GRAPH, TOKENIZER, Bundle, BundleError, Decoding
 from serving.session import Session
 
+BATCH_SIZE: Final = 8  # what such a batch computes in a step stays in a core's cache
 LENGTH_OFFSETS: Final = {"length": 0.0, "wu": 5.0}  # c of models.beam
 
 
@@ -34,13 +36,16 @@ class Candidate:
     alignment: Alignment | None
 
 
+Answers = list[list[Candidate]]  # to each text, best first
+
+
 class Translator:
     """The translator of a verified bundle.
 
     Args:
         folder: where the bundle lies.
         bundle: what `Bundle.load` said about it, of kind "translation".
-        threads: cores that one call may use.
+        threads: cores that one call may use, each on batches of its own.
 
     Its graph is models.graphs.TranslatorGraph.
     """
@@ -51,7 +56,7 @@ class Translator:
             raise BundleError(f"{folder}: a translation bundle says how to decode")
         self.decoding = bundle.decoding
         self.tokenizer = SubwordTokenizer.load(folder / TOKENIZER)
-        self._search = Session(folder / GRAPH, threads=threads)
+        self._search, self._threads = Session(folder / GRAPH), threads
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -69,8 +74,8 @@ class Translator:
         *,
         n_best: int = 1,
         attention: bool = False,
-        batch_size: int = 32,
-    ) -> list[list[Candidate]]:
+        batch_size: int = BATCH_SIZE,
+    ) -> Answers:
         """Each text's n best translations, best first; fewer where the search finds no more.
 
         Args:
@@ -82,16 +87,32 @@ class Translator:
         """
         options = _options(decoding or self.decoding, n_best)
         sources = [[*self.tokenizer.encode(text), EOS] for text in texts]
-        results: list[list[Candidate]] = [[] for _ in texts]
-        for batch in batches_by_length(sources, batch_size):
+
+        def search(batch: Sequence[int]) -> Answers:
             source, lengths = pad([sources[i] for i in batch])
             found = self._search(source=source, source_lengths=lengths, **options)
-            for i, tokens, scores, weights in zip(batch, *found, strict=True):
-                kept = [k for k in range(n_best) if np.isfinite(scores[k])]
-                results[i] = [
-                    self._candidate(sources[i], tokens[k], float(scores[k]), weights[k] if attention else None) for k in kept
+            return [
+                [
+                    self._candidate(sources[i], tokens[k], float(scores[k]), weights[k] if attention else None)
+                    for k in range(n_best)
+                    if np.isfinite(scores[k])
                 ]
+                for i, tokens, scores, weights in zip(batch, *found, strict=True)
+            ]
+
+        results: Answers = [[] for _ in texts]
+        batches = list(batches_by_length(sources, batch_size))
+        for batch, answers in zip(batches, self._each(search, batches), strict=True):
+            for i, candidates in zip(batch, answers, strict=True):
+                results[i] = candidates
         return results
+
+    def _each(self, search: Callable[[Sequence[int]], Answers], batches: Sequence[Sequence[int]]) -> Iterable[Answers]:
+        """The answers to every batch, in order. A batch takes one core: cores that share one wait at every step."""
+        if min(self._threads, len(batches)) <= 1:
+            return map(search, batches)
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(search, batches))
 
     def _candidate(self, source: list[int], tokens: IntArray, score: float, weights: FloatArray | None) -> Candidate:
         target = tokens[: tokens.tolist().index(EOS) + 1].tolist()

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.models import build_model
-from pipelines.onnx_export import graph as graph_module
 from pipelines.onnx_export.graph import TOLERANCE, Graph, export_graph
 from pipelines.onnx_export.graphs import graphs_of
 from pipelines.params import Params
@@ -49,10 +48,10 @@ def test_a_frozen_length_is_an_error(tmp_path: Path) -> None:
         export_graph(Graph("model", Unrolled(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"]), tmp_path)
 
 
-def test_a_difference_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_module, "TOLERANCE", -1.0)  # no difference is small enough
+def test_a_difference_is_an_error(tmp_path: Path) -> None:
+    graph = Graph("model", nn.Sigmoid(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"], tolerance=-1.0)  # none is small enough
     with pytest.raises(StageError, match="differs from torch"):
-        export_graph(Graph("model", nn.Sigmoid(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"]), tmp_path)
+        export_graph(graph, tmp_path)
 
 
 def test_an_unknown_model_is_refused() -> None:

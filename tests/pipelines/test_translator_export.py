@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from models.beam import Options
 from models.graphs import TranslatorGraph
 from models.recurrent.names import CellName
+from models.seq2seq.int8 import int8
 from models.seq2seq.names import ContextName
 from models.seq2seq.teacher import Schedule
 from models.seq2seq.translator import Translator
@@ -20,7 +22,8 @@ from pipelines.onnx_export.graphs import graphs_of
 from serving.session import Session
 
 V = 40
-WAYS: list[tuple[ContextName, CellName, int, bool]] = [
+Way = tuple[ContextName, CellName, int, bool]  # attention, cell, layers, input feeding
+WAYS: list[Way] = [
     ("bahdanau", "gru", 1, False),
     ("general", "lstm", 2, True),
     ("multihead", "peephole", 1, False),
@@ -35,16 +38,33 @@ def options_of(n_best: int, **chosen: Any) -> Options:
     return Options(**{name: torch.tensor([value]) for name, value in values.items()}, n_best=torch.tensor([n_best]))
 
 
-@pytest.mark.parametrize(("attention", "cell", "layers", "input_feeding"), WAYS)
-def test_onnx_equals_eager(attention: ContextName, cell: CellName, layers: int, input_feeding: bool, tmp_path: Path) -> None:
+def translator_of(way: Way, factor: float) -> Translator:
+    """One whose weights are so many times what they are at first."""
     torch.manual_seed(0)
+    attention, cell, layers, input_feeding = way
     sizes = {"embedding_size": 8, "encoder_size": 8, "hidden_size": 16, "attention_size": 8, "heads": 2, "layers": layers}
     chances = {"dropout": 0.1, "weight_dropout": 0.1, "label_smoothing": 0.1, "teacher": Schedule()}
     parts: dict[str, Any] = {"attention": attention, "cell": cell, "input_feeding": input_feeding, "bridge": "linear"}
     model = Translator(vocabulary_size=V, **parts, **sizes, **chances).eval()
     with torch.no_grad():
         for weight in model.parameters():
-            weight *= 3  # as sure of itself as a trained one
+            weight *= factor
+    return model
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_in_int8_onnx_gives_the_scores_of_eager_torch(way: Way, tmp_path: Path) -> None:
+    export_graph(graphs_of(translator_of(way, 1.0), int8)[0], tmp_path)  # compares them
+    (loop,) = (node for node in onnx.load(tmp_path / "model.onnx").graph.node if node.op_type == "Loop")
+    body = next(attribute.g for attribute in loop.attribute if attribute.name == "body")
+    attention, _, layers, _ = way
+    maps = 2 * layers + 1 + (attention != "multihead")  # the layers', that to the logits, and W_o where its inputs are bounded
+    assert sum(node.op_type == "QuantizeLinear" for node in body.node) == maps
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_onnx_equals_eager(way: Way, tmp_path: Path) -> None:
+    model = translator_of(way, 3.0)  # as sure of itself as a trained one
     assert export_graph(graphs_of(model)[0], tmp_path) < 1e-4
     search, eager = Session(tmp_path / "model.onnx"), TranslatorGraph(model)
     for rows, length, beams in ((1, 1, 1), (1, 12, 5), (6, 4, 2), (9, 17, 10)):

@@ -1,0 +1,52 @@
+"""An affine map in int8 is the exact one up to its rounding, row by row."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from models.recurrent.affine import MakeAffine, exact
+from models.seq2seq.int8 import LEVELS, Int8Affine, int8
+
+sizes = st.integers(1, 12)
+
+
+@given(rows=sizes, inputs=sizes, outputs=sizes, bound=st.floats(0.01, 100.0), seed=st.integers(0, 2**31))
+def test_the_error_is_that_of_the_rounding(rows: int, inputs: int, outputs: int, bound: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    weight, bias = torch.randn(outputs, inputs, generator=generator), torch.randn(outputs, generator=generator)
+    x = bound * (2 * torch.rand(rows, inputs, generator=generator) - 1)
+    error = (int8(weight, bias, bound)(x) - functional.linear(x, weight, bias)).abs()
+    half_a_step = bound / LEVELS / 2, weight.abs().amax(1) / LEVELS / 2  # of x and of each row of W
+    allowed = half_a_step[0] * weight.abs().sum(1) + half_a_step[1] * (x.abs() + half_a_step[0]).sum(1, keepdim=True)
+    assert (error <= allowed * 1.001 + 1e-5 * bound).all()
+
+
+def test_what_lies_on_the_grid_is_exact() -> None:
+    weight, bias = torch.tensor([[127.0, -3.0], [0.0, 127.0]]), torch.tensor([0.5, -0.5])
+    x = torch.tensor([[1.0, -1.0], [0.0, 5 / LEVELS]])
+    torch.testing.assert_close(int8(weight, bias, 1.0)(x), functional.linear(x, weight, bias))
+
+
+def test_a_row_of_zeros_stays_the_bias() -> None:
+    assert int8(torch.zeros(2, 3), torch.tensor([1.0, 2.0]), 1.0)(torch.ones(1, 3)).tolist() == [[1.0, 2.0]]
+
+
+def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    layer, x = int8(torch.randn(5, 7), torch.zeros(5), 1.0), torch.randn(4, 7).clamp(-1, 1)
+    torch.testing.assert_close(layer(x)[2], layer(x[2:3])[0], atol=1e-6, rtol=0)
+
+
+def test_beyond_the_bound_an_input_is_cut_off() -> None:
+    layer = int8(torch.eye(2), torch.zeros(2), 1.0)
+    torch.testing.assert_close(layer(torch.tensor([[3.0, -0.5]])), torch.tensor([[1.0, -0.5]]), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("make", [exact, int8])
+def test_what_nothing_bounds_stays_exact(make: MakeAffine) -> None:
+    weight, bias, x = torch.randn(3, 4), torch.randn(3), 1000 * torch.randn(2, 4)
+    assert not isinstance(make(weight, bias, math.inf), Int8Affine)
+    assert torch.equal(make(weight, bias, math.inf)(x), functional.linear(x, weight, bias))
