@@ -37,9 +37,11 @@ def token_loss(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *
 class _LinearCrossEntropy(torch.autograd.Function):
     """With q the smoothed target and p = softmax(logits): loss = -q log p, and its gradient by the logits is p - q.
 
-    Both come from one pass over the logits while they are in cache. The loss is a leaf of the computation but for a factor,
-    so that the gradients of the outputs and of W can be made here and only scaled in `backward`. Matrix products are in
-    `dtype`, the rest in float32 or better.
+    Both come from one pass over the logits while they are in cache. The share of q that is the same for all V is left out there:
+    with Z_n the logarithm of row n's normalizer, its part of the loss is the sum over n and v of Z_n - logit_nv, and this sum and
+    its gradients need but the sums of the rows and of W. The loss is a leaf of the computation but for a factor, so that the
+    gradients of the outputs and of W can be made here and only scaled in `backward`. Matrix products are in `dtype`, the rest in
+    float32 or better.
     """
 
     @staticmethod
@@ -48,31 +50,32 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         exact, size = weight.dtype, weight.shape[0]
         rows, matrix, offset = outputs.to(dtype), weight.to(dtype), bias.to(dtype)
-        needed = any(ctx.needs_input_grad)
+        needed, even = any(ctx.needs_input_grad), smoothing / size
         d_logits = rows.new_empty(len(rows) if needed else 0, size)
         total = torch.zeros((), dtype=exact, device=rows.device)
         at_once = len(rows) if rows.is_cuda else ROWS_AT_ONCE
         for start in range(0, len(rows), at_once):
             chunk = slice(start, start + at_once)
             logits, target = torch.addmm(offset, rows[chunk], matrix.t()), targets[chunk, None]
-            log_p = torch.log_softmax(logits, 1, dtype=exact)
-            total -= (1 - smoothing) * log_p.gather(1, target).sum()
-            if smoothing:
-                total -= smoothing / size * log_p.sum()
+            p = torch.softmax(logits, 1, dtype=exact)
+            normalizer = logits.amax(1, keepdim=True) - p.amax(1, keepdim=True).log()  # Z, of which no p can be too small
+            total += normalizer.sum() - (1 - smoothing) * logits.gather(1, target).sum(dtype=exact)
             if needed:
-                gradient = log_p.exp_()
-                if smoothing:
-                    gradient.sub_(smoothing / size)
-                gradient.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=exact))
-                d_logits[chunk] = gradient
+                d_logits[chunk] = p.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=exact))
+        row_sum, matrix_sum = rows.sum(0, dtype=exact), matrix.sum(0, dtype=exact)
+        if smoothing:
+            total -= even * (row_sum @ matrix_sum + len(rows) * offset.sum(dtype=exact))
         if needed:
             ones = d_logits.new_ones(1, len(rows))
-            ctx.save_for_backward(d_logits @ matrix, d_logits.t() @ rows, (ones @ d_logits)[0])
-            ctx.dtypes = outputs.dtype, exact
+            ctx.save_for_backward(
+                d_logits @ matrix - (even * matrix_sum).to(dtype),
+                (d_logits.t() @ rows).to(exact) - even * row_sum,
+                (ones @ d_logits)[0].to(exact) - even * len(rows),
+            )
+            ctx.wide = outputs.dtype
         return total
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         d_outputs, d_weight, d_bias = ctx.saved_tensors
-        wide, exact = ctx.dtypes
-        return (d_outputs * grad).to(wide), d_weight.to(exact) * grad, d_bias.to(exact) * grad, None, None, None
+        return (d_outputs * grad).to(ctx.wide), d_weight * grad, d_bias * grad, None, None, None

@@ -16,16 +16,19 @@ _Record = list[Tensor]  # one tensor for each step
 Gates = tuple[Tensor, Tensor, Tensor, Tensor]  # r_t, z_t, n_t and U_n h_{t-1}
 
 
-def gru_gates(inputs: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor, Gates]:
+def gru_gates(inputs: Tensor, recurrent: Tensor, state: Tensor, padding: Tensor | None = None) -> tuple[Tensor, Gates]:
     """One step of the GRU, h_t = (1 - z_t) * n_t + z_t * h_{t-1}; see models.recurrent.cells.gru.
 
     Args:
         inputs: what the gates get from x_t, [..., 3H] in the order r, z, n.
         recurrent: what they get from h_{t-1}, [..., 3H].
         state: h_{t-1}, [..., H].
+        padding: [..., 1], True for a row that keeps its state: there z_t = 1, and no gradient reaches the step's inputs.
     """
     size = state.shape[-1]
     reset, update = torch.sigmoid(inputs[..., : 2 * size] + recurrent[..., : 2 * size]).chunk(2, -1)
+    if padding is not None:
+        update = update.masked_fill(padding, 1.0)
     through = recurrent[..., 2 * size :]
     candidate = torch.tanh(torch.addcmul(inputs[..., 2 * size :], reset, through))
     return torch.lerp(candidate, state, update), (reset, update, candidate, through)
@@ -82,10 +85,7 @@ class GRURecurrence(torch.autograd.Function):
         for t, x in enumerate(inputs.unbind(0)):
             before[:, t] = state
             recurrent = torch.bmm(before[:, t], matrix) + bias[:, None]
-            if padding is None:
-                state, kept = gru_gates(x, recurrent, state)
-            else:
-                state, kept = _masked_gates(x, recurrent, state, padding[t])
+            state, kept = gru_gates(x, recurrent, state, None if padding is None else padding[t])
             states.append(state)
             gates.append(kept)
         ctx.save_for_backward(weight, before)
@@ -105,14 +105,12 @@ class GRURecurrence(torch.autograd.Function):
             carried = carried + torch.bmm(d_rec, matrix)
         rows = d_recurrent.flatten(1, 2)  # [D, T * B, 3H]
         d_weight = torch.bmm(rows.transpose(1, 2), before.flatten(1, 2)).to(weight.dtype)
-        return None, d_inputs, carried, d_weight, rows.sum(1, dtype=weight.dtype), None
+        return None, d_inputs, carried, d_weight, _sum(rows).to(weight.dtype), None
 
 
-def _masked_gates(inputs: Tensor, recurrent: Tensor, state: Tensor, padding: Tensor) -> tuple[Tensor, Gates]:
-    """A step in which padded rows keep their state: z = 1 there, and with it no gradient reaches the step's inputs."""
-    _, (reset, update, candidate, through) = gru_gates(inputs, recurrent, state)
-    update = update.masked_fill(padding, 1.0)
-    return torch.lerp(candidate, state, update), (reset, update, candidate, through)
+def _sum(rows: Tensor) -> Tensor:
+    """The sum of the rows, [..., N, X] -> [..., X], as a matrix product, whose type needs no copy of them in a wider one."""
+    return (rows.new_ones(*rows.shape[:-2], 1, rows.shape[-2]) @ rows).squeeze(-2)
 
 
 class AttentiveGRURecurrence(torch.autograd.Function):
@@ -190,6 +188,6 @@ class AttentiveGRURecurrence(torch.autograd.Function):
             None,
             d_energy,
             (rows.t() @ before.flatten(0, 1)).to(from_state.dtype),
-            rows.sum(0, dtype=from_state.dtype),
+            _sum(rows).to(from_state.dtype),
             d_from_context.to(from_context.dtype),
         )
