@@ -8,13 +8,15 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
   theirs as its own log states it. It takes its batches as they come, ours sorts them by length; padding counts on neither side.
   Its numbers are float32, and so are ours in the second ratio; in the first they are what the stage takes, bf16 in matrix
   products where the CPU has them. Then both translate the test set of 2016 with a beam of five, after three epochs of training:
-  their BLEU and lengths stand beside the rates. Ours goes by the exported graph in batches as in the stage `evaluate`, text to
-  text, theirs in its batches of 64, subwords to subwords. All sizes are 256 here, that of our attention too.
+  their BLEU and lengths stand beside the rates. Ours goes by the exported graph, whose decoder computes in int8 where theirs
+  does in float32, in batches as in the stage `evaluate`, text to text, theirs in its batches of 64, subwords to subwords. All
+  sizes are 256 here, that of our attention too.
 - sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
 - debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
 - multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
 - gpu: target subwords a second of training on a GPU, by the params and the prepared data that are here, and the share of the
-  GPU's time in kernels; nothing where there is no GPU. The profile `full` is the one to run it on.
+  GPU's time in kernels over a short epoch, into which its start counts: that of the processes that make batches; nothing where
+  there is no GPU. The profile `full` is the one to run it on.
 - stages: seconds that the task takes of `make repro`, as `benchmarks.pipeline repro` measured them.
 
 Multi30k is downloaded (DATA_MIRROR can stand in for its address), Joey NMT comes from a package registry.

@@ -173,9 +173,9 @@ RECURRENT_FIGURES = (
 TRANSLATION_FIGURES = (
     Measure("translation", "train_over_joeynmt", "training: target subwords a second over Joey NMT's", ".1f"),
     Measure("translation", "train_over_joeynmt_fp32", "the same with ours, too, in float32 throughout", ".1f"),
-    Measure("translation", "decode_over_joeynmt", "beam search of 5: sentences a second over Joey NMT's", ".1f"),
+    Measure("translation", "decode_over_joeynmt", "beam search of 5, ours in int8: sentences a second over Joey NMT's", ".1f"),
     Measure("translation", "gpu_tokens_per_s", "training on one GPU, Multi30k: target subwords a second", ".0f"),
-    Measure("translation", "gpu_busy", "the same: share of the GPU's time in kernels", ".0%"),
+    Measure("translation", "gpu_busy", "the same: share of the GPU's time in kernels, over a short epoch and its start", ".0%"),
     Measure("translation", "sentence_p50_ms", "one sentence, one core, beam search of 5: ms, median", ".1f"),
     Measure("translation", "debian_bleu", "Debian's descriptions: BLEU", ".1f", "debian_bleu_joeynmt", "Joey NMT"),
     Measure("translation", "multi30k_2016_bleu", "Multi30k, test set of 2016: BLEU", ".1f"),

@@ -231,12 +231,14 @@ def test_the_best_epochs_weights_are_averaged(tmp_path: Path) -> None:
     assert average([{"count": torch.tensor(3)}, {"count": torch.tensor(8)}]) == {"count": torch.tensor(3)}
 
 
-def test_each_epoch_has_the_next_form_of_the_rows(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")  # there need be no GPU here
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_each_epoch_has_the_next_form_of_the_rows(tmp_path: Path, ahead: int) -> None:
     for i in range(3):
         write_split(tmp_path / f"form-{i}", {"text": [[4 + i] * (1 + i + n) for n in range(5)]})
     forms = [Split(tmp_path / f"form-{i}") for i in range(3)]
     rows = Alternating(forms)
-    batches = loader(rows, 9, 1, shuffle=True)
+    batches = loader(rows, 9, 1, shuffle=True, ahead=ahead)
     steps = [*loader(forms[0], 9, 1, shuffle=True)]
     for epoch in range(5):
         rows.set_epoch(epoch)

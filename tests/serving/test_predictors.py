@@ -274,6 +274,12 @@ def test_the_translator_batches_without_a_trace(bundles):
     assert translator.translate([]) == []
 
 
+def test_the_translator_finds_the_same_on_several_cores(bundles):
+    one, three = (Translator.load(bundles["translation"], threads=threads) for threads in (1, 3))
+    texts = TEXTS * 3
+    assert three.translate(texts, batch_size=2) == one.translate(texts, batch_size=2)
+
+
 def test_the_bundles_temperature_divides_the_logits(bundles, tmp_path):
     folder = Path(shutil.copytree(bundles["classification"], tmp_path / "cooled"))
     plain = Bundle.load(folder)

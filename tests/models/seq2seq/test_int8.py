@@ -1,4 +1,4 @@
-"""An affine map in int8 is the exact one up to its rounding, row by row."""
+"""An affine map in int8 is the exact one up to its rounding, row by row, and so is a decoder's step."""
 
 import math
 
@@ -6,10 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional
 
 from models.recurrent.affine import MakeAffine, exact
+from models.recurrent.names import CellName
+from models.seq2seq.decoder import Decoder
 from models.seq2seq.int8 import LEVELS, Int8Affine, int8
+from models.seq2seq.names import ContextName
 
 sizes = st.integers(1, 12)
 
@@ -50,3 +54,26 @@ def test_what_nothing_bounds_stays_exact(make: MakeAffine) -> None:
     weight, bias, x = torch.randn(3, 4), torch.randn(3), 1000 * torch.randn(2, 4)
     assert not isinstance(make(weight, bias, math.inf), Int8Affine)
     assert torch.equal(make(weight, bias, math.inf)(x), functional.linear(x, weight, bias))
+
+
+@pytest.mark.parametrize("large", [0.3, 4.0])  # vectors of units within the bound of the states, and beyond it
+@pytest.mark.parametrize(
+    "way", [("bahdanau", "gru", False), ("general", "lstm", True), ("fixed", "rnn", False), ("multihead", "gru", False)]
+)
+def test_a_step_is_the_exact_one_up_to_its_rounding(way: tuple[ContextName, CellName, bool], large: float) -> None:
+    torch.manual_seed(0)
+    attention, cell, fed = way
+    embedding = nn.Embedding(20, 8)
+    nn.init.uniform_(embedding.weight, -large, large)
+    sizes = {"hidden_size": 16, "layers": 2, "memory_size": 16, "attention_size": 8, "heads": 2}
+    chances = {"dropout": 0.0, "weight_dropout": 0.0}
+    decoder = Decoder(embedding, cell=cell, attention=attention, input_feeding=fed, **sizes, **chances).eval()
+    with torch.no_grad():
+        for weight in decoder.attention.parameters():
+            weight *= 5  # a context beyond the bound of the memory, where nothing keeps it within
+        memory = decoder.prepare(2 * torch.rand(3, 5, 16) - 1, torch.ones(3, 5, dtype=torch.bool))
+        state = decoder.begin(2 * torch.rand(3, 2 * decoder.recurrent.state_size) - 1)[:, None]
+        embedded = embedding(torch.randint(20, (3, 1)))
+        ours, theirs = (step(embedded, state) for step in (decoder.stepper(memory, decoder.maps(int8)), decoder.stepper(memory)))
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, atol=0.05, rtol=0)
