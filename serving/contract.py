@@ -1,4 +1,4 @@
-"""The one shape of requests and answers, for every kind of model.
+"""The one shape of requests, for every kind of model; serving.answers has what comes back.
 
 A request is `{"inputs": "..." or ["...", ...], "parameters": {...}}`. Unknown fields, wrong types and values out of range
 are refused with a code and a message that says what would be right.
@@ -6,10 +6,11 @@ are refused with a code and a message that says what would be right.
 
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from serving.bundle import LengthNormalization, MinLength, NgramSize, NumBeams, Penalty
+from serving.bundle import Kind, LengthNormalization, MinLength, NgramSize, NumBeams, Penalty
 from serving.faults import MAX_INPUTS, RequestError, from_validation
+from serving.strict import Strict
 
 Inputs = str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
 MaxSequences = Annotated[int, Field(ge=1, le=16)]
@@ -17,21 +18,7 @@ Question = Literal["nearest", "similarity", "analogy", "context"]
 QUESTIONS: Final[dict[Question, int]] = {"nearest": 1, "similarity": 2, "analogy": 3}  # words that each takes; "context": any
 
 
-UnknownCharacters = Annotated[
-    int | None, Field(description="how many characters of the text the model never saw; absent where it knows them all")
-]
-
-UnknownWords = Annotated[
-    int | None, Field(description="how many words of the text the model does not know; absent where it knows them all")
-]
-
-
-class _Strict(BaseModel):
-    # Strict: "5" is no number and true no 1; a client that mixes them up should learn it at once.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ClassificationParameters(_Strict):
+class ClassificationParameters(Strict):
     """How many classes a classifier names, and whether it says what it looked at."""
 
     top_k: int = Field(
@@ -42,7 +29,7 @@ class ClassificationParameters(_Strict):
     )
 
 
-class GenerationParameters(_Strict):
+class GenerationParameters(Strict):
     """How a name is continued."""
 
     label: str | None = Field(default=None, description="condition of the name; default: drawn uniformly for each sequence")
@@ -67,7 +54,7 @@ class GenerationParameters(_Strict):
     )
 
 
-class TranslationParameters(_Strict):
+class TranslationParameters(Strict):
     """How a translation is searched."""
 
     num_beams: NumBeams | None = Field(default=None, description="width of the beam, 1 (greedy) to 10; default: the model's own")
@@ -90,7 +77,7 @@ class TranslationParameters(_Strict):
     attention: bool = Field(default=False, description="return the attention weights, too; default false")
 
 
-class VectorsParameters(_Strict):
+class VectorsParameters(Strict):
     """What is asked of words: the "nearest" to one, the "similarity" of two, the "analogy" of three, or their "context"."""
 
     question: Question = Field(
@@ -110,28 +97,28 @@ class VectorsParameters(_Strict):
     )
 
 
-class ClassificationRequest(_Strict):
+class ClassificationRequest(Strict):
     """Texts to classify."""
 
     inputs: Inputs
     parameters: ClassificationParameters = ClassificationParameters()
 
 
-class GenerationRequest(_Strict):
+class GenerationRequest(Strict):
     """Beginnings of names to continue; "" leaves everything to the model."""
 
     inputs: Inputs
     parameters: GenerationParameters = GenerationParameters()
 
 
-class TranslationRequest(_Strict):
+class TranslationRequest(Strict):
     """Sentences to translate."""
 
     inputs: Inputs
     parameters: TranslationParameters = TranslationParameters()
 
 
-class VectorsRequest(_Strict):
+class VectorsRequest(Strict):
     """Words to compare. Each input is a question of its own: one, two or three words with white space between them.
 
     For "context" an input is a sentence; words are read without punctuation, in lower case, known or not.
@@ -144,112 +131,13 @@ class VectorsRequest(_Strict):
     parameters: VectorsParameters = VectorsParameters()
 
 
-class LabelScore(_Strict):
-    """One class of a classification and its probability. An input's answer is a list of them, best first."""
-
-    label: str
-    score: float
-    unknown_characters: UnknownCharacters = None
-    unknown_words: UnknownWords = None
-
-
-class WordImportance(_Strict):
-    """A word as it was read, whether the model knows it, and its share of the attention."""
-
-    word: str
-    known: bool
-    importance: float
-
-
-class Explained(_Strict):
-    """An input's answer with `explain`: its classes, best first, and its words in order.
-
-    Importances, to four decimals, add up to 1. They say how much of each word, amid its neighbours, went into the sum that the
-    scores come from, and not in which direction it pulled.
-    """
-
-    labels: list[LabelScore]
-    words: list[WordImportance]
-
-
-class GeneratedText(_Strict):
-    """One generated name and the condition it was generated for. An input's answer is a list of them."""
-
-    generated_text: str
-    label: str
-    unknown_characters: UnknownCharacters = None
-
-
-class Drawn(_Strict):
-    """A line of a streamed answer but the last: the characters that were added to the name."""
-
-    token: str
-
-
-class Alternative(_Strict):
-    """A translation that scored less."""
-
-    translation_text: str
-    score: float
-
-
-class Attention(_Strict):
-    """Which source pieces each target piece was translated from: weights[t][s], to four decimals."""
-
-    source: list[str]
-    target: list[str]
-    weights: list[list[float]]
-
-
-class Translation(_Strict):
-    """An input's best translation; score is its length-normalized natural log-probability.
-
-    `alternatives` is there when num_return_sequences is above 1, `attention` when it was asked for.
-    """
-
-    translation_text: str
-    score: float
-    unknown_characters: UnknownCharacters = None
-    alternatives: list[Alternative] | None = None
-    attention: Attention | None = None
-
-
-class AskedWord(_Strict):
-    """A word of a question as it was looked up. The vector of one that is not known was made from its n-grams."""
-
-    word: str
-    known: bool
-
-
-class WordScore(_Strict):
-    """A word of the vocabulary and its cosine similarity to what was asked for."""
-
-    word: str
-    score: float
-
-
-class NearestWords(_Strict):
-    """An input's answer to "nearest" and "analogy": words of the vocabulary, best first, those asked about left out."""
-
-    asked: list[AskedWord]
-    nearest: list[WordScore]
-
-
-class Similarity(_Strict):
-    """An input's answer to "similarity": the cosine of the angle between the two words' vectors."""
-
-    asked: list[AskedWord]
-    score: float
-
-
-class WordsInContext(_Strict):
-    """An input's answer to "context": its words as they were read, and the vector of each."""
-
-    words: list[str]
-    vectors: list[list[float]]
-
-
 Request = ClassificationRequest | GenerationRequest | TranslationRequest | VectorsRequest
+REQUESTS: Final[dict[Kind, type[Request]]] = {
+    "classification": ClassificationRequest,
+    "generation": GenerationRequest,
+    "translation": TranslationRequest,
+    "vectors": VectorsRequest,
+}
 R = TypeVar("R", ClassificationRequest, GenerationRequest, TranslationRequest, VectorsRequest)
 
 

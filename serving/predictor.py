@@ -1,26 +1,27 @@
 """What a transport needs of a model: bodies in, replies out, for a whole batch at once."""
 
 import logging
+import math
+import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from serving.body import parse_body
 from serving.bundle import Bundle, Kind
 from serving.contract import parse_request
-from serving.endpoints import (
-    ClassificationEndpoint,
-    Emit,
-    Endpoint,
-    GenerationEndpoint,
-    Json,
-    TranslationEndpoint,
-    VectorsEndpoint,
-)
+from serving.endpoints.classification import ClassificationEndpoint
+from serving.endpoints.endpoint import Emit, Endpoint, Json
+from serving.endpoints.generation import GenerationEndpoint
+from serving.endpoints.translation import TranslationEndpoint
+from serving.endpoints.vectors import VectorsEndpoint
 from serving.faults import ErrorAnswer, ErrorDetail, RequestError
+from serving.meter import Batch, Meter
+from serving.watch import DeadlineError, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ ENDPOINTS: Final[dict[Kind, Callable[[Path, Bundle], Endpoint[Any]]]] = {
     "vectors": VectorsEndpoint,
 }
 FAILED: Final = ErrorDetail(code="internal_error", message="the model failed on this request; the server's log says why")
+LATE: Final = ErrorDetail(code="deadline_exceeded", message="the answer was not ready within the time that the request had")
+
+Groups = dict[Hashable, dict[int, Any]]  # requests that go through the model together, by their places
 
 
 @dataclass(frozen=True)
@@ -40,54 +44,99 @@ class Reply:
     status: int
     body: Json
 
+    @property
+    def code(self) -> str:
+        """What kind of error it is; "" where it is none."""
+        return "" if self.status == HTTPStatus.OK else str(self.body["error"]["code"])
+
 
 class Predictor:
-    """Answers requests of the contract with one model. It keeps nothing between calls."""
+    """Answers requests of the contract with one model. It keeps nothing between calls.
 
-    def __init__(self, endpoint: Endpoint[Any]) -> None:
-        self._endpoint = endpoint
+    Args:
+        endpoint: the model.
+        meter: is told of every call, where one is given.
+    """
 
-    def answer(self, bodies: Sequence[object], emit: Callable[[int, Json], None] | None = None) -> list[Reply]:
+    def __init__(self, endpoint: Endpoint[Any], meter: Meter | None = None) -> None:
+        self._endpoint, self._meter = endpoint, meter
+
+    def answer(
+        self,
+        bodies: Sequence[object],
+        emit: Callable[[int, Json], None] | None = None,
+        deadlines: Sequence[float] | None = None,
+    ) -> list[Reply]:
         """One reply for each body, in order. What a request wants streamed goes to `emit` first, with the request's place.
 
         A body is whatever the transport delivered: parsed JSON, raw bytes, a str, or None. Requests that can go through the
         model together do; one that is at fault gets a status of 400 and leaves the others untouched. Where the model fails,
-        the requests of that pass get a 500, and the log the reason.
+        the requests of that pass get a 500, and the log the reason. A request whose deadline (by `time.monotonic`) has passed
+        gets a 504; requests in one pass have until the latest of their deadlines.
         """
+        deadlines = deadlines or [math.inf] * len(bodies)
+        started = time.perf_counter()
+        replies, groups = self._read(bodies, deadlines)
+        read = time.perf_counter()
+        model_s = 0.0
+        for group in groups.values():
+            watch = Watch(max(deadlines[i] for i in group))
+            emits = [partial(emit or _no_stream, i) for i in group]
+            replies.update(zip(group, self._answer(list(group.values()), emits, watch), strict=True))
+            model_s += watch.model_s
+        if self._meter:
+            rest = time.perf_counter() - read - model_s
+            self._meter.batch(Batch(len(bodies), read_s=read - started, model_s=model_s, write_s=rest))
+            self._tell(self._meter, groups, replies)
+        return [replies[i] for i in range(len(bodies))]
+
+    def _read(self, bodies: Sequence[object], deadlines: Sequence[float]) -> tuple[dict[int, Reply], Groups]:
+        """The requests in groups, and replies to those that are none or come too late."""
         replies: dict[int, Reply] = {}
-        groups: dict[Hashable, dict[int, Any]] = defaultdict(dict)
+        groups: Groups = defaultdict(dict)
         for i, body in enumerate(bodies):
             try:
+                Watch(deadlines[i]).check()
                 request = parse_request(self._endpoint.request, parse_body(body))
                 self._endpoint.check(request)
                 groups[self._endpoint.group(request)][i] = request
             except RequestError as error:
-                replies[i] = _failure(400, error.detail)
+                replies[i] = _failure(HTTPStatus.BAD_REQUEST, error.detail)
+            except DeadlineError:
+                replies[i] = _failure(HTTPStatus.GATEWAY_TIMEOUT, LATE)
             except Exception:
                 logger.exception("a request could not be checked")
-                replies[i] = _failure(500, FAILED)
-        for group in groups.values():
-            emits = [partial(emit or _no_stream, i) for i in group]
-            replies.update(zip(group, self._answer(list(group.values()), emits), strict=True))
-        return [replies[i] for i in range(len(bodies))]
+                replies[i] = _failure(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
+        return replies, groups
 
-    def _answer(self, requests: list[Any], emits: Sequence[Emit]) -> list[Reply]:
+    def _answer(self, requests: list[Any], emits: Sequence[Emit], watch: Watch) -> list[Reply]:
         """The replies to one group."""
         try:
-            return [Reply(200, body) for body in self._endpoint.answer(requests, emits)]
+            return [Reply(HTTPStatus.OK, body) for body in self._endpoint.answer(requests, emits, watch)]
+        except DeadlineError:
+            return [_failure(HTTPStatus.GATEWAY_TIMEOUT, LATE)] * len(requests)
         except Exception:
             logger.exception("the model failed on %d requests", len(requests))
-            return [_failure(500, FAILED)] * len(requests)
+            return [_failure(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)] * len(requests)
+
+    def _tell(self, meter: Meter, groups: Groups, replies: Mapping[int, Reply]) -> None:
+        for reply in replies.values():
+            meter.reply(reply.status, reply.code)
+        for group in groups.values():
+            for place, request in group.items():
+                if replies[place].status == HTTPStatus.OK:
+                    for text in self._endpoint.measure(request, replies[place].body):
+                        meter.text(text)
 
 
-def load_predictor(folder: Path) -> Predictor:
+def load_predictor(folder: Path, meter: Meter | None = None) -> Predictor:
     """Verify the bundle in `folder` and load the predictor of its kind.
 
     Raises:
         BundleError: there is no intact bundle.
     """
     bundle = Bundle.load(folder)
-    return Predictor(ENDPOINTS[bundle.kind](folder, bundle))
+    return Predictor(ENDPOINTS[bundle.kind](folder, bundle), meter)
 
 
 def _no_stream(_place: int, _part: Json) -> None:

@@ -1,9 +1,12 @@
 """onnxruntime sessions, set up to share a machine with other workers."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
+
+from serving.watch import Watch
 
 
 class Session:
@@ -12,9 +15,11 @@ class Session:
     Args:
         path: the ONNX file.
         threads: cores that one call may use. One suits a server, which has a worker process for each core.
+        long: whether one call may take so long that a watch has to end it from without.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, long: bool = False) -> None:
+        self._long = long
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -23,9 +28,17 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, **inputs: Any) -> Any:
-        """The graph's outputs in the order of its signature, as a list of arrays."""
-        return self._session.run(None, inputs)
+    def __call__(self, watch: Watch | None = None, /, **inputs: Any) -> Any:
+        """The graph's outputs in the order of its signature, as a list of arrays.
+
+        Raises:
+            DeadlineError: the watch ran out.
+        """
+        if watch is None:
+            return self._session.run(None, inputs)
+        options = onnxruntime.RunOptions()
+        with watch.model(partial(setattr, options, "terminate", True) if self._long else None):
+            return self._session.run(None, inputs, options)
 
     @property
     def inputs(self) -> list[str]:

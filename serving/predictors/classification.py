@@ -14,6 +14,7 @@ from models.text.word_tokenizer import WordTokenizer
 from serving.arrays import FloatArray, batches_by_length, pad
 from serving.bundle import GRAPH, TOKENIZER, Bundle
 from serving.session import Session
+from serving.watch import Watch
 
 TOKENIZERS: Final[Mapping[str, Callable[[Path], CharacterTokenizer | WordTokenizer]]] = {
     "characters": CharacterTokenizer.load,
@@ -74,10 +75,11 @@ class Classifier:
         """P(class | text) [N, C], calibrated; see `classify`."""
         return self.classify(texts, batch_size=batch_size).probabilities
 
-    def classify(self, texts: Sequence[str], *, batch_size: int = 64) -> Classified:
+    def classify(self, texts: Sequence[str], *, batch_size: int = 64, watch: Watch | None = None) -> Classified:
         """Classify texts.
 
         Raises:
+            DeadlineError: the watch ran out.
             ValueError: a text has no character or word.
         """
         ids = [self.tokenizer.encode(text) for text in texts]
@@ -89,7 +91,7 @@ class Classifier:
         importances: list[FloatArray] = [np.empty(0)] * len(texts)
         for batch in batches_by_length(ids, batch_size):
             padded, lengths = pad([ids[i] for i in batch])
-            logits[batch], *rest = self._model(**{self.units: padded, "lengths": lengths})
+            logits[batch], *rest = self._model(watch, **{self.units: padded, "lengths": lengths})
             for weights in rest:  # of the words, or none
                 for i, row in zip(batch, weights, strict=True):
                     importances[i] = row[: len(ids[i])]

@@ -12,6 +12,7 @@ from models.text.words import words_of
 from serving.arrays import FloatArray, batches_by_length
 from serving.bundle import CHARACTERS, CONTEXT
 from serving.session import Session
+from serving.watch import Watch
 
 SENTENCES_AT_ONCE = 64
 
@@ -32,24 +33,27 @@ class Contexts:
         """A sentence's words as the model reads them."""
         return words_of(text)
 
-    def layers(self, sentences: Sequence[Sequence[str]]) -> list[FloatArray]:
+    def layers(self, sentences: Sequence[Sequence[str]], *, watch: Watch | None = None) -> list[FloatArray]:
         """Vectors of each word of each sentence, of one word or more.
 
         Returns:
             for each sentence [3, T, 2d]: from the word's characters alone, of the first and of the second recurrent layer.
             Whatever sentences stand beside it change nothing.
+
+        Raises:
+            DeadlineError: the watch ran out.
         """
         layers: list[FloatArray] = [np.empty(0)] * len(sentences)
         for places in batches_by_length(sentences, SENTENCES_AT_ONCE):
-            for place, states in zip(places, self._run([sentences[i] for i in places]), strict=True):
+            for place, states in zip(places, self._run([sentences[i] for i in places], watch), strict=True):
                 layers[place] = states
         return layers
 
-    def _run(self, sentences: Sequence[Sequence[str]]) -> list[FloatArray]:
+    def _run(self, sentences: Sequence[Sequence[str]], watch: Watch | None) -> list[FloatArray]:
         spelled = [self._speller.sentence(sentence) for sentence in sentences]
         lengths = np.array([len(spelling) for spelling in spelled], dtype=np.int64)
         batch = np.full((len(spelled), lengths.max(), self._speller.longest), PAD, dtype=np.int64)
         for row, spelling in zip(batch, spelled, strict=True):
             row[: len(spelling)] = spelling
-        (layers,) = self._session(spellings=batch, lengths=lengths)
+        (layers,) = self._session(watch, spellings=batch, lengths=lengths)
         return [layers[:, i, 1 : length - 1] for i, length in enumerate(lengths.tolist())]  # without the marks at the ends

@@ -15,6 +15,7 @@ from serving.arrays import FloatArray, IntArray, batches_by_length, pad
 from serving.bundle import GRAPH, TOKENIZER, Bundle
 from serving.sampling import Sampling, draw
 from serving.session import Session
+from serving.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -99,25 +100,28 @@ class Generator:
             bits[batch] = np.where(np.arange(targets.shape[1]) < lengths[:, None], costs, 0).sum(axis=1) / np.log(2)
         return bits, np.array([len(row) + 1 for row in ids], dtype=np.int64)
 
-    def generate(self, prompts: Sequence[Prompt], *, batch_size: int = 64) -> list[str]:
-        """A name for each prompt: its beginning and what the model adds up to EOS or the prompt's limit."""
+    def generate(self, prompts: Sequence[Prompt], *, batch_size: int = 64, watch: Watch | None = None) -> list[str]:
+        """A name for each prompt: its beginning and what the model adds up to EOS or the prompt's limit.
+
+        Raises:
+            DeadlineError: the watch, which is looked at between characters, ran out.
+        """
         rows = []
         for prompt in prompts:
             given = [BOS, *self.tokenizer.encode(prompt.text)]
             rows.append(_Row(prompt, given, len(given) + prompt.max_new_tokens))
         starts = [len(row.ids) for row in rows]
         for batch in batches_by_length([row.ids for row in rows], batch_size):
-            self._fill([rows[i] for i in batch])
+            self._fill([rows[i] for i in batch], watch)
         return [self._text(row, start) for row, start in zip(rows, starts, strict=True)]
 
-    def _fill(self, rows: list[_Row]) -> None:
+    def _fill(self, rows: list[_Row], watch: Watch | None) -> None:
         """Feed all rows in step, each its own beginning first and then what it draws; a row that is done leaves."""
         state, fed = self._zeros(len(rows)), 0
         while rows:
             previous = np.array([[row.ids[fed]] for row in rows], dtype=np.int64)  # [R, 1]
-            logits, state = self._model(
-                characters=previous, label=self._conditions([row.prompt.label for row in rows]), state=state
-            )
+            labels = self._conditions([row.prompt.label for row in rows])
+            logits, state = self._model(watch, characters=previous, label=labels, state=state)
             fed += 1
             self._extend([(row, at[0]) for row, at in zip(rows, logits, strict=True) if len(row.ids) == fed])
             kept = [r for r, row in enumerate(rows) if not row.done]

@@ -13,6 +13,7 @@ from models.text.subwords import SubwordTokenizer
 from serving.arrays import FloatArray, IntArray, batches_by_length, pad
 from serving.bundle import GRAPH, TOKENIZER, Bundle, BundleError, Decoding
 from serving.session import Session
+from serving.watch import Watch
 
 BATCH_SIZE: Final = 8  # what such a batch computes in a step stays in a core's cache
 LENGTH_OFFSETS: Final = {"length": 0.0, "wu": 5.0}  # c of models.beam
@@ -56,7 +57,7 @@ class Translator:
             raise BundleError(f"{folder}: a translation bundle says how to decode")
         self.decoding = bundle.decoding
         self.tokenizer = SubwordTokenizer.load(folder / TOKENIZER)
-        self._search, self._threads = Session(folder / GRAPH), threads
+        self._search, self._threads = Session(folder / GRAPH, long=True), threads
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -75,6 +76,7 @@ class Translator:
         n_best: int = 1,
         attention: bool = False,
         batch_size: int = BATCH_SIZE,
+        watch: Watch | None = None,
     ) -> Answers:
         """Each text's n best translations, best first; fewer where the search finds no more.
 
@@ -84,13 +86,17 @@ class Translator:
             n_best: translations for each text, 1 to num_beams.
             attention: return each translation's alignment.
             batch_size: texts that go through the model at once.
+            watch: is looked at between the steps of the search.
+
+        Raises:
+            DeadlineError: the watch ran out.
         """
         options = _options(decoding or self.decoding, n_best)
         sources = [[*self.tokenizer.encode(text), EOS] for text in texts]
 
         def search(batch: Sequence[int]) -> Answers:
             source, lengths = pad([sources[i] for i in batch])
-            found = self._search(source=source, source_lengths=lengths, **options)
+            found = self._search(watch, source=source, source_lengths=lengths, **options)
             return [
                 [
                     self._candidate(sources[i], tokens[k], float(scores[k]), weights[k] if attention else None)

@@ -1,0 +1,99 @@
+"""Questions to word vectors."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from serving import answers
+from serving.arrays import FloatArray
+from serving.bundle import Bundle
+from serving.contract import QUESTIONS, VectorsParameters, VectorsRequest, input_error, texts
+from serving.endpoints.endpoint import Emit, Json, as_sent, check_length
+from serving.faults import RequestError, shown
+from serving.meter import Text
+from serving.predictors.contexts import Contexts
+from serving.predictors.vectors import WordSpace
+from serving.watch import Watch
+
+
+class VectorsEndpoint:
+    """Questions about words, answered from their vectors, and where there is a model of them, vectors of words in sentences."""
+
+    request = VectorsRequest
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self._space = WordSpace(folder, bundle)
+        self._contexts = Contexts(folder) if bundle.max_words is not None else None
+
+    def check(self, request: VectorsRequest) -> None:
+        """Refuse a text with too few or too many words for the question, and words that are too long or have no vector."""
+        for i, text in enumerate(texts(request)):
+            words = self._words(request, text)
+            longest = max(map(len, words), default=0)
+            if longest or not text.strip():  # what holds no word but is not empty has the wrong number of them
+                check_length(request, i, longest, self._space.bundle.max_length, "characters in a word")
+            self._check_words(request, i, words)
+
+    def _words(self, request: VectorsRequest, text: str) -> list[str]:
+        if request.parameters.question != "context":
+            return self._space.words(text)
+        if self._contexts is None:
+            raise RequestError("invalid_parameter", 'question: "context" needs contextual vectors, which this model has not')
+        return self._contexts.words(text)
+
+    def _check_words(self, request: VectorsRequest, index: int, words: list[str]) -> None:
+        question, most = request.parameters.question, self._space.bundle.max_words or 0
+        taken = range(1, most + 1) if question == "context" else range(QUESTIONS[question], QUESTIONS[question] + 1)
+        if len(words) not in taken:
+            allowed = "-".join(map(str, dict.fromkeys((taken[0], taken[-1]))))
+            message = f'words in the text: {len(words)}; the question "{question}" takes {allowed}'
+            raise input_error(request, index, "wrong_number_of_words", message)
+        without = next((word for word in words if question != "context" and not self._space.has_vector(word)), None)
+        if without is not None:
+            raise input_error(request, index, "unknown_word", f"there is no vector of {shown(without)}")
+
+    def group(self, request: VectorsRequest) -> Hashable:
+        """Sentences share a batch; all other questions are answered together."""
+        return request.parameters.question == "context"
+
+    def answer(self, requests: Sequence[VectorsRequest], _: Sequence[Emit], watch: Watch) -> list[Json]:
+        """What was asked of each text's words."""
+        if self.group(requests[0]) and self._contexts:
+            return self._in_context(self._contexts, requests, watch)
+        return [as_sent(r, [self._answer(self._space.words(text), r.parameters) for text in texts(r)]) for r in requests]
+
+    def measure(self, request: VectorsRequest, _: Json) -> Iterator[Text]:
+        """Words of each text, and those that the vocabulary does not have."""
+        for text in texts(request):
+            words = self._words(request, text)
+            yield Text(len(words), sum(not self._space.knows(word) for word in words))
+
+    def _in_context(self, contexts: Contexts, requests: Sequence[VectorsRequest], watch: Watch) -> list[Json]:
+        sentences = [[contexts.words(text) for text in texts(r)] for r in requests]
+        found = iter(contexts.layers([sentence for group in sentences for sentence in group], watch=watch))
+        bodies = []
+        for r, group in zip(requests, sentences, strict=True):
+            layers = islice(found, len(group))
+            pairs = zip(group, (_pick(states, r.parameters.layer) for states in layers), strict=True)
+            bodies.append(as_sent(r, [answers.WordsInContext(words=w, vectors=v.tolist()).model_dump() for w, v in pairs]))
+        return bodies
+
+    def _answer(self, words: list[str], parameters: VectorsParameters) -> Json:
+        asked = [answers.AskedWord(word=word, known=self._space.knows(word)) for word in words]
+        if parameters.question == "similarity":
+            a, b = words
+            return answers.Similarity(asked=asked, score=self._space.vectors.similarity(a, b)).model_dump()
+        if parameters.question == "nearest":
+            (word,) = words
+            ranking = self._space.vectors.nearest(word, parameters.top_k)
+        else:
+            a, b, c = words
+            ranking = self._space.vectors.analogy(a, b, c, parameters.top_k)
+        nearest = [answers.WordScore(word=word, score=score) for word, score in ranking]
+        return answers.NearestWords(asked=asked, nearest=nearest).model_dump()
+
+
+def _pick(layers: FloatArray, layer: int | None) -> FloatArray:
+    """One of the layers, or their mean: [3, T, 2d] -> [T, 2d]."""
+    chosen: FloatArray = layers.mean(0) if layer is None else layers[layer]
+    return chosen
