@@ -3,78 +3,118 @@
 import json
 import shutil
 import zipfile
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import yaml
 from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_packaging_utils import ModelExportUtils
 
+from pipelines.packaging.examples import examples
+from pipelines.packaging.reference import reference
 from pipelines.params import load_params
+from pipelines.paths import BUNDLES, PREPARED, REGISTERED, STORE
 from pipelines.settings.section import Serve
 from pipelines.stage import StageError, run_stage
 from serving import handlers
-from serving.bundle import MANIFEST, Bundle, BundleError
+from serving.bundle import MANIFEST, Bundle, BundleError, sha256
+from serving.package import CONFIG, DEADLINE, EXAMPLE_LIST, EXAMPLES, REFERENCE, RUN, SHA256
 
-BUNDLES = Path("build/bundles")
-STORE = Path("build/model-store")
 HANDLER = Path(handlers.__file__).with_name("sequence.py")
-CONFIG = "model-config.yaml"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can state
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model is from.
+
+    Attributes:
+        run: the MLflow run that registered it.
+        version: its number in MLflow's registry.
+    """
+
+    run: str
+    version: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What the register stage wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(content["run_id"], content["version"])
 
 
 def main(task: str) -> None:
     """Package the task's exported bundle."""
     params = load_params()
     settings = params.vectors if task == "vectors" else params.task(task)
-    package(BUNDLES / task, settings.serve, STORE)
+    package(BUNDLES / task, settings.serve, STORE, PREPARED / task, Origin.read(REGISTERED / f"{task}.json"))
 
 
-def package(bundle: Path, settings: Serve, store: Path) -> Path:
-    """Write the bundle, the handler and the server's settings as one .mar, named after the folder; return its path.
+def package(folder: Path, settings: Serve, store: Path, prepared: Path, origin: Origin) -> Path:
+    """Write the bundle, the handler and what a server wants to know as one .mar, named after the folder; return its path.
+
+    Beside it goes the file's sha256, in the form that `sha256sum --check` reads. The archive's version is the number in MLflow's
+    registry and the beginning of the bundle's own sha256, so that no two different models ever have the same.
 
     The same input gives the same bytes, so that DVC sees no change where there is none. (torch-model-archiver would
     write the time of day into the archive, and work in a folder that all its runs on a machine share.)
 
+    Args:
+        folder: the bundle.
+        settings: of the server.
+        store: where the archive goes.
+        prepared: the task's prepared data.
+        origin: where the model is from.
+
     Raises:
-        StageError: the bundle is missing or damaged.
+        StageError: the bundle is missing or damaged, or its model refuses an example.
     """
-    files = _files(bundle)
+    bundle = _load(folder)
+    entries = {
+        "MAR-INF/MANIFEST.json": _manifest(folder.name, f"{origin.version}-{sha256(folder / MANIFEST)[:8]}"),
+        CONFIG: _model_config(settings, origin),
+        EXAMPLES: EXAMPLE_LIST.dump_json(examples(folder, bundle), indent=1),
+        REFERENCE: reference(folder, bundle, prepared).model_dump_json(indent=1).encode(),
+    }
     store.mkdir(parents=True, exist_ok=True)
-    archive = store / f"{bundle.name}.mar"
+    archive = store / f"{folder.name}.mar"
     partial = archive.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w") as target:
-        _add(target, "MAR-INF/MANIFEST.json", BytesIO(_manifest(bundle.name)))
-        _add(target, CONFIG, BytesIO(_model_config(settings)))
-        for path in [HANDLER, *files]:
+        for name, content in entries.items():
+            _add(target, name, BytesIO(content))
+        for path in [HANDLER, *(folder / name for name in (MANIFEST, *sorted(bundle.files)))]:
             with path.open("rb") as source:
                 _add(target, path.name, source)
-    return partial.replace(archive)
+    partial.replace(archive)
+    archive.with_suffix(SHA256).write_text(f"{sha256(archive)}  {archive.name}\n", encoding="utf-8")
+    return archive
 
 
-def _files(bundle: Path) -> list[Path]:
+def _load(folder: Path) -> Bundle:
     try:
-        files = Bundle.load(bundle).files
+        return Bundle.load(folder)
     except BundleError as error:
         raise StageError(f"{error}; `dvc repro` exports the bundle anew") from error
-    return [bundle / name for name in (MANIFEST, *sorted(files))]
 
 
-def _manifest(name: str) -> bytes:
-    config = ModelArchiverConfig(model_name=name, handler=HANDLER.name, version="1.0", config_file=CONFIG)
+def _manifest(name: str, version: str) -> bytes:
+    config = ModelArchiverConfig(model_name=name, handler=HANDLER.name, version=version, config_file=CONFIG)
     manifest = json.loads(ModelExportUtils.generate_manifest_json(config))
     manifest["createdOn"] = "01/01/1980 00:00:00"  # TorchServe warns where it is missing
     return json.dumps(manifest, indent=1).encode()
 
 
-def _model_config(settings: Serve) -> bytes:
+def _model_config(settings: Serve, origin: Origin) -> bytes:
     config = {
         "minWorkers": settings.workers,
         "maxWorkers": settings.workers,
         "batchSize": settings.batch_size,
         "maxBatchDelay": settings.max_batch_delay_ms,
         "responseTimeout": settings.response_timeout_s,
+        DEADLINE: settings.deadline_s,
+        RUN: origin.run,
     }
     return yaml.safe_dump(config, sort_keys=False).encode()
 

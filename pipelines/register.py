@@ -1,4 +1,4 @@
-"""Stage `register`: put a task's ONNX file into MLflow's model registry. `python -m pipelines.register TASK`."""
+"""Stage `register`: put a task's model into MLflow's model registry. `python -m pipelines.register TASK`."""
 
 import json
 from importlib.metadata import version
@@ -21,27 +21,41 @@ NEEDED = ("mlflow", "numpy", "onnx", "onnxruntime")  # packages that a registere
 ROWS, UNITS = 2, 5  # batch size and length of the input example
 
 
-def register(task: str, bundle: Path, run: StageRun) -> dict[str, str]:
-    """Log the graph with its signature and an input example, as the newest version of the registered model seqline-TASK.
+def register(task: str, bundle: Path, run: StageRun) -> str:
+    """Put what the bundle holds into the registry, as the newest version of the registered model seqline-TASK.
 
     Returns:
-        registered name -> version.
+        the version.
     """
-    name, graph = f"seqline-{task}", bundle / GRAPH
-    model = onnx.load(graph)
+    name = f"seqline-{task}"
+    with mlflow.start_run(run_id=run.run_id) as active:
+        return _register_graph(name, bundle) if (bundle / GRAPH).exists() else _register_files(name, bundle, active)
+
+
+def _register_graph(name: str, bundle: Path) -> str:
+    """The model's graph, with its signature and an input example."""
+    model = onnx.load(bundle / GRAPH)
     example = input_example(model)
-    outputs = dict(zip((o.name for o in model.graph.output), Session(graph)(**example), strict=True))
-    with mlflow.start_run(run_id=run.run_id):
-        logged = mlflow.onnx.log_model(
-            model,
-            name=name,
-            registered_model_name=name,
-            signature=infer_signature(example, outputs),
-            input_example=example,
-            onnx_execution_providers=["CPUExecutionProvider"],
-            pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],  # else MLflow loads it to find out
-        )
-    return {name: str(logged.registered_model_version)}
+    outputs = dict(zip((o.name for o in model.graph.output), Session(bundle / GRAPH)(**example), strict=True))
+    logged = mlflow.onnx.log_model(
+        model,
+        name=name,
+        registered_model_name=name,
+        signature=infer_signature(example, outputs),
+        input_example=example,
+        onnx_execution_providers=["CPUExecutionProvider"],
+        pip_requirements=[f"{package}=={version(package)}" for package in NEEDED],  # else MLflow loads it to find out
+    )
+    return str(logged.registered_model_version)
+
+
+def _register_files(name: str, bundle: Path, run: mlflow.ActiveRun) -> str:
+    """The files of a bundle that is no graph that MLflow could run, as they are."""
+    mlflow.log_artifacts(str(bundle), "bundle")
+    client = mlflow.MlflowClient()
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    return str(client.create_model_version(name, f"{run.info.artifact_uri}/bundle", run.info.run_id).version)
 
 
 def input_example(model: onnx.ModelProto) -> dict[str, Any]:
@@ -62,9 +76,9 @@ def main(task: str) -> None:
     with track("register", task) as run:
         if not run.run_id:
             raise StageError("registering models needs MLflow; install the train extra")
-        versions = register(task, BUNDLES / task, run)
+        number = register(task, BUNDLES / task, run)
         run.metrics(json.loads((METRICS / f"{task}.json").read_text(encoding="utf-8")))
-        write_json(REGISTERED / f"{task}.json", {"run_id": run.run_id, "versions": versions})
+        write_json(REGISTERED / f"{task}.json", {"run_id": run.run_id, "model": f"seqline-{task}", "version": number})
 
 
 if __name__ == "__main__":

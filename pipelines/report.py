@@ -15,22 +15,17 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, TABLE, TRANSLATION_FIGURES, VECTOR_FIGURES, Measure
-from pipelines.paths import BUNDLES, METRICS
+from pipelines.paths import METRICS, STORE
 from pipelines.record import RESULTS
 from pipelines.stage import StageError, fail
-from serving.bundle import BundleError
-from serving.predictor import load_predictor
+from serving.package import Example
+from serving.server.archive import Archive
+from serving.server.errors import ControlError
 
 README = Path("README.md")
 URL = "http://127.0.0.1:8080/predictions"
 HEADER = ("model", "measure", "result", "baseline")
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "surname": {"inputs": "Rossi", "parameters": {"top_k": 3}},
-    "names": {"inputs": "Sch", "parameters": {"label": "German", "seed": 7, "num_return_sequences": 3}},
-    "fr-en": {"inputs": "Ce paquet contient les fichiers de développement."},
-    "sentiment": {"inputs": "Beautifully shot, but dull.", "parameters": {"explain": True}},
-    "vectors": {"inputs": "man king woman", "parameters": {"question": "analogy", "top_k": 3}},
-}
+TASKS = ("surname", "names", "fr-en", "sentiment", "vectors")  # in the order of the chapter
 
 Figures = dict[str, Any]
 
@@ -77,15 +72,15 @@ def answers() -> str | None:
 
     The answer is the served class's own, so it is the one that the server gives.
     """
-    if not all((BUNDLES / task).is_dir() for task in EXAMPLES):
+    if not all((STORE / f"{task}.mar").is_file() for task in TASKS):
         return None
-    return "\n\n".join(_answer(task, request) for task, request in EXAMPLES.items())
+    return "\n\n".join(_answer(task, Archive.read(STORE / f"{task}.mar").examples[0]) for task in TASKS)
 
 
-def _answer(task: str, request: dict[str, Any]) -> str:
-    (reply,) = load_predictor(BUNDLES / task).answer([request])
-    sent, got = (json.dumps(content, ensure_ascii=False) for content in (request, reply.body))
-    return f"```console\n$ curl -s {URL}/{task} -H 'Content-Type: application/json' -d {shlex.quote(sent)}\n{got}\n```"
+def _answer(task: str, example: Example) -> str:
+    sent, got = (json.dumps(content, ensure_ascii=False) for content in (example.request, example.answer))
+    headers = "-H @.serving/authorization -H 'Content-Type: application/json'"
+    return f"```console\n$ curl -s {URL}/{task} {headers} -d {shlex.quote(sent)}\n{got}\n```"
 
 
 COLUMNS = {
@@ -182,7 +177,7 @@ def main() -> None:
         show()
         if arguments.write:
             README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
-    except (StageError, BundleError) as error:
+    except (StageError, ControlError) as error:
         fail(str(error))
 
 

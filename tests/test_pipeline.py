@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipelines.measures import COMPARED
-from pipelines.report import EXAMPLES
+from pipelines.report import TASKS
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
 
@@ -47,7 +47,7 @@ def test_metrics_are_finite_numbers(clone: Path, task: str) -> None:
 
 
 def test_every_task_has_an_archive(clone: Path) -> None:
-    assert {path.stem for path in (clone / "build/model-store").glob("*.mar")} == set(EXAMPLES)
+    assert {path.stem for path in (clone / "build/model-store").glob("*.mar")} == set(TASKS)
 
 
 def test_nothing_is_left_to_do(clone: Path) -> None:
@@ -70,7 +70,7 @@ def test_one_parent_run_has_a_run_of_each_stage(clone: Path) -> None:
 
 def test_models_are_registered(clone: Path) -> None:
     names = {model.name for model in tracking(clone).search_registered_models()}
-    assert names == {f"seqline-{task}" for task in COMPARED}
+    assert names == {f"seqline-{task}" for task in TASKS}
 
 
 def tracking(clone: Path) -> MlflowClient:

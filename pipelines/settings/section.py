@@ -1,8 +1,8 @@
 """What the blocks of params.yaml have in common."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -48,5 +48,12 @@ class Serve(Section):
 
     workers: Positive
     batch_size: Positive
-    max_batch_delay_ms: Count
+    max_batch_delay_ms: Positive
+    deadline_s: Positive
     response_timeout_s: Positive
+
+    @model_validator(mode="after")
+    def _answers_before_it_is_killed(self) -> Self:
+        if self.response_timeout_s <= self.deadline_s:
+            raise ValueError(f"response_timeout_s has to be above deadline_s, which is {self.deadline_s}")
+        return self

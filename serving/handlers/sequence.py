@@ -1,6 +1,7 @@
 """The handler of every model: hands TorchServe's rows to a predictor and its replies back, row by row."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 from ts.handler_utils.utils import send_intermediate_predict_response
 
+from serving import headers, package
+from serving.metrics import PrometheusMeter
 from serving.predictor import load_predictor
 
 LINES = "application/x-ndjson"  # of a streamed answer: a JSON value a line
@@ -18,7 +21,13 @@ class SequenceHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the bundle that was unpacked from the model archive; what fails here keeps the worker from getting ready."""
-        self._predictor = load_predictor(Path(context.system_properties["model_dir"]))
+        folder, config = Path(context.system_properties["model_dir"]), context.model_yaml_config
+        version = context.manifest["model"]["modelVersion"]
+        reference = package.Reference.model_validate_json((folder / package.REFERENCE).read_bytes())
+        self._meter = PrometheusMeter(context.model_name, version, reference)
+        self._predictor = load_predictor(folder, self._meter)
+        self._limit_s = float(config[package.DEADLINE])
+        self._origin = {headers.VERSION: version, headers.RUN: config[package.RUN]}
 
     def handle(self, rows: Sequence[Mapping[str, object]], context: Any) -> list[bytes]:
         """Answer a batch in one call of the predictor; each row gets its own status, so a bad one never fails its neighbours."""
@@ -26,20 +35,44 @@ class SequenceHandler:
 
         def emit(place: int, part: object) -> None:
             streamed.add(place)
-            _head(context, place, HTTPStatus.OK, LINES)
+            self._head(context, place, HTTPStatus.OK, LINES)
             # TorchServe sends to the requests of the mapping alone: neighbours in the batch get whole answers.
             ids = {place: context.request_ids[place]}
             send_intermediate_predict_response({place: _json(part) + b"\n"}, ids, "streaming", HTTPStatus.OK, context)
 
-        replies = self._predictor.answer([_body(row) for row in rows], emit)
+        deadlines = [self._deadline(context.get_all_request_header(i)) for i in range(len(rows))]
+        replies = self._predictor.answer([_body(row) for row in rows], emit, deadlines)
         for i, reply in enumerate(replies):
-            _head(context, i, reply.status, LINES if i in streamed else "application/json")
+            self._head(context, i, reply.status, LINES if i in streamed else "application/json")
         return [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
 
+    def _deadline(self, sent: Mapping[str, str]) -> float:
+        """When a request has to be answered, by `time.monotonic`. Its time runs from when it came to the proxy, if there is one.
 
-def _head(context: Any, place: int, status: int, content_type: str) -> None:
-    context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=place)
-    context.set_response_content_type(place, content_type)
+        A header that is no number counts as none; the proxy refuses it.
+        """
+        lower = {name.lower(): value for name, value in sent.items()}
+        waited = 0.0
+        if arrived := _number(lower.get(headers.ARRIVED.lower())):
+            waited = max(0.0, time.time() - arrived)
+            self._meter.queued(waited)
+        asked = _number(lower.get(headers.DEADLINE.lower())) or self._limit_s
+        return time.monotonic() + min(asked, self._limit_s) - waited
+
+    def _head(self, context: Any, place: int, status: int, content_type: str) -> None:
+        context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=place)
+        context.set_response_content_type(place, content_type)
+        for name, value in self._origin.items():
+            context.set_response_header(place, name, value)
+
+
+def _number(text: str | None) -> float | None:
+    """The positive number that a header holds."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if number > 0 else None
 
 
 def _json(body: object) -> bytes:

@@ -1,6 +1,11 @@
 """Requests to a bundle of word vectors, and what comes back."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from serving.predictor import load_predictor
+
+MakeStore = Callable[..., Path]  # see conftest.py
 
 
 def ask(folder, *bodies):

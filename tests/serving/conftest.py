@@ -1,24 +1,33 @@
 """Small bundles of word vectors, beside those that the stages export."""
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from asking import MakeStore
 
+from benchmarks.load.target import Target
 from models.text.characters import CharacterTokenizer
 from models.text.subword_ngrams import Subwords
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
 from pipelines.embedding.contextual import Contextual
 from pipelines.export_vectors import export_vectors
+from pipelines.package import Origin, package
 from pipelines.params import load_params
+from pipelines.settings.section import Serve
+from serving import control
 from serving.bundle import Bundle
+from serving.server.errors import ControlError
+from serving.server.proxy import find_nginx
 
 WORDS = ["king", "queen", "man", "woman", "film", "don't", "Paris"]
 WriteVectors = Callable[..., Path]
+BATCH = 4
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +78,46 @@ def contextual(write_vectors: WriteVectors, tmp_path_factory: pytest.TempPathFac
 def bundles(bundles: dict[str, Path], fasttext: Path) -> dict[str, Path]:
     """Kind -> folder of a bundle."""
     return bundles | {"vectors": fasttext}
+
+
+@pytest.fixture(scope="session")
+def make_store(bundles: dict[str, Path], prepared: dict[str, Path]) -> MakeStore:
+    """Packages bundles, those of every kind where none are named, into a folder, as models of their folders' names."""
+
+    def make(folder: Path, *chosen: Path, delay_ms: int = 1, run: str = "0123abcd") -> Path:
+        settings = Serve(workers=1, batch_size=BATCH, max_batch_delay_ms=delay_ms, deadline_s=5, response_timeout_s=10)
+        for bundle in chosen or bundles.values():
+            task = Bundle.load(bundle).task
+            package(bundle, settings, folder, prepared.get(task, folder), Origin(run, "1"))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def other(bundles: dict[str, Path], tmp_path: Path) -> Callable[[float], Path]:
+    """Further versions of the classifier, the higher their temperature the less sure of themselves."""
+
+    def make(temperature: float) -> Path:
+        folder = shutil.copytree(bundles["classification"], tmp_path / "classification")
+        content = json.loads((folder / "bundle.json").read_text())
+        (folder / "bundle.json").write_text(json.dumps(content | {"temperature": temperature}))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def proxied(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A running server of a model of each kind, behind its proxy."""
+    pytest.importorskip("ts")
+    try:
+        find_nginx()
+    except ControlError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("proxied")
+    try:
+        control.up(make_store(folder / "packaged"), folder, 0, control.Front())
+        yield Target.of(folder)
+    finally:
+        control.down(folder)

@@ -2,11 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from asking import MakeStore
 
 from serving import handlers
 from serving.predictor import load_predictor
@@ -18,34 +21,47 @@ from ts.model_loader import TsModelLoader
 HANDLER = Path(handlers.__file__).with_name("sequence.py")
 Row = dict[str, object]
 Answers = list[tuple[int, Any]]
-Ask = Callable[[Sequence[Row]], Answers]
+Ask = Callable[..., Answers]
+
+
+@pytest.fixture(scope="module")
+def unpacked(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Kind -> folder of an unpacked model archive, as a worker finds it."""
+    root = tmp_path_factory.mktemp("handler")
+    archives = list(make_store(root).glob("*.mar"))
+    for archive in archives:
+        shutil.unpack_archive(archive, root / archive.stem, "zip")
+    return {archive.stem: root / archive.stem for archive in archives}
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """The model of a folder as a function from rows to (status, body) pairs."""
     monkeypatch.syspath_prepend(str(HANDLER.parent))
-    service = TsModelLoader().load("model", str(folder), HANDLER.name, None, 8, None)
+    service = TsModelLoader().load(folder.name, str(folder), HANDLER.name, None, 8, None)
 
-    def ask(rows: Sequence[Row]) -> Answers:
-        service.context.request_processor = [RequestProcessor({}) for _ in rows]
+    def ask(rows: Sequence[Row], headers: Mapping[str, str] = MappingProxyType({})) -> Answers:
+        processors = [RequestProcessor(dict(headers)) for _ in rows]
+        service.context.request_processor = processors
         bodies = service._entry_point(rows, service.context)
         assert len(bodies) == len(rows)
-        assert {p.get_response_header("content-type") for p in service.context.request_processor} == {"application/json"}
+        assert {p.get_response_header("content-type") for p in processors} == {"application/json"}
+        assert {p.get_response_header("X-MLflow-Run-Id") for p in processors} == {"0123abcd"}
+        assert all(p.get_response_header("X-Model-Version").startswith("1-") for p in processors)
         return [(service.context.get_response_status(i)[0], json.loads(body)) for i, body in enumerate(bodies)]
 
     return ask
 
 
 @pytest.fixture
-def ask(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Ask:
-    return load(bundles["classification"], monkeypatch)
+def ask(unpacked: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    return load(unpacked["classification"], monkeypatch)
 
 
 @pytest.mark.parametrize("kind", ["classification", "sentiment", "generation", "translation", "vectors"])
-def test_every_kind_answers_as_its_predictor_does(kind: str, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_kind_answers_as_its_predictor_does(kind: str, unpacked: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     request = {"inputs": ["ab", "abc"]} | ({"parameters": {"seed": 3}} if kind == "generation" else {})
-    ((status, body),) = load(bundles[kind], monkeypatch)([{"body": request}])
-    (expected,) = load_predictor(bundles[kind]).answer([request])
+    ((status, body),) = load(unpacked[kind], monkeypatch)([{"body": request}])
+    (expected,) = load_predictor(unpacked[kind]).answer([request])
     assert (status, body) == (200, json.loads(json.dumps(expected.body)))
 
 
@@ -92,8 +108,20 @@ def test_a_lone_surrogate_does_not_fail_the_batch(ask: Ask) -> None:
     assert [status == 200 for status, _ in answers] == [False, False, True]
 
 
-def test_a_damaged_bundle_does_not_load(bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = shutil.copytree(bundles["classification"], tmp_path / "model")
+@pytest.mark.parametrize(("deadline", "status"), [("1e-9", 504), ("60", 200), ("soon", 200), ("-1", 200), ("nan", 200)])
+def test_a_request_may_ask_for_less_time_than_the_server_gives(deadline: str, status: int, ask: Ask) -> None:
+    assert ask([{"body": {"inputs": "ab"}}], {"x-deadline": deadline})[0][0] == status
+
+
+def test_time_in_the_queue_counts(ask: Ask) -> None:
+    long_ago = {"X-Request-Start": str(time.time() - 25)}
+    ((status, body),) = ask([{"body": {"inputs": "ab"}}], long_ago)
+    assert (status, body["error"]["code"]) == (504, "deadline_exceeded")
+    assert ask([{"body": {"inputs": "ab"}}], {"X-Request-Start": str(time.time())})[0][0] == 200
+
+
+def test_a_damaged_bundle_does_not_load(unpacked: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(unpacked["classification"], tmp_path / "model")
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(Exception, match=r"tokenizer\.json"):
         load(folder, monkeypatch)

@@ -1,0 +1,51 @@
+"""How far the texts that a model gets are from those that it was trained on."""
+
+import math
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Final
+
+from serving.meter import Text
+from serving.package import Reference
+
+WINDOW: Final = 1000  # texts: the latest
+FEWEST: Final = 100  # of fewer the index is mostly chance
+EVERY: Final = 20  # texts between two looks
+LEAST: Final = 1e-3  # share that a bin counts as having at least: the index is infinite at 0
+
+
+class Drift:
+    """The population stability index of a model's latest texts: of their lengths, and of the classes that it gave them.
+
+    PSI = sum over bins of (p - q) ln(p / q), p being the share now and q that in training; by custom below 0.1 all is as it was,
+    and above 0.25 it is not (Siddiqi 2006, Credit Risk Scorecards).
+    """
+
+    def __init__(self, reference: Reference) -> None:
+        self._edges = reference.length_edges
+        lengths = {str(i): share for i, share in enumerate(reference.length_shares)}
+        features = {"length": lengths, "label": reference.label_shares}
+        self._expected = {feature: shares for feature, shares in features.items() if shares}
+        self._seen: deque[dict[str, str]] = deque(maxlen=WINDOW)
+        self._count = 0
+
+    def add(self, text: Text) -> dict[str, float]:
+        """Take a text into account.
+
+        Returns:
+            the index by feature; empty most of the time, as it changes slowly.
+        """
+        self._seen.append({"length": str(bisect_left(self._edges, text.length)), "label": text.label or ""})
+        self._count += 1
+        if not self._expected or self._count < FEWEST or self._count % EVERY:
+            return {}
+        return {feature: self._index(feature, shares) for feature, shares in self._expected.items()}
+
+    def _index(self, feature: str, expected: Mapping[str, float]) -> float:
+        counts = Counter(seen[feature] for seen in self._seen)
+        total = 0.0
+        for place in expected.keys() | counts.keys():
+            now, then = max(counts[place] / len(self._seen), LEAST), max(expected.get(place, 0.0), LEAST)
+            total += (now - then) * math.log(now / then)
+        return total
