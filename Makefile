@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8080
+# 1: nginx in front of TorchServe.
+PROXY ?=
 # The name of a file in profiles/, for `repro`.
 PROFILE ?=
 # Stages of dvc.yaml, for `repro`: these alone, with what they need; all where none is named.
@@ -46,8 +48,8 @@ else
 	@$(BIN)/python -m pipelines.report
 endif
 
-serve: $(ENVIRONMENT) ## Serve what repro built, on PORT=8080; returns when every model answers
-	@$(BIN)/python -m serving up --port $(PORT)
+serve: $(ENVIRONMENT) ## Serve what repro built, on PORT=8080; returns when every model answers; PROXY=1: behind nginx
+	@$(BIN)/python -m serving up --port $(PORT) $(if $(PROXY),--proxy)
 
 stop: $(ENVIRONMENT) ## Stop the server
 	@$(BIN)/python -m serving down

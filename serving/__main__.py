@@ -1,4 +1,4 @@
-"""Command line: `python -m serving up|down|status`."""
+"""Command line: `python -m serving up|down|status|ask|deploy|rollback|rotate`."""
 
 import argparse
 import json
@@ -10,8 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from serving import control
+from serving.ask import body_of, open_client
+from serving.client.exchange import ServingError
 from serving.server.errors import ControlError
-from serving.server.ports import HOST
+from serving.server.instance import Served
+from serving.server.proxy import Certificate, Limits
 
 CONSOLE = Console(soft_wrap=True, highlight=False)  # soft: a curl line has to stay one line to be copied
 
@@ -22,7 +25,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that `up` cleans up behind itself
     try:
         return COMMANDS[arguments.command](arguments)
-    except ControlError as error:
+    except (ControlError, ServingError) as error:
         Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -32,31 +35,82 @@ def main() -> int:
 def up(arguments: argparse.Namespace) -> int:
     """Start the server and print a request for each model."""
     with CONSOLE.status("starting TorchServe"):
-        server = control.up(arguments.store, arguments.instance, arguments.port)
+        server = control.up(arguments.store, arguments.instance, arguments.port, _front(arguments))
+    insecure = "-k " if server.state.proxied and not arguments.certificate else ""
     for archive in server.archives:
-        url = f"http://{HOST}:{server.ports.inference}/predictions/{archive.name}"
-        body = shlex.quote(json.dumps(archive.example, ensure_ascii=False))
-        CONSOLE.print(f"[bold green]{archive.name}[/]")
-        CONSOLE.print(f"  curl -s {url} -H 'Content-Type: application/json' -d {body}", markup=False)
+        body = shlex.quote(json.dumps(archive.examples[0].request, ensure_ascii=False))
+        header = shlex.quote(f"@{_short(server.authorization)}")
+        CONSOLE.print(f"[bold green]{archive.name}[/] {archive.version}")
+        url = f"{insecure}{server.url}/predictions/{archive.name}"
+        CONSOLE.print(f"  curl -s {url} -H {header} -H 'Content-Type: application/json' -d {body}", markup=False)
     return 0
 
 
 def down(arguments: argparse.Namespace) -> int:
-    """Stop the server."""
+    """Stop the server; with a proxy, when all requests that it took are answered."""
     count = control.down(arguments.instance)
     CONSOLE.print(f"stopped, {count} processes ended" if count else "no server was running")
     return 0
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print each model and whether it is ready."""
+    """Print each model, the version that answers, and whether it is ready."""
     models = control.status(arguments.instance)
-    for name, ready in models.items():
-        CONSOLE.print(f"{name}  " + ("[green]READY[/]" if ready else "[red]not ready[/]"))
-    return 0 if all(models.values()) else 1
+    for name, (version, ready) in models.items():
+        CONSOLE.print(f"{name} {version}  " + ("[green]READY[/]" if ready else "[red]not ready[/]"))
+    return 0 if all(ready for _, ready in models.values()) else 1
 
 
-COMMANDS = {"up": up, "down": down, "status": status}
+def ask(arguments: argparse.Namespace) -> int:
+    """Ask a model, and print its answer as JSON."""
+    body = body_of(arguments.text, arguments.parameter)
+    with open_client(arguments.instance, arguments.url, arguments.trust) as client:
+        answer = client.send(arguments.model, body)
+    CONSOLE.print_json(answer.decode()) if CONSOLE.is_terminal else CONSOLE.print(answer.decode(), markup=False)
+    return 0
+
+
+def deploy(arguments: argparse.Namespace) -> int:
+    """Let the version of a model that is in the store answer, once it has shown that it can."""
+    _say(arguments.model, control.deploy(arguments.store / f"{arguments.model}.mar", arguments.instance))
+    return 0
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    """Let the version of a model answer again that did before the last deploy."""
+    _say(arguments.model, control.rollback(arguments.model, arguments.instance))
+    return 0
+
+
+def rotate(arguments: argparse.Namespace) -> int:
+    """Give out a new key; the one before it stays valid until the next time."""
+    CONSOLE.print(f"{_short(control.rotate(arguments.instance))} has the new key")
+    return 0
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "ask": ask, "deploy": deploy, "rollback": rollback, "rotate": rotate}
+
+
+def _say(model: str, served: Served) -> None:
+    CONSOLE.print(f"{model} {served.version} answers now; {served.previous} waits for a rollback")
+
+
+def _short(path: Path) -> str:
+    """The path from here, where it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _front(arguments: argparse.Namespace) -> control.Front | None:
+    if bool(arguments.certificate) != bool(arguments.certificate_key):
+        raise ControlError("--certificate and --certificate-key go together")
+    if not arguments.proxy:
+        if arguments.certificate:
+            raise ControlError("--certificate is what a proxy shows, and so goes with --proxy")
+        return None
+    certificate = Certificate(arguments.certificate, arguments.certificate_key) if arguments.certificate else None
+    limits = Limits(rate=arguments.rate, burst=max(1, arguments.rate // 10), in_flight=arguments.in_flight)
+    return control.Front(certificate, limits)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,8 +119,25 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {name: commands.add_parser(name, help=run.__doc__, description=run.__doc__) for name, run in COMMANDS.items()}
     for command in parsers.values():
         command.add_argument("--instance", type=Path, default=Path(".serving"), help="the server's own folder (%(default)s)")
-    parsers["up"].add_argument("--store", type=Path, default=Path("build/model-store"), help="folder of .mar files (%(default)s)")
-    parsers["up"].add_argument("--port", type=int, default=8080, help="for requests; 0 takes any free one (%(default)s)")
+    for name in ("up", "deploy"):
+        store = Path("build/model-store")
+        parsers[name].add_argument("--store", type=Path, default=store, help="folder of .mar files (%(default)s)")
+    for name in ("ask", "deploy", "rollback"):
+        parsers[name].add_argument("model", help="its name")
+    asking = parsers["ask"]
+    asking.add_argument("text", nargs="+", help="one text, or several")
+    asking.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="as num_beams=3")
+    asking.add_argument("--url", help="of the server, as grpcs://localhost:8080; without one, the instance's")
+    asking.add_argument("--trust", type=Path, help="certificates to trust, in PEM form")
+    start = parsers["up"]
+    start.add_argument("--port", type=int, default=8080, help="for requests; 0 takes any free one (%(default)s)")
+    start.add_argument("--proxy", action="store_true", help="put nginx in front: TLS, keys to change, limits")
+    start.add_argument("--certificate", type=Path, help="the proxy's, in PEM form; without one it makes its own")
+    start.add_argument("--certificate-key", type=Path, help="the certificate's private key")
+    start.add_argument("--rate", type=int, default=Limits.rate, help="requests a second of one key (%(default)s)")
+    start.add_argument(
+        "--in-flight", type=int, default=Limits.in_flight, help="requests to one model that may be under way (%(default)s)"
+    )
     return parser
 
 

@@ -1,46 +1,64 @@
 """The model archives (.mar) of a store, as much of them as the control of a server needs to know."""
 
 import json
+import shutil
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from models.text.vectors import VOCABULARY
-from serving.bundle import MANIFEST, Bundle, Kind
+import yaml
+
+from serving.bundle import MANIFEST, Bundle, Kind, sha256
+from serving.package import CONFIG, DEADLINE, EXAMPLE_LIST, EXAMPLES, SHA256, Example
 from serving.server.errors import ControlError
 
-# A text that a task, or else every model of a kind, can answer. What word vectors can answer, their vocabulary says.
-EXAMPLES = {
-    "sentiment": "A warm, funny and beautifully acted film.",
-    "classification": "Rossi",
-    "generation": "Ma",
-    "translation": "Un chien court dans la neige.",
-}
+MAR_MANIFEST = "MAR-INF/MANIFEST.json"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A model as it will be served: under its file's name.
+    """A model as it will be served.
 
     Attributes:
         path: the archive.
+        name: the model's in URLs: that of the file as it was packaged.
         kind: that of its bundle.
-        text: one that it can answer, for the readiness probe and the ready-made curl line.
+        version: which no other model has.
+        deadline_s: how long it works on a request at most.
+        examples: requests and the model's own answers, one at least: the first is the one to show.
     """
 
     path: Path
+    name: str
     kind: Kind
-    text: str
+    version: str
+    deadline_s: float
+    examples: Sequence[Example]
 
-    @property
-    def name(self) -> str:
-        """The model's name in URLs."""
-        return self.path.stem
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What an archive holds.
 
-    @property
-    def example(self) -> dict[str, str]:
-        """The body of a request that the model answers with 200."""
-        return {"inputs": self.text}
+        Raises:
+            ControlError: it cannot be served; the message names it.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                kind = Bundle.model_validate_json(archive.read(MANIFEST)).kind
+                version = str(json.loads(archive.read(MAR_MANIFEST))["model"]["modelVersion"])
+                examples = EXAMPLE_LIST.validate_json(archive.read(EXAMPLES))
+                deadline_s = float(yaml.safe_load(archive.read(CONFIG))[DEADLINE])
+                return cls(path, path.stem, kind, version, deadline_s, (examples[0], *examples[1:]))
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            LookupError,
+            ValueError,
+            TypeError,
+        ) as error:  # ValueError: JSON that is none, or no manifest
+            raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error
 
 
 def find_archives(store: Path) -> list[Archive]:
@@ -49,17 +67,27 @@ def find_archives(store: Path) -> list[Archive]:
     Raises:
         ControlError: there is none, or one of them cannot be served; the message names it.
     """
-    archives = [_read(path) for path in sorted(store.glob("*.mar"))]
+    archives = [Archive.read(path) for path in sorted(store.glob("*.mar"))]
     if not archives:
         raise ControlError(f"there is no model archive in {store}; run `make repro` first")
     return archives
 
 
-def _read(path: Path) -> Archive:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bundle = Bundle.model_validate_json(archive.read(MANIFEST))
-            text = EXAMPLES.get(bundle.task, EXAMPLES.get(bundle.kind))
-            return Archive(path, bundle.kind, text or json.loads(archive.read(VOCABULARY))["words"][0])
-    except (zipfile.BadZipFile, LookupError, ValueError) as error:  # ValueError: JSON that is none, or no manifest
-        raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error
+def take(archive: Path, store: Path) -> Archive:
+    """Copy an archive into a server's own store, if it is the one that was packaged; nobody can change it after the check.
+
+    There its file has the version in its name, so that TorchServe tells it from others of the same model.
+
+    Raises:
+        ControlError: its sha256 is not known, or another.
+    """
+    recorded, copy = archive.with_suffix(SHA256), store / f"{archive.name}.part"
+    if not recorded.is_file():
+        raise ControlError(f"{recorded} is missing, which says what {archive.name} has to be; package it anew")
+    shutil.copyfile(archive, copy)
+    if recorded.read_text(encoding="utf-8").split()[:1] != [sha256(copy)]:
+        copy.unlink()
+        raise ControlError(f"{archive} is not the archive that was packaged: its sha256 differs from the one in {recorded.name}")
+    found = Archive.read(copy)
+    path = copy.rename(store / f"{archive.stem}-{found.version}.mar")
+    return replace(found, path=path, name=archive.stem)

@@ -12,6 +12,7 @@ import psutil
 from pydantic import BaseModel
 
 from serving.server.errors import ControlError
+from serving.server.keys import write_secret
 from serving.server.ports import Ports
 
 # Set in the environment of a server and so of all its workers. A process carries it until it ends, whoever its parent becomes;
@@ -22,11 +23,29 @@ GRACE_S = 10.0  # TorchServe closes its channels in about 2 s
 POLL_S = 0.05
 
 
+class Served(BaseModel):
+    """A model that is served.
+
+    Attributes:
+        version: the one that answers.
+        previous: the one that answered before, which waits for a rollback.
+    """
+
+    version: str
+    previous: str | None = None
+
+
 class State(BaseModel):
-    """What `up` notes for `status`."""
+    """What `up` notes for the other commands."""
 
     ports: Ports
-    models: list[str]
+    proxied: bool
+    models: dict[str, Served]
+
+    @property
+    def port(self) -> int:
+        """Where clients ask."""
+        return self.ports.proxy if self.proxied else self.ports.inference
 
 
 class Instance:
@@ -40,7 +59,11 @@ class Instance:
         self.folder = folder.resolve()
         self.tmp = self.folder / "tmp"
         self.logs = self.folder / "logs"
+        self.store = self.folder / "store"  # archives, as they were when they were checked
+        self.counts = self.folder / "counts"  # of the workers, for Prometheus
         self.properties = self.folder / "config.properties"
+        self.keys = self.folder / "key_file.json"  # TorchServe's name for it
+        self.authorization = self.folder / "authorization"
         self._state = self.folder / "state.json"
         if len(os.fsencode(self.tmp / ".ts.sock.99999")) > LONGEST_SOCKET:
             raise ControlError(f"the path {self.folder} is too long for the workers' sockets; choose a shorter --instance")
@@ -52,7 +75,7 @@ class Instance:
         Raises:
             ControlError: one is at work already.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,15 +83,25 @@ class Instance:
                 raise ControlError(f"another up or down is at work on {self.folder}; wait for it or interrupt it") from None
             yield
 
-    def prepare(self, state: State) -> None:
-        """Clear what a former server left, and note what the next one is."""
-        for folder in (self.tmp, self.logs):
+    def prepare(self) -> None:
+        """Clear what a former server left."""
+        for folder in (self.tmp, self.logs, self.store, self.counts):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        self._state.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        self.keys.unlink(missing_ok=True)
+
+    def note(self, state: State) -> None:
+        """Write down what runs here."""
+        partial = self._state.with_suffix(".part")
+        partial.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        partial.replace(self._state)
+
+    def show_key(self, key: str) -> None:
+        """Write the header that requests need, as `curl -H @FILE` reads it."""
+        write_secret(self.authorization, f"Authorization: Bearer {key}\n")
 
     def state(self) -> State:
-        """What `prepare` noted.
+        """What `note` wrote.
 
         Raises:
             ControlError: no server runs here.
@@ -81,6 +114,10 @@ class Instance:
         """Every living process of this instance: Java and its Python workers."""
         return [process for process in psutil.process_iter() if self._owns(process)]
 
+    def runs_java(self) -> bool:
+        """Whether TorchServe is there. It is a Java process; its workers may outlive it for a moment."""
+        return any(_is_java(process) for process in self.processes())
+
     def stop(self) -> int:
         """End all processes of this instance, clear its temporary files, and return how many processes there were.
 
@@ -91,8 +128,10 @@ class Instance:
         if self._terminate_java(found):
             self._wait_until_gone(GRACE_S)
         self._kill()
-        shutil.rmtree(self.tmp, ignore_errors=True)  # the unpacked models
-        self._state.unlink(missing_ok=True)
+        for folder in (self.tmp, self.store):  # the models
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in (self._state, self.keys, self.authorization):
+            path.unlink(missing_ok=True)
         return len(found)
 
     def _terminate_java(self, processes: Sequence[psutil.Process]) -> bool:
@@ -100,7 +139,7 @@ class Instance:
         asked = False
         for process in processes:
             with suppress(psutil.NoSuchProcess):
-                if "org.pytorch.serve.ModelServer" in process.cmdline():
+                if _is_java(process):
                     process.terminate()
                     asked = True
         return asked
@@ -125,3 +164,10 @@ class Instance:
             return process.environ().get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:  # ended meanwhile, or another user's
             return False
+
+
+def _is_java(process: psutil.Process) -> bool:
+    try:
+        return "org.pytorch.serve.ModelServer" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False

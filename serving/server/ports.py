@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import ExitStack
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -11,27 +12,30 @@ HOST = "127.0.0.1"
 
 
 class Ports(BaseModel):
-    """Where the server listens. Only `inference` is meant for clients."""
+    """Where the server listens. Clients have `proxy` where there is one, and else `inference`."""
 
     inference: int
     management: int
     metrics: int
     grpc_inference: int
     grpc_management: int
+    exporter: int
+    proxy: int
 
 
-def choose_ports(inference: int) -> Ports:
-    """The given port for requests (0: any free one); for each of the others the next number, or any free one if that is taken.
+def choose_ports(port: int, first: Literal["inference", "proxy"]) -> Ports:
+    """The given port (0: any free one) for `first`; for each of the others the next number, or any free one if that is taken.
 
     Raises:
         ControlError: the port for requests is in use.
     """
     with ExitStack() as held:  # all are held until the last is chosen, or one could be chosen twice
-        first = _hold(inference, held)
-        if first is None:
-            raise ControlError(f"port {inference} is in use; stop what listens there, or choose another with --port")
-        others = [_hold(first + i, held) or _hold(0, held) for i in range(1, len(Ports.model_fields))]
-        return Ports.model_validate(dict(zip(Ports.model_fields, [first, *others], strict=True)))
+        chosen = _hold(port, held)
+        if chosen is None:
+            raise ControlError(f"port {port} is in use; stop what listens there, or choose another with --port")
+        others = [name for name in Ports.model_fields if name != first]
+        numbers = {name: _hold(chosen + i, held) or _hold(0, held) for i, name in enumerate(others, 1)}
+        return Ports.model_validate({first: chosen, **numbers})
 
 
 def _hold(port: int, held: ExitStack) -> int | None:

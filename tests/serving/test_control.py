@@ -3,19 +3,17 @@
 import socket
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from serving import control
-from serving.predictor import load_predictor
-from serving.server.archive import EXAMPLES, find_archives
+from serving.server.archive import find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.java import find_java_home
 from serving.server.ports import choose_ports
-from serving.server.probe import worker_error
+from serving.server.torchserve import worker_error
 
 
 def java_home(folder: Path, version: str) -> Path:
@@ -56,39 +54,19 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
         find_archives(tmp_path)
 
 
-def test_the_example_for_word_vectors_is_a_word_of_theirs(plain: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "vectors.mar", "w") as target:
-        for path in plain.iterdir():
-            target.write(path, path.name)
-    (archive,) = find_archives(tmp_path)
-    (reply,) = load_predictor(plain).answer([archive.example])
-    assert reply.status == 200
-
-
-@pytest.mark.parametrize("place", ["classification", "sentiment", "generation", "translation"])
-def test_the_example_is_one_that_the_model_answers(bundles: dict[str, Path], place: str, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "model.mar", "w") as target:
-        for path in bundles[place].iterdir():
-            target.write(path, path.name)
-    (archive,) = find_archives(tmp_path)
-    (reply,) = load_predictor(bundles[place]).answer([archive.example])
-    assert reply.status == 200
-    assert (archive.text == EXAMPLES["sentiment"]) == (place == "sentiment")
-
-
 def test_a_port_in_use_is_named_and_how_to_choose_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ControlError, match=rf"port {port} is in use.*--port"):
-            choose_ports(port)
+            choose_ports(port, "inference")
 
 
 def test_a_neighbour_in_use_is_passed_over() -> None:
-    first = choose_ports(0).inference
+    first = choose_ports(0, "inference").inference
     with socket.create_server(("127.0.0.1", first + 1)):
-        ports = choose_ports(first)
+        ports = choose_ports(first, "proxy")
     numbers = list(ports.model_dump().values())
-    assert ports.inference == first
+    assert ports.proxy == first
     assert first + 1 not in numbers
     assert len(set(numbers)) == len(numbers)
 
@@ -126,10 +104,12 @@ def test_the_error_of_the_right_worker_is_found(tmp_path: Path) -> None:
         "Traceback (most recent call last):",
         '  File "sequence.py", line 7, in initialize',
     ]
-    lines = [f"2026-01-01T00:00:00,000 [INFO] W-9001-fr-en_1.0-stdout - {text}" for text in printed]
+    lines = [f"2026-01-01T00:00:00,000 [INFO] W-9001-fr-en_1-0a1b2c3d-stdout - {text}" for text in printed]
     log.write_text("\n".join(lines))
     assert worker_error("fr-en", log) is None  # half written
-    log.write_text("\n".join([*lines, "[INFO] W-9001-fr-en_1.0-stdout - serving.bundle.BundleError: model.onnx is missing"]))
+    log.write_text(
+        "\n".join([*lines, "[INFO] W-9001-fr-en_1-0a1b2c3d-stdout - serving.bundle.BundleError: model.onnx is missing"])
+    )
     assert worker_error("fr-en", log) == "serving.bundle.BundleError: model.onnx is missing"
     assert worker_error("surname", log) is None
     assert worker_error("en", log) is None

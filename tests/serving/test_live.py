@@ -2,6 +2,7 @@
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -15,10 +16,11 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from asking import MakeStore
+from prometheus_client.parser import text_string_to_metric_families
 
-from pipelines.package import package
-from pipelines.settings.section import Serve
 from serving import control
+from serving.bundle import sha256
 from serving.predictor import load_predictor
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
@@ -38,47 +40,55 @@ class Live:
     folder: Path
     server: control.Server
 
+    @property
+    def headers(self) -> dict[str, str]:
+        name, _, value = self.server.authorization.read_text().strip().partition(": ")
+        return {name: value}
+
     def url(self, place: str) -> str:
-        return f"http://127.0.0.1:{self.server.ports.inference}/predictions/{place}"
+        return f"{self.server.url}/predictions/{place}"
 
     def ask(self, kind: str, body: Json) -> tuple[int, Json]:
-        return answer(requests.post(self.url(kind), json=body, timeout=30))
+        return answer(self.post(kind, json=body))
+
+    def post(self, kind: str, **content: Json) -> requests.Response:
+        content["headers"] = self.headers | content.get("headers", {})
+        return requests.post(self.url(kind), timeout=30, **content)
 
 
 def answer(response: requests.Response) -> tuple[int, Json]:
     return response.status_code, response.json()
 
 
-def store(folder: Path, bundles: list[Path], delay_ms: int) -> Path:
-    """A store with a model archive of each bundle."""
-    settings = Serve(workers=1, batch_size=BATCH, max_batch_delay_ms=delay_ms, response_timeout_s=30)
-    for bundle in bundles:
-        package(bundle, settings, folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
-def live(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A model of each kind."""
     folder = tmp_path_factory.mktemp("live")
     try:
-        yield Live(folder, control.up(store(folder / "store", list(bundles.values()), 5), folder, port=0))
+        yield Live(folder, control.up(make_store(folder / "packaged"), folder, port=0))
     finally:
         control.down(folder)
 
 
 @pytest.fixture(scope="module")
-def slow(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def slow(bundles: dict[str, Path], make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A second server beside the first, with a classifier that waits long for its batch to fill."""
     folder = tmp_path_factory.mktemp("slow")
+    store = make_store(folder / "packaged", bundles["classification"], delay_ms=FILL_MS)
     try:
-        yield Live(folder, control.up(store(folder / "store", [bundles["classification"]], FILL_MS), folder, port=0))
+        yield Live(folder, control.up(store, folder, port=0))
     finally:
         control.down(folder)
 
 
+@pytest.fixture
+def one(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> Path:
+    """A store with a classifier alone."""
+    return make_store(tmp_path / "packaged", bundles["classification"])
+
+
 def test_every_model_is_ready(live: Live) -> None:
-    assert control.status(live.folder) == {archive.name: True for archive in live.server.archives}
+    assert control.status(live.folder) == {archive.name: (archive.version, True) for archive in live.server.archives}
     assert len(live.server.archives) == 5
 
 
@@ -106,7 +116,7 @@ def test_every_kind_answers_as_its_predictor_does(kind: str, inputs: Json, live:
     ],
 )
 def test_a_wrong_request_gets_a_400_that_says_why(body: str | bytes, content_type: str, code: str, live: Live) -> None:
-    response = requests.post(live.url("classification"), data=body, headers={"Content-Type": content_type}, timeout=30)
+    response = live.post("classification", data=body, headers={"Content-Type": content_type})
     assert response.headers["content-type"] == "application/json"
     status, content = answer(response)
     assert (status, content["error"]["code"]) == (400, code)
@@ -115,7 +125,7 @@ def test_a_wrong_request_gets_a_400_that_says_why(body: str | bytes, content_typ
 
 def test_a_name_is_streamed_line_by_line(live: Live, bundles: dict[str, Path]) -> None:
     body = {"inputs": "Ro", "parameters": {"seed": 5, "stream": True}}
-    with requests.post(live.url("generation"), json=body, stream=True, timeout=30) as response:
+    with live.post("generation", json=body, stream=True) as response:
         assert response.headers["Transfer-Encoding"] == "chunked"
         assert response.headers["Content-Type"] == "application/x-ndjson"
         *parts, last = [json.loads(line) for line in response.iter_lines()]
@@ -126,31 +136,72 @@ def test_a_name_is_streamed_line_by_line(live: Live, bundles: dict[str, Path]) -
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json; charset=utf-8"])
 def test_json_under_another_content_type_is_understood(content_type: str, live: Live) -> None:
-    headers = {"Content-Type": content_type}
-    response = requests.post(live.url("classification"), data='{"inputs": "ab"}', headers=headers, timeout=30)
+    response = live.post("classification", data='{"inputs": "ab"}', headers={"Content-Type": content_type})
     assert answer(response) == live.ask("classification", {"inputs": "ab"})
 
 
 def test_an_unknown_model_is_a_404(live: Live) -> None:
-    response = requests.post(live.url("classification") + "-not", json={"inputs": "ab"}, timeout=30)
+    response = live.post("classification-not", json={"inputs": "ab"})
     assert response.status_code == 404
 
 
 def test_a_huge_request_is_a_413(live: Live) -> None:
-    assert requests.post(live.url("classification"), json={"inputs": "a" * 2_000_000}, timeout=30).status_code == 413
+    assert live.post("classification", json={"inputs": "a" * 2_000_000}).status_code == 413
 
 
-def test_no_model_can_be_registered_from_a_url(live: Live) -> None:
-    management = f"http://127.0.0.1:{live.server.ports.management}/models"
-    for location in ("https://example.org/other.mar", live.server.archives[0].path.as_uri()):
-        assert requests.post(management, params={"url": location, "model_name": "other"}, timeout=30).status_code >= 400
-    assert requests.get(f"{management}/other", timeout=30).status_code == 404
+def test_an_answer_names_the_model_and_its_run(live: Live) -> None:
+    for body, status in (({"inputs": "ab"}, 200), ({"inputs": 3}, 400)):
+        response = live.post("classification", json=body)
+        assert response.status_code == status
+        assert response.headers["X-Model-Version"] == dict(control.status(live.folder))["classification"][0]
+        assert response.headers["X-MLflow-Run-Id"] == "0123abcd"
+
+
+def test_nothing_is_answered_without_a_key(live: Live) -> None:
+    ports = live.server.state.ports
+    for port, path in [(ports.inference, "predictions/classification"), (ports.inference, "ping"), (ports.management, "models")]:
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            response = requests.post(f"http://127.0.0.1:{port}/{path}", json={"inputs": "ab"}, headers=headers, timeout=30)
+            assert response.status_code == 400
+            assert "Token" in response.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["models?url=other.mar", "workflows?url=other.war", "models/classification?min_worker=0"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_the_key_to_predictions_opens_nothing_else(method: str, path: str, live: Live) -> None:
+    url = f"http://127.0.0.1:{live.server.state.ports.management}/{path}"
+    assert requests.request(method, url, headers=live.headers, timeout=30).status_code >= 400
+    assert all(ready for _, ready in control.status(live.folder).values())
+
+
+def test_not_even_the_management_key_registers_a_model_from_elsewhere(live: Live) -> None:
+    management = f"http://127.0.0.1:{live.server.state.ports.management}/models"
+    key = json.loads((live.folder / "key_file.json").read_text())["management"]["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    locations = ("https://example.org/other.mar", live.server.archives[0].path.as_uri(), "../packaged/classification.mar")
+    for location in locations:
+        params = {"url": location, "model_name": "other"}
+        assert requests.post(management, params=params, headers=headers, timeout=30).status_code >= 400
+    assert requests.get(f"{management}/other", headers=headers, timeout=30).status_code == 404
+
+
+def test_keys_are_their_owners_alone(live: Live) -> None:
+    for name in ("key_file.json", "authorization"):
+        assert stat.S_IMODE((live.folder / name).stat().st_mode) == 0o600
 
 
 def test_metrics_are_for_prometheus(live: Live) -> None:
     live.ask("classification", {"inputs": "ab"})
-    text = requests.get(f"http://127.0.0.1:{live.server.ports.metrics}/metrics", timeout=30).text
-    assert "ts_inference_requests_total" in text
+    live.ask("classification", {"inputs": 3})
+    ports = live.server.state.ports
+    assert "ts_inference_requests_total" in requests.get(f"http://127.0.0.1:{ports.metrics}/metrics", timeout=30).text
+    text = requests.get(f"http://127.0.0.1:{ports.exporter}/metrics", timeout=30).text
+    counted = {family.name: family for family in text_string_to_metric_families(text)}
+    codes = {s.labels["code"]: s.value for s in counted["seqline_requests"].samples if s.labels["model"] == "classification"}
+    assert codes[""] >= 1
+    assert codes["invalid_inputs"] >= 1
+    stages = {s.labels["stage"] for s in counted["seqline_stage_seconds"].samples if s.name.endswith("_count") and s.value}
+    assert stages == {"tokenize", "model", "decode"}  # "queue" is known where a proxy says when a request came
 
 
 def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Live, live: Live) -> None:
@@ -168,14 +219,14 @@ def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Li
 
 def test_a_second_up_on_a_running_instance_is_refused(slow: Live) -> None:
     with pytest.raises(ControlError, match="already"):
-        control.up(slow.folder / "store", slow.folder, port=0)
+        control.up(slow.folder / "packaged", slow.folder, port=0)
     assert control.status(slow.folder)
 
 
 def test_a_port_in_use_is_refused(live: Live, tmp_path: Path) -> None:
-    port = live.server.ports.inference
+    port = live.server.state.ports.inference
     with pytest.raises(ControlError, match=rf"port {port} is in use"):
-        control.up(live.folder / "store", tmp_path, port)
+        control.up(live.folder / "packaged", tmp_path, port)
     assert not Instance(tmp_path).processes()
 
 
@@ -192,8 +243,8 @@ def test_down_leaves_no_process_and_its_neighbour_alone(slow: Live, live: Live) 
     assert live.ask("classification", {"inputs": "ab"})[0] == 200
 
 
-def test_down_ends_workers_that_lost_their_java(live: Live, bundles: dict[str, Path], tmp_path: Path) -> None:
-    control.up(store(tmp_path / "store", [bundles["classification"]], 0), tmp_path, port=0)
+def test_down_ends_workers_that_lost_their_java(live: Live, one: Path, tmp_path: Path) -> None:
+    control.up(one, tmp_path, port=0)
     worker = next(p for p in Instance(tmp_path).processes() if p.name() != "java")
     worker.suspend()  # or it would notice
     next(p for p in Instance(tmp_path).processes() if p.name() == "java").kill()
@@ -202,14 +253,14 @@ def test_down_ends_workers_that_lost_their_java(live: Live, bundles: dict[str, P
     assert live.ask("classification", {"inputs": "ab"})[0] == 200
 
 
-def test_a_model_that_does_not_load_is_named_and_nothing_is_left(bundles: dict[str, Path], tmp_path: Path) -> None:
-    folder = store(tmp_path / "store", [bundles["classification"]], 0)
-    damaged = folder / "damaged.mar"
-    with zipfile.ZipFile(next(folder.glob("*.mar"))) as source, zipfile.ZipFile(damaged, "w") as target:
+def test_a_model_that_does_not_load_is_named_and_nothing_is_left(one: Path, tmp_path: Path) -> None:
+    damaged = one / "damaged.mar"
+    with zipfile.ZipFile(next(one.glob("*.mar"))) as source, zipfile.ZipFile(damaged, "w") as target:
         for name in source.namelist():
             target.writestr(name, source.read(name) if name != "model.onnx" else b"")
+    damaged.with_suffix(".sha256").write_text(f"{sha256(damaged)}  {damaged.name}\n")
     with pytest.raises(ControlError, match=r"model damaged does not load: .*BundleError: .*model\.onnx"):
-        control.up(folder, tmp_path, port=0)
+        control.up(one, tmp_path, port=0)
     assert not Instance(tmp_path).processes()
 
 
@@ -219,9 +270,8 @@ def _heed_interrupts() -> None:
 
 
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, bundles: dict[str, Path], tmp_path: Path) -> None:
-    folder = store(tmp_path / "store", [bundles["classification"]], 0)
-    command = [sys.executable, "-m", "serving", "up", "--store", str(folder), "--instance", str(tmp_path), "--port", "0"]
+def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, one: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "serving", "up", "--store", str(one), "--instance", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_heed_interrupts) as up:
         while not any(process.name() == "java" for process in Instance(tmp_path).processes()):
             assert up.poll() is None
@@ -231,9 +281,7 @@ def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, bundles: di
     assert not Instance(tmp_path).processes()
 
 
-def test_a_java_that_fails_shows_the_end_of_its_log(
-    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_java_that_fails_shows_the_end_of_its_log(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     java = tmp_path / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text("#!/bin/sh\necho out of luck\n")
@@ -241,7 +289,7 @@ def test_a_java_that_fails_shows_the_end_of_its_log(
     (tmp_path / "java" / "release").write_text('JAVA_VERSION="17"\n')
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
     with pytest.raises(ControlError, match=r"(?s)TorchServe ended while it started.*out of luck"):
-        control.up(store(tmp_path / "store", [bundles["classification"]], 0), tmp_path, port=0)
+        control.up(one, tmp_path, port=0)
 
 
 def _rounded(answered: tuple[int, Json]) -> Json:

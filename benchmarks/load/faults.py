@@ -1,0 +1,66 @@
+"""What happens to a server while it is asked: workers die, versions and keys change."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+import requests
+
+from benchmarks.load.clients import Clients
+from benchmarks.load.target import TIMEOUT_S, Target
+from pipelines.record import Figures
+from serving import control
+from serving.server.instance import Instance
+from serving.server.ports import HOST
+
+GAP_S: Final = 1.0  # between one fault and the next
+POLL_S: Final = 0.02
+
+
+def kills(target: Target, model: str, body: bytes, count: int) -> Figures:
+    """Kill the model's worker again and again.
+
+    Returns:
+        requests that failed and that were answered, and the longest time until a killed worker's successor answered.
+    """
+    longest = 0.0
+    with Clients(target, model, body) as clients:
+        for _ in range(count):
+            time.sleep(GAP_S)
+            kill_worker(target, model)
+            started = time.monotonic()
+            time.sleep(POLL_S)  # or the answer may be of a request that the worker had finished
+            target.ask(model, body).raise_for_status()
+            longest = max(longest, time.monotonic() - started)
+    return {"kill_failed": len(clients.failed), "kill_answered": clients.answered, "kill_recovery_s": longest}
+
+
+def deployments(target: Target, model: str, body: bytes, archive: Path) -> Figures:
+    """Let another version answer, and then the one before it."""
+    with Clients(target, model, body) as clients:
+        control.deploy(archive, target.folder)
+        time.sleep(GAP_S)
+        control.rollback(model, target.folder)
+        time.sleep(GAP_S)
+    return {"deploy_failed": len(clients.failed), "deploy_answered": clients.answered}
+
+
+def rotations(target: Target, model: str, body: bytes, count: int) -> Figures:
+    """Change the key again and again; clients read it anew for each request."""
+    with Clients(target, model, body) as clients:
+        for _ in range(count):
+            control.rotate(target.folder)
+            time.sleep(GAP_S)
+    return {"rotation_failed": len(clients.failed), "rotation_answered": clients.answered}
+
+
+def kill_worker(target: Target, model: str) -> None:
+    """Kill the process that answers for a model, as it is."""
+    keys = json.loads(Instance(target.folder).keys.read_text(encoding="utf-8"))
+    headers = {"Authorization": f"Bearer {keys['management']['key']}"}
+    url = f"http://{HOST}:{target.state.ports.management}/models/{model}"
+    (worker, *_) = requests.get(url, headers=headers, timeout=TIMEOUT_S).json()[0]["workers"]
+    os.kill(worker["pid"], signal.SIGKILL)

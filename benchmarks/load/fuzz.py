@@ -1,0 +1,146 @@
+"""Strange requests by the thousand: whatever comes, there is an answer in time, no 5xx, that tells nothing of the server."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
+
+from benchmarks.load.target import TIMEOUT_S, Target
+from serving.headers import DEADLINE
+
+LEAKS: Final = ("Traceback", "site-packages", ".py", "org.pytorch", "java.", "/tmp", "/home", "/root", "nginx/")  # noqa: S108
+SHOWN: Final = 300  # characters of a bad answer
+
+
+@dataclass
+class Found:
+    """What came of the requests.
+
+    Attributes:
+        sent: how many there were.
+        statuses: how often each status came.
+        server_errors: answers of 5xx.
+        hangs: requests that had no answer in time, or a broken one.
+        leaks: answers that tell of the server's inside.
+        breaches: answers that the OpenAPI document does not allow.
+    """
+
+    sent: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    server_errors: list[str] = field(default_factory=list)
+    hangs: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    breaches: list[str] = field(default_factory=list)
+
+    def look(self, ask: Callable[[], requests.Response]) -> requests.Response | None:
+        """Send a request and note what is wrong with the answer."""
+        self.sent += 1
+        try:
+            response = ask()
+        except requests.RequestException as error:
+            self.hangs.append(str(error)[:SHOWN])
+            return None
+        text = response.text
+        self.statuses[response.status_code] += 1
+        in_a_hurry = response.status_code == requests.codes.gateway_timeout and DEADLINE in response.request.headers
+        if response.status_code >= 500 and not in_a_hurry:
+            self.server_errors.append(f"{response.status_code} {text[:SHOWN]}")
+        # A request's own words may come back in a message; what it did not say must not.
+        said = str(response.request.body) + str(response.request.url)
+        self.leaks += [f"{mark}: {text[:SHOWN]}" for mark in LEAKS if mark in text and mark not in said]
+        return response
+
+
+def fuzz(target: Target, count: int, seed: int = 0) -> Found:
+    """Send about `count` requests: half by the OpenAPI document, right ones and wrong ones, and half bodies of any kind."""
+    found, models = Found(), sorted(target.state.models)
+    session = requests.Session()  # one connection; a proxy that closes it on a bad request is asked over a new one
+    session.verify, session.trust_env = str(target.certificate), False
+    headers = target.headers()
+    document = session.get(f"{target.url}/openapi.json", timeout=TIMEOUT_S).json()
+    each = max(1, count // (2 * len(models)))
+    for model in models:
+        examples = [example["value"] for example in _asked(document, model)["examples"].values()]
+        ask = partial(session.post, f"{target.url}/predictions/{model}", headers=headers, timeout=TIMEOUT_S)
+        _run(st.one_of(_bodies(), _mutated(examples)), each, seed, partial(_as_it_is, found, ask))
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        schema = schemathesis.openapi.from_dict(document)
+        for operation in schema.get_all_operations():
+            if not isinstance(operation, Ok):
+                raise TypeError(f"the document has an operation that schemathesis does not understand: {operation.err()}")
+            cases = operation.ok().as_strategy(generation_mode=mode)
+            _run(cases, max(1, each // 2), seed, lambda case: _by_document(found, case, target.url, headers, session))
+    return found
+
+
+def _as_it_is(found: Found, ask: Callable[..., requests.Response], body: bytes) -> None:
+    found.look(lambda: ask(data=body))
+
+
+def _by_document(found: Found, case: Any, url: str, headers: dict[str, str], session: requests.Session) -> None:
+    prepared = session.prepare_request(requests.Request(**case.as_transport_kwargs(base_url=url, headers=headers)))
+    response = found.look(lambda: session.send(prepared, timeout=TIMEOUT_S, verify=session.verify))
+    if response is None:
+        return
+    documented = case.operation.definition.raw["responses"]
+    if str(response.status_code) not in documented:
+        found.breaches.append(f"{response.status_code} {response.text[:SHOWN]}")
+
+
+def _run(strategy: st.SearchStrategy[Any], count: int, seed: int, check: Callable[[Any], object]) -> None:
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def run(case: Any) -> None:
+        check(case)
+
+    random.seed(seed)
+    run()
+
+
+def _bodies() -> st.SearchStrategy[bytes]:
+    """Bytes, JSON of any shape, and requests with inputs of any kind."""
+    scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+    anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+    depths = st.integers(1, 20_000).map(lambda depth: b"[" * depth)
+    inputs = st.text(max_size=2000) | st.lists(st.text(max_size=200), max_size=70)
+    requests_of_text = st.fixed_dictionaries({"inputs": inputs}, optional={"parameters": anything})
+    return st.one_of(st.binary(max_size=4096), depths, anything.map(_dump), requests_of_text.map(_dump))
+
+
+def _mutated(examples: list[Any]) -> st.SearchStrategy[bytes]:
+    """A right request with some of its bytes changed, taken away or doubled."""
+
+    def change(drawn: tuple[bytes, list[tuple[int, int, int]]]) -> bytes:
+        body = bytearray(drawn[0])
+        for place, kind, value in drawn[1]:
+            at = place % max(1, len(body))
+            body[at : at + (kind > 0)] = bytes([value]) * (kind < 2)
+        return bytes(body)
+
+    edits = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 255)), max_size=5)
+    return st.tuples(st.sampled_from([_dump(example) for example in examples]), edits).map(change)
+
+
+def _dump(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def _asked(document: Any, model: str) -> Any:
+    return document["paths"][f"/predictions/{model}"]["post"]["requestBody"]["content"]["application/json"]

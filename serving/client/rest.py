@@ -1,0 +1,107 @@
+"""REST, by HTTP/1.1 over kept connections."""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from serving.client.exchange import ServingError, fault
+from serving.headers import DEADLINE
+
+
+class Rest:
+    """A server's REST interface.
+
+    Args:
+        url: what "/predictions/MODEL" is appended to.
+        key: that the server wants.
+        timeout_s: seconds that an answer may take.
+        certificates: a PEM file of those to trust, for a server whose certificate no authority vouches for.
+    """
+
+    def __init__(self, url: str, key: str, timeout_s: float, certificates: Path | None) -> None:
+        self._client = httpx2.Client(
+            base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, verify=_trust(certificates), trust_env=False
+        )
+
+    def send(self, model: str, body: bytes) -> bytes:
+        """Post a request and return the answer's body.
+
+        Raises:
+            ServingError: there is none.
+        """
+        with _reachable():
+            response = self._client.post(f"/predictions/{model}", content=body)
+        return _checked(response)
+
+    def stream(self, model: str, body: bytes) -> Iterator[bytes]:
+        """Post a request and yield the lines of the answer as they come.
+
+        Raises:
+            ServingError: there is none, or it breaks off.
+        """
+        with _reachable(), self._client.stream("POST", f"/predictions/{model}", content=body) as response:
+            if response.status_code != 200:
+                response.read()
+                _checked(response)
+            for line in response.iter_lines():
+                yield line.encode()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+class AsyncRest:
+    """The same for coroutines. See `Rest`."""
+
+    def __init__(self, url: str, key: str, timeout_s: float, certificates: Path | None) -> None:
+        self._client = httpx2.AsyncClient(
+            base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, verify=_trust(certificates), trust_env=False
+        )
+
+    async def send(self, model: str, body: bytes) -> bytes:
+        """See `Rest.send`."""
+        with _reachable():
+            response = await self._client.post(f"/predictions/{model}", content=body)
+        return _checked(response)
+
+    async def stream(self, model: str, body: bytes) -> AsyncIterator[bytes]:
+        """See `Rest.stream`."""
+        with _reachable():
+            async with self._client.stream("POST", f"/predictions/{model}", content=body) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    _checked(response)
+                async for line in response.aiter_lines():
+                    yield line.encode()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def _headers(key: str, timeout_s: float) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json", DEADLINE: f"{timeout_s:.6g}"}
+
+
+def _trust(certificates: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=None if certificates is None else str(certificates))
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except httpx2.TimeoutException as error:
+        raise ServingError(0, "deadline_exceeded", "there was no answer in time") from error
+    except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+        raise ServingError(0, "unreachable", f"the server does not answer: {error}") from error
+
+
+def _checked(response: httpx2.Response) -> bytes:
+    if response.status_code != 200:
+        raise fault(response.status_code, response.content, response.headers.get("Retry-After"))
+    return bytes(response.content)

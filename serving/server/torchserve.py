@@ -1,0 +1,132 @@
+"""Talks to a running TorchServe: is a model ready, does it answer as it should, take another version."""
+
+import json
+import re
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from serving.package import same
+from serving.server.archive import Archive
+from serving.server.errors import ControlError
+from serving.server.keys import TorchServeKeys
+from serving.server.ports import HOST, Ports
+
+TIMEOUT_S: Final = 60.0
+TRACEBACK: Final = "Traceback (most recent call last):"
+
+
+class TorchServe:
+    """A running TorchServe, as whoever holds its keys sees it."""
+
+    def __init__(self, ports: Ports, keys: TorchServeKeys) -> None:
+        self._ports, self._keys = ports, keys
+
+    def ready(self, model: str, version: str) -> bool:
+        """Whether all workers of the model have loaded it; TorchServe's own /ping says Healthy even when they could not."""
+        try:
+            status, body = self._manage("GET", f"/models/{quote(model)}/{version}")
+        except (OSError, HTTPException):
+            return False
+        workers = body[0]["workers"] if status == 200 else []
+        return bool(workers) and all(worker["status"] == "READY" for worker in workers)
+
+    def default(self, model: str) -> str:
+        """The version that answers where a request names none.
+
+        Raises:
+            ControlError: there is no such model.
+        """
+        status, body = self._manage("GET", f"/models/{quote(model)}")
+        if status != 200:
+            raise ControlError(f"the server has no model {model}")
+        return str(body[0]["modelVersion"])
+
+    def check(self, archive: Archive) -> None:
+        """Send a model the requests that its archive knows the answers to.
+
+        Raises:
+            ControlError: it answers anything else.
+        """
+        for example in archive.examples:
+            path = f"/predictions/{quote(archive.name)}/{archive.version}"
+            try:
+                status, body = _call(self._ports.inference, "POST", path, self._keys.inference, json.dumps(example.request))
+            except (OSError, HTTPException) as error:
+                raise ControlError(f"model {archive.name} loaded, but a request to it failed: {error}") from error
+            if status != 200 or not same(example.answer, body):
+                said = json.dumps(body, ensure_ascii=False)[:500]
+                message = f"model {archive.name} loaded, but answered {json.dumps(example.request)} with status {status}: {said}"
+                raise ControlError(f"{message}, where its archive says {json.dumps(example.answer, ensure_ascii=False)[:500]}")
+
+    def register(self, archive: Archive, workers: int) -> None:
+        """Load a version beside those that are there; returns when its workers are up.
+
+        Raises:
+            ControlError: it does not load.
+        """
+        query = {
+            "url": archive.path.name,
+            "model_name": archive.name,
+            "initial_workers": workers,
+            "synchronous": "true",
+        }
+        status, body = self._manage("POST", f"/models?{urlencode(query)}")
+        if status != 200:
+            raise ControlError(f"version {archive.version} of {archive.name} does not load: {_said(body)}")
+
+    def set_default(self, model: str, version: str) -> None:
+        """Let a version answer where a request names none, from the next request on.
+
+        Raises:
+            ControlError: there is no such version.
+        """
+        status, body = self._manage("PUT", f"/models/{quote(model)}/{version}/set-default")
+        if status != 200:
+            raise ControlError(f"version {version} of {model} cannot become the one that answers: {_said(body)}")
+
+    def unregister(self, model: str, version: str) -> None:
+        """Forget a version, if it is there; its workers end."""
+        self._manage("DELETE", f"/models/{quote(model)}/{version}")
+
+    def _manage(self, method: str, path: str) -> tuple[int, Any]:
+        return _call(self._ports.management, method, path, self._keys.management)
+
+
+def worker_error(model: str, log: Path) -> str | None:
+    """The error that ended a worker of the model; None if none ended.
+
+    The log has a line for each line that a worker prints; the thread's name says whose it is.
+    """
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    ours = [text for line in lines if (text := _printed(model, line)) is not None]
+    if "Backend worker process died." not in ours:
+        return None
+    start = len(ours) - ours[::-1].index(TRACEBACK) if TRACEBACK in ours else len(ours)
+    return next((text for text in ours[start:] if not text.startswith(" ")), None)  # None too while the log is being written
+
+
+def _printed(model: str, line: str) -> str | None:
+    match = re.search(rf"W-\d+-{re.escape(model)}_[\w.-]+-stdout - (.*)", line)
+    return match[1] if match else None
+
+
+def _said(body: Any) -> str:
+    return str(body.get("message", body)) if isinstance(body, dict) else str(body)
+
+
+def _call(port: int, method: str, path: str, key: str, body: str | None = None) -> tuple[int, Any]:
+    """One request, never through a proxy. Returns the status and the body, parsed where it is JSON."""
+    connection = HTTPConnection(HOST, port, timeout=TIMEOUT_S)
+    try:
+        headers = {"Authorization": f"Bearer {key}"} | ({"Content-Type": "application/json"} if body else {})
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace")
+    finally:
+        connection.close()
+    try:
+        return response.status, json.loads(text)
+    except ValueError:
+        return response.status, text

@@ -1,0 +1,156 @@
+"""The client, against a server that says what a test wants."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import anyio
+import pytest
+
+from serving.answers import LabelScore
+from serving.ask import body_of
+from serving.client.client import AsyncClient, Client
+from serving.client.exchange import ServingError
+from serving.contract import ClassificationParameters, ClassificationRequest, GenerationRequest
+from serving.server.errors import ControlError
+from serving.server.keys import ClientKeys
+
+ANSWER = [{"label": "Irish", "score": 0.5}]
+BUSY = (503, {"Retry-After": "0"}, {"error": {"code": "unavailable", "message": "come again"}})
+WRONG = (400, {}, {"error": {"code": "empty_input", "message": "the text is empty", "input": 1}})
+REQUEST = ClassificationRequest(inputs="O'Neill", parameters=ClassificationParameters(top_k=1))
+Reply = tuple[int, dict[str, str], Any]
+Serve = Callable[..., "Serving"]
+
+
+class Serving:
+    """A server that gives the same replies in order, and keeps what it was sent."""
+
+    def __init__(self, replies: list[Reply]) -> None:
+        sent: list[tuple[str, dict[str, str], Any]] = []
+        left = iter(replies)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                sent.append((self.path, dict(self.headers), json.loads(body)))
+                status, headers, content = next(left)
+                data = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing."""
+
+        self.sent = sent
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    started: list[Serving] = []
+
+    def start(*replies: Reply) -> Serving:
+        started.append(Serving(list(replies)))
+        return started[-1]
+
+    yield start
+    for serving in started:
+        serving.server.shutdown()
+        serving.server.server_close()
+
+
+def test_a_request_and_its_answer_have_their_types(serve: Serve) -> None:
+    serving = serve((200, {}, ANSWER))
+    with Client(serving.url, "secret", timeout_s=2.5) as client:
+        assert client.ask("surname", REQUEST) == [[LabelScore(label="Irish", score=0.5)]]
+    ((path, headers, body),) = serving.sent
+    assert path == "/predictions/surname"
+    assert body == {"inputs": "O'Neill", "parameters": {"top_k": 1}}
+    lower = {name.lower(): value for name, value in headers.items()}
+    assert (lower["authorization"], lower["x-deadline"]) == ("Bearer secret", "2.5")
+
+
+def test_a_list_gets_an_answer_for_each(serve: Serve) -> None:
+    with Client(serve((200, {}, [ANSWER, ANSWER])).url, "secret") as client:
+        assert len(client.ask("surname", ClassificationRequest(inputs=["a", "b"]))) == 2
+
+
+def test_what_passes_is_asked_again(serve: Serve) -> None:
+    serving = serve(BUSY, BUSY, (200, {}, ANSWER))
+    with Client(serving.url, "secret") as client:
+        assert len(client.ask("surname", REQUEST)) == 1
+    assert len(serving.sent) == 3
+
+
+def test_in_the_end_the_servers_own_words_come_out(serve: Serve) -> None:
+    serving = serve(BUSY, BUSY)
+    with Client(serving.url, "secret", attempts=2) as client, pytest.raises(ServingError, match="come again") as caught:
+        client.ask("surname", REQUEST)
+    assert (caught.value.status, caught.value.code, len(serving.sent)) == (503, "unavailable", 2)
+
+
+def test_a_wrong_request_is_not_sent_twice(serve: Serve) -> None:
+    serving = serve(WRONG)
+    with Client(serving.url, "secret") as client, pytest.raises(ServingError) as caught:
+        client.ask("surname", REQUEST)
+    assert (caught.value.code, caught.value.index, len(serving.sent)) == ("empty_input", 1, 1)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"label": 3}', b"[[[]]]"])
+def test_what_is_no_answer_is_called_so(body: bytes, serve: Serve) -> None:
+    with Client(serve((200, {}, body)).url, "secret") as client, pytest.raises(ServingError) as caught:
+        client.ask("surname", REQUEST)
+    assert caught.value.code == "unreadable_answer"
+
+
+def test_a_server_that_is_not_there_is_unreachable() -> None:
+    with Client("http://127.0.0.1:9", "secret", attempts=2) as client, pytest.raises(ServingError) as caught:
+        client.ask("surname", REQUEST)
+    assert caught.value.code == "unreachable"
+
+
+def test_a_stream_ends_with_the_name(serve: Serve) -> None:
+    lines = b'{"token": "o"}\n{"token": "t"}\n[{"generated_text": "Rot", "label": "German"}]\n'
+    with Client(serve((200, {}, lines)).url, "secret") as client:
+        *drawn, last = client.stream("names", GenerationRequest(inputs="R"))
+    assert isinstance(last, list)
+    assert last[0].generated_text == "R" + "".join(part.token for part in drawn if not isinstance(part, list))
+
+
+def test_coroutines_get_the_same(serve: Serve) -> None:
+    serving = serve(BUSY, (200, {}, ANSWER))
+
+    async def ask() -> Any:
+        async with AsyncClient(serving.url, "secret") as client:
+            return await client.ask("surname", REQUEST)
+
+    assert anyio.run(ask) == [[LabelScore(label="Irish", score=0.5)]]
+
+
+def test_what_is_written_on_the_command_line_becomes_a_body() -> None:
+    assert json.loads(body_of(["a"], [])) == {"inputs": "a"}
+    typed = ["num_beams=3", "label=Irish", "attention=true"]
+    assert json.loads(body_of(["a", "b"], typed)) == {
+        "inputs": ["a", "b"],
+        "parameters": {"num_beams": 3, "label": "Irish", "attention": True},
+    }
+    with pytest.raises(ControlError, match="NAME=VALUE"):
+        body_of(["a"], ["beams"])
+
+
+def test_two_keys_are_valid_and_never_more() -> None:
+    first = ClientKeys.new()
+    second = first.rotated()
+    third = second.rotated()
+    assert second.keys == [first.newest, second.newest]
+    assert third.keys == [second.newest, third.newest]
+    assert len({first.newest, second.newest, third.newest}) == 3
+    assert [line.split('"')[1] for line in third.nginx().splitlines()] == [f"Bearer {key}" for key in third.keys]

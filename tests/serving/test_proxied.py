@@ -1,0 +1,257 @@
+"""A server behind its proxy: what users get, whatever happens to the server."""
+
+import json
+import ssl
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from asking import MakeStore
+
+from benchmarks.load.clients import Clients
+from benchmarks.load.target import Target
+from serving import control
+from serving.bundle import sha256
+from serving.client.client import Client
+from serving.client.exchange import ServingError
+from serving.contract import ClassificationRequest
+from serving.server.errors import ControlError
+from serving.server.instance import Instance
+from serving.server.proxy import Limits, Proxy, find_nginx
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytest.importorskip("ts")
+try:
+    find_nginx()
+except ControlError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+Json = Any
+KINDS = ["classification", "sentiment", "generation", "translation", "vectors"]
+
+
+def client(target: Target, scheme: str = "https") -> Client:
+    key = target.headers()["Authorization"].removeprefix("Bearer ")
+    return Client(f"{scheme}://localhost:{target.state.port}", key, certificates=target.certificate)
+
+
+@pytest.fixture
+def alone(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> Iterator[Callable[..., Target]]:
+    """Starts a server of a classifier alone, with a proxy of the given limits."""
+
+    def start(**limits: int) -> Target:
+        store = make_store(tmp_path / "packaged", bundles["classification"])
+        control.up(store, tmp_path, 0, control.Front(limits=Limits(**limits)))
+        return Target.of(tmp_path)
+
+    yield start
+    control.down(tmp_path)
+
+
+GOOD = b'{"inputs": "ab"}'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_example_of_the_document_is_answered_as_it_says(kind: str, proxied: Target) -> None:
+    document = proxied.request("GET", "/openapi.json").json()
+    operation = document["paths"][f"/predictions/{kind}"]["post"]
+    asked = operation["requestBody"]["content"]["application/json"]["examples"]
+    answered = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    for name, example in asked.items():
+        response = proxied.ask(kind, json.dumps(example["value"]).encode())
+        assert response.status_code == 200
+        assert _rounded(response.json()) == _rounded(answered[name]["value"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status", "code"),
+    [
+        ("GET", "/predictions/classification", b"", {}, 405, "method_not_allowed"),
+        ("DELETE", "/predictions/classification", GOOD, {}, 405, "method_not_allowed"),
+        ("POST", "/predictions/classification", GOOD, {"Content-Type": "text/plain"}, 415, "not_json"),
+        (
+            "POST",
+            "/predictions/classification",
+            b"inputs=a",
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            415,
+            "not_json",
+        ),
+        ("POST", "/predictions/classification", GOOD, {"Authorization": "Bearer wrong"}, 401, "no_key"),
+        ("POST", "/predictions/classification", GOOD, {"Authorization": ""}, 401, "no_key"),
+        ("POST", "/predictions/none", GOOD, {}, 404, "not_found"),
+        ("POST", "/predictions/classification/1", GOOD, {}, 404, "not_found"),
+        ("GET", "/", b"", {}, 404, "not_found"),
+        ("POST", "/predictions/classification", b'{"inputs": "' + b"a" * 300_000 + b'"}', {}, 413, "body_too_large"),
+        ("POST", "/predictions/classification", GOOD, {"X-Deadline": "soon"}, 400, "invalid_deadline"),
+        ("POST", "/predictions/classification", GOOD, {"X-Deadline": "0.000001"}, 504, "deadline_exceeded"),
+        ("POST", "/predictions/classification", b'{"inputs": NaN}', {}, 400, "invalid_json"),
+        ("POST", "/predictions/classification", b'{"inputs": "a", "inputs": "b"}', {}, 400, "invalid_json"),
+        ("POST", "/predictions/classification", b"", {}, 400, "empty_body"),
+        # What TorchServe has beside predictions, and must not be reached.
+        ("GET", "/ping", b"", {}, 404, "not_found"),
+        ("GET", "/models", b"", {}, 404, "not_found"),
+        ("POST", "/models?url=other.mar", b"", {}, 404, "not_found"),
+        ("POST", "/workflows?url=other.war", b"", {}, 404, "not_found"),
+        ("GET", "/metrics", b"", {}, 404, "not_found"),
+        ("POST", "/invocations", GOOD, {}, 404, "not_found"),
+        ("POST", "/predictions/..%2f..%2fmodels", GOOD, {}, 400, "bad_request"),
+    ],
+)
+def test_a_wrong_request_gets_an_error_that_says_why(
+    method: str, path: str, body: bytes, headers: dict[str, str], status: int, code: str, proxied: Target
+) -> None:
+    response = proxied.request(method, path, body, headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert response.headers["Content-Type"] == "application/json"
+
+
+def test_nothing_listens_beyond_this_machine(proxied: Target) -> None:
+    processes = Instance(proxied.folder).processes() + Proxy(Instance(proxied.folder)).processes()
+    ports = {c.laddr.port for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN}
+    hosts = {c.laddr.ip for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN}
+    assert ports == set(proxied.state.ports.model_dump().values())
+    assert {host.removeprefix("::ffff:") for host in hosts} == {"127.0.0.1"}
+
+
+def test_only_tls_from_1_2_on_is_spoken(proxied: Target) -> None:
+    with pytest.raises(requests.RequestException):
+        requests.get(proxied.url, timeout=30)  # nobody vouches for its certificate
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    plain = requests.get(proxied.url.replace("https", "http"), timeout=30)
+    assert plain.status_code == 400
+
+
+def test_a_name_is_streamed_through_the_proxy(proxied: Target) -> None:
+    response = proxied.ask("generation", b'{"inputs": "Ro", "parameters": {"seed": 5, "stream": true}}')
+    *parts, last = [json.loads(line) for line in response.iter_lines()]
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    assert "Ro" + "".join(part["token"] for part in parts) == last[0]["generated_text"]
+
+
+def test_the_log_has_requests_and_neither_bodies_nor_keys(proxied: Target) -> None:
+    proxied.ask("classification", b'{"inputs": "Geheimnis"}')
+    time.sleep(1.5)
+    log = (proxied.folder / "logs/access.log").read_text()
+    entry = json.loads(log.splitlines()[-1])
+    assert entry["path"] == "/predictions/classification"
+    assert "Geheimnis" not in log
+    assert proxied.headers()["Authorization"].removeprefix("Bearer ") not in log
+
+
+def test_time_in_the_queue_is_measured(proxied: Target) -> None:
+    proxied.ask("classification", GOOD)
+    text = requests.get(f"http://127.0.0.1:{proxied.state.ports.exporter}/metrics", timeout=30).text
+    assert 'seqline_stage_seconds_count{model="classification",stage="queue"' in text
+
+
+def test_another_version_takes_over_and_gives_back_without_a_failed_request(
+    proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
+) -> None:
+    first = proxied.ask("classification", GOOD)
+    store = make_store(tmp_path / "packaged", other(20))
+    with Clients(proxied, "classification", GOOD) as load:
+        served = control.deploy(store / "classification.mar", proxied.folder)
+        second = proxied.ask("classification", GOOD)
+        with pytest.raises(ControlError, match="already"):
+            control.deploy(store / "classification.mar", proxied.folder)
+        control.rollback("classification", proxied.folder)
+        third = proxied.ask("classification", GOOD)
+    assert load.failed == []
+    assert load.answered > 10
+    assert second.json() != first.json() == third.json()
+    assert second.headers["X-Model-Version"] == served.version
+    assert first.headers["X-Model-Version"] == third.headers["X-Model-Version"] == served.previous
+
+
+def test_a_version_that_answers_otherwise_than_it_says_is_not_deployed(
+    proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
+) -> None:
+    path = make_store(tmp_path / "packaged", other(30)) / "classification.mar"
+    with zipfile.ZipFile(path) as source:
+        files = {name: source.read(name) for name in source.namelist()}
+    said = json.loads(files["examples.json"])
+    said[0]["answer"][0]["label"] = "Klingon"
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in (files | {"examples.json": json.dumps(said).encode()}).items():
+            target.writestr(name, content)
+    path.with_suffix(".sha256").write_text(f"{sha256(path)}  {path.name}\n")
+    before = control.status(proxied.folder)["classification"]
+    with pytest.raises(ControlError, match=r"answered .* where its archive says .*Klingon"):
+        control.deploy(path, proxied.folder)
+    assert control.status(proxied.folder)["classification"] == before
+    assert proxied.ask("classification", GOOD).headers["X-Model-Version"] == before[0]
+
+
+def test_keys_change_without_a_failed_request_and_end_one_after_the_other(alone: Callable[..., Target]) -> None:
+    server = alone()
+    first = server.headers()["Authorization"]
+    with Clients(server, "classification", GOOD) as load:
+        control.rotate(server.folder)
+        time.sleep(1)
+        second = server.headers()["Authorization"]
+    assert load.failed == []
+    assert load.answered > 10
+    assert first != second
+    assert [server.ask("classification", GOOD, {"Authorization": key}).status_code for key in (first, second)] == [200, 200]
+    control.rotate(server.folder)
+    time.sleep(1)
+    assert [server.ask("classification", GOOD, {"Authorization": key}).status_code for key in (first, second)] == [401, 200]
+    for name in ("keys.json", "keys.conf", "nginx.conf", "upstream.conf", "authorization", "certificate-key.pem"):
+        assert (server.folder / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_who_sends_too_much_is_told_when_to_come_again(alone: Callable[..., Target]) -> None:
+    server = alone(rate=5, burst=1)
+    responses = [server.ask("classification", GOOD) for _ in range(10)]
+    refused = [response for response in responses if response.status_code != 200]
+    assert {response.status_code for response in refused} == {429}
+    assert {response.headers["Retry-After"] for response in refused} == {"1"}
+    assert {response.json()["error"]["code"] for response in refused} == {"too_many_requests"}
+    with client(server) as asking:  # waits, and asks again
+        assert len([asking.ask("classification", ClassificationRequest(inputs="ab")) for _ in range(3)]) == 3
+
+
+def test_down_answers_what_was_taken(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # a lone request waits so long
+    control.up(store, tmp_path, 0, control.Front())
+    server = Target.of(tmp_path)
+    headers, url = server.headers(), server.url
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(server.ask, "classification", GOOD, headers)
+        time.sleep(0.7)
+        assert control.down(tmp_path) >= 4
+        assert asked.result().status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=30)
+    assert not Proxy(Instance(tmp_path)).processes()
+
+
+@pytest.mark.parametrize("scheme", ["https", "grpcs"])
+def test_the_client_says_what_the_server_says(scheme: str, proxied: Target) -> None:
+    with client(proxied, scheme) as asking:
+        (answer,) = asking.ask("classification", ClassificationRequest(inputs="ab"))
+        assert isinstance(answer, list)
+        (expected, *_) = proxied.ask("classification", GOOD).json()
+        assert (answer[0].label, round(answer[0].score, 4)) == (expected["label"], round(expected["score"], 4))
+        with pytest.raises(ServingError) as caught:
+            asking.send("classification", b'{"inputs": 3}')
+    assert caught.value.code == "invalid_inputs"
+
+
+def test_a_port_in_use_stops_the_proxy_before_anything_starts(proxied: Target, tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match=r"port \d+ is in use"):
+        control.up(proxied.folder / "packaged", tmp_path, proxied.state.port, control.Front())
+    assert not Instance(tmp_path).processes()
+
+
+def _rounded(body: Json) -> Json:
+    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    return json.loads(json.dumps(body), parse_float=lambda number: round(float(number), 4))
