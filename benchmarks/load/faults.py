@@ -1,6 +1,5 @@
 """What happens to a server while it is asked: workers die, versions and keys change."""
 
-import json
 import os
 import signal
 import time
@@ -14,6 +13,7 @@ from benchmarks.load.target import TIMEOUT_S, Target
 from pipelines.record import Figures
 from serving import control
 from serving.server.instance import Instance
+from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST
 
 GAP_S: Final = 1.0  # between one fault and the next
@@ -59,8 +59,12 @@ def rotations(target: Target, model: str, body: bytes, count: int) -> Figures:
 
 def kill_worker(target: Target, model: str) -> None:
     """Kill the process that answers for a model, as it is."""
-    keys = json.loads(Instance(target.folder).keys.read_text(encoding="utf-8"))
-    headers = {"Authorization": f"Bearer {keys['management']['key']}"}
+    os.kill(worker(target, model), signal.SIGKILL)
+
+
+def worker(target: Target, model: str) -> int:
+    """The process that answers for a model."""
+    keys = TorchServeKeys.read(Instance(target.folder).keys)
     url = f"http://{HOST}:{target.state.ports.management}/models/{model}"
-    (worker, *_) = requests.get(url, headers=headers, timeout=TIMEOUT_S).json()[0]["workers"]
-    os.kill(worker["pid"], signal.SIGKILL)
+    described = requests.get(url, headers={"Authorization": f"Bearer {keys.management}"}, timeout=TIMEOUT_S).json()
+    return int(described[0]["workers"][0]["pid"])

@@ -45,7 +45,7 @@ class Limits:
 
     rate: int = 2000
     burst: int = 200
-    in_flight: int = 32
+    in_flight: int = 24
     body: str = "256k"
     drain_s: int = 30
 
