@@ -190,7 +190,7 @@ def _register_trivial(target: Target, keys: TorchServeKeys) -> None:
     }
     response = requests.post(
         f"http://{HOST}:{target.state.ports.management}/models",
-        params=query | {"url": "trivial.mar", "synchronous": "true"},
+        params=query | {"url": "trivial.mar", "initial_workers": 1, "synchronous": "true"},
         headers={"Authorization": f"Bearer {keys.management}"},
         timeout=TIMEOUT_S,
     )

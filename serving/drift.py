@@ -27,7 +27,8 @@ class Drift:
         lengths = {str(i): share for i, share in enumerate(reference.length_shares)}
         features = {"length": lengths, "label": reference.label_shares}
         self._expected = {feature: shares for feature, shares in features.items() if shares}
-        self._seen: deque[dict[str, str]] = deque(maxlen=WINDOW)
+        self._seen: deque[tuple[str, str]] = deque()
+        self._counts: dict[str, Counter[str]] = {"length": Counter(), "label": Counter()}
         self._count = 0
 
     def add(self, text: Text) -> dict[str, float]:
@@ -36,14 +37,23 @@ class Drift:
         Returns:
             the index by feature; empty most of the time, as it changes slowly.
         """
-        self._seen.append({"length": str(bisect_left(self._edges, text.length)), "label": text.label or ""})
-        self._count += 1
-        if not self._expected or self._count < FEWEST or self._count % EVERY:
+        if not self._expected:
             return {}
-        return {feature: self._index(feature, shares) for feature, shares in self._expected.items()}
+        self._put((str(bisect_left(self._edges, text.length)), text.label or ""), 1)
+        if len(self._seen) > WINDOW:
+            self._put(self._seen.popleft(), -1)
+        self._count += 1
+        if self._count < FEWEST or self._count % EVERY:
+            return {}
+        return {feature: self._index(self._counts[feature], shares) for feature, shares in self._expected.items()}
 
-    def _index(self, feature: str, expected: Mapping[str, float]) -> float:
-        counts = Counter(seen[feature] for seen in self._seen)
+    def _put(self, places: tuple[str, str], sign: int) -> None:
+        if sign > 0:
+            self._seen.append(places)
+        for counts, place in zip(self._counts.values(), places, strict=True):
+            counts[place] += sign
+
+    def _index(self, counts: Counter[str], expected: Mapping[str, float]) -> float:
         total = 0.0
         for place in expected.keys() | counts.keys():
             now, then = max(counts[place] / len(self._seen), LEAST), max(expected.get(place, 0.0), LEAST)

@@ -1,5 +1,6 @@
 """What a server counts of its models' work, and who does the counting."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,13 +27,15 @@ class Batch:
     """One call of a predictor.
 
     Attributes:
-        size: requests that came together.
+        replies: how many requests had each HTTP status and code of an error, "" for none.
+        texts: those that were answered.
         read_s: seconds that parsing, checking and tokenizing them took.
         model_s: that the model's graphs took.
         write_s: that the rest took: what is made of the graphs' outputs.
     """
 
-    size: int
+    replies: Mapping[tuple[int, str], int]
+    texts: Sequence[Text]
     read_s: float
     model_s: float
     write_s: float
@@ -43,9 +46,3 @@ class Meter(Protocol):
 
     def batch(self, batch: Batch, /) -> None:
         """A call has ended."""
-
-    def text(self, text: Text, /) -> None:
-        """A text has been answered."""
-
-    def reply(self, status: int, code: str, /) -> None:
-        """A request has its answer: its HTTP status, and the code of its error, "" for none."""

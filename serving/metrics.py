@@ -4,12 +4,13 @@ Every worker of a model is a process of its own. With PROMETHEUS_MULTIPROC_DIR s
 and `serving.server.exporter` answers for all of them together.
 """
 
+import collections
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from serving.drift import Drift
-from serving.meter import Batch, Text
+from serving.meter import Batch
 from serving.package import Reference
 
 MODEL: Final = ("model", "version")
@@ -59,22 +60,18 @@ class PrometheusMeter:
         self._queue.observe(seconds)
 
     def batch(self, batch: Batch) -> None:
-        """A batch has been answered."""
-        self._batches.observe(batch.size)
+        """A batch has been answered. Each count is a write into a file: what can be is added up before."""
+        self._batches.observe(sum(batch.replies.values()))
         self._read.observe(batch.read_s)
         self._graphs.observe(batch.model_s)
         self._rest.observe(batch.write_s)
-
-    def text(self, text: Text) -> None:
-        """A text has been answered."""
-        self._lengths.observe(text.length)
-        self._unknown.inc(text.unknown)
-        self._produced.inc(text.produced)
-        if text.label is not None:
-            LABELS.labels(*self._model, text.label).inc()
-        for feature, index in self._drift.add(text).items():
-            DRIFT.labels(*self._model, feature).set(index)
-
-    def reply(self, status: int, code: str) -> None:
-        """A request has its answer."""
-        REQUESTS.labels(*self._model, str(int(status)), code).inc()
+        for (status, code), count in batch.replies.items():
+            REQUESTS.labels(*self._model, str(int(status)), code).inc(count)
+        self._unknown.inc(sum(text.unknown for text in batch.texts))
+        self._produced.inc(sum(text.produced for text in batch.texts))
+        for label, count in collections.Counter(text.label for text in batch.texts if text.label is not None).items():
+            LABELS.labels(*self._model, label).inc(count)
+        for text in batch.texts:
+            self._lengths.observe(text.length)
+            for feature, index in self._drift.add(text).items():
+                DRIFT.labels(*self._model, feature).set(index)

@@ -3,8 +3,8 @@
 import logging
 import math
 import time
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from serving.endpoints.generation import GenerationEndpoint
 from serving.endpoints.translation import TranslationEndpoint
 from serving.endpoints.vectors import VectorsEndpoint
 from serving.faults import ErrorAnswer, ErrorDetail, RequestError
-from serving.meter import Batch, Meter
+from serving.meter import Batch, Meter, Text
 from serving.watch import DeadlineError, Watch
 
 logger = logging.getLogger(__name__)
@@ -86,8 +86,9 @@ class Predictor:
             model_s += watch.model_s
         if self._meter:
             rest = time.perf_counter() - read - model_s
-            self._meter.batch(Batch(len(bodies), read_s=read - started, model_s=model_s, write_s=rest))
-            self._tell(self._meter, groups, replies)
+            counts = Counter((reply.status, reply.code) for reply in replies.values())
+            texts = list(self._texts(groups, replies))
+            self._meter.batch(Batch(counts, texts, read_s=read - started, model_s=model_s, write_s=rest))
         return [replies[i] for i in range(len(bodies))]
 
     def _read(self, bodies: Sequence[object], deadlines: Sequence[float]) -> tuple[dict[int, Reply], Groups]:
@@ -119,14 +120,11 @@ class Predictor:
             logger.exception("the model failed on %d requests", len(requests))
             return [_failure(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)] * len(requests)
 
-    def _tell(self, meter: Meter, groups: Groups, replies: Mapping[int, Reply]) -> None:
-        for reply in replies.values():
-            meter.reply(reply.status, reply.code)
+    def _texts(self, groups: Groups, replies: Mapping[int, Reply]) -> Iterator[Text]:
         for group in groups.values():
             for place, request in group.items():
                 if replies[place].status == HTTPStatus.OK:
-                    for text in self._endpoint.measure(request, replies[place].body):
-                        meter.text(text)
+                    yield from self._endpoint.measure(request, replies[place].body)
 
 
 def load_predictor(folder: Path, meter: Meter | None = None) -> Predictor:

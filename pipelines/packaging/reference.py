@@ -23,15 +23,9 @@ class _Collector:
     def __init__(self) -> None:
         self.texts: list[Text] = []
 
-    def batch(self, _: Batch) -> None:
-        """Of no interest here."""
-
-    def reply(self, _status: int, _code: str) -> None:
-        """Of no interest here."""
-
-    def text(self, text: Text) -> None:
-        """Keep it."""
-        self.texts.append(text)
+    def batch(self, batch: Batch) -> None:
+        """Keep them."""
+        self.texts += batch.texts
 
 
 def reference(folder: Path, bundle: Bundle, prepared: Path) -> Reference:

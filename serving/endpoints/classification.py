@@ -3,8 +3,9 @@
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Final
 
-import numpy as np
+from pydantic import TypeAdapter
 
 from models.text.special import UNK
 from serving import answers
@@ -15,6 +16,8 @@ from serving.faults import RequestError
 from serving.meter import Text
 from serving.predictors.classification import Classified, Classifier
 from serving.watch import Watch
+
+SCORES: Final = TypeAdapter(list[answers.LabelScore])
 
 
 class ClassificationEndpoint:
@@ -46,20 +49,21 @@ class ClassificationEndpoint:
     def measure(self, request: ClassificationRequest, answer: Json) -> Iterator[Text]:
         """Length, unknown units and the best label of each text."""
         for text, found in zip(texts(request), as_list(request, answer), strict=True):
-            units = self._classifier.tokenizer.encode(text)
             best = found["labels"][0] if request.parameters.explain else found[0]
+            units = self._classifier.tokenizer.encode(text)
             yield Text(len(units), units.count(UNK), label=best["label"])
 
     def _answer(self, text: str, found: Classified, row: int, parameters: ClassificationParameters) -> Json:
         words = self._classifier.words(text)
-        flag = {"unknown_words" if words else "unknown_characters": count_unknown(self._classifier.tokenizer, text)}
-        probabilities, labels = found.probabilities[row], self._classifier.bundle.labels
-        order = np.argsort(-probabilities, kind="stable")[: parameters.top_k]
-        best = [answers.LabelScore(label=labels[i], score=float(probabilities[i]), **flag) for i in order]
+        unseen = count_unknown(self._classifier.tokenizer, text)
+        flag = {"unknown_words" if words else "unknown_characters": unseen} if unseen else {}
+        probabilities, labels = found.probabilities[row].tolist(), self._classifier.bundle.labels
+        order = sorted(range(len(labels)), key=lambda i: -probabilities[i])[: parameters.top_k]
+        best = [answers.LabelScore(label=labels[i], score=probabilities[i], **flag) for i in order]
         if not parameters.explain:
-            return [score.model_dump(exclude_none=True) for score in best]
+            return SCORES.dump_python(best, exclude_unset=True)
         weighed = [
             answers.WordImportance(word=word, known=known, importance=round(importance, 4))
             for (word, known), importance in zip(words, found.importances[row].tolist(), strict=True)
         ]
-        return answers.Explained(labels=best, words=weighed).model_dump(exclude_none=True)
+        return answers.Explained(labels=best, words=weighed).model_dump(exclude_unset=True)

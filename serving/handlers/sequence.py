@@ -1,6 +1,7 @@
 """The handler of every model: hands TorchServe's rows to a predictor and its replies back, row by row."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -26,6 +27,7 @@ class SequenceHandler:
         reference = package.Reference.model_validate_json((folder / package.REFERENCE).read_bytes())
         self._meter = PrometheusMeter(context.model_name, version, reference)
         self._predictor = load_predictor(folder, self._meter)
+        logging.getLogger().setLevel(logging.WARNING)  # TorchServe has a worker print several lines for every batch
         self._limit_s = float(config[package.DEADLINE])
         self._origin = {headers.VERSION: version, headers.RUN: config[package.RUN]}
 
