@@ -18,6 +18,9 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
 WORKSHOP := $(VENV)/.installed-dev
+# MLServer wants older libraries than MLflow, and so has an environment of its own.
+OTHER_VENV := $(VENV)-open-inference
+OTHER := $(OTHER_VENV)/.installed
 # --no-compile: Python compiles a module when it is first imported, and most of what is installed never is. It has to keep what
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,10 +35,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro serve stop test test-fast lint format study benchmark constraints clean
+.PHONY: help repro serve serve-open-inference stop test test-fast lint format soak study benchmark constraints clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
 repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
 ifeq ($(PROFILE),)
@@ -54,7 +57,7 @@ serve: $(ENVIRONMENT) ## Serve what repro built, on PORT=8080; returns when ever
 stop: $(ENVIRONMENT) ## Stop the server
 	@$(BIN)/python -m serving down
 
-test: $(WORKSHOP) ## Run every test that this machine can run
+test: $(WORKSHOP) $(OTHER) ## Run every test that this machine can run
 	$(BIN)/python -m pytest
 
 test-fast: $(WORKSHOP) ## Run the unit tests alone: no server, no whole pipeline
@@ -69,6 +72,9 @@ format: $(WORKSHOP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+soak: $(WORKSHOP) ## Put what repro built under load, faults and strange requests for half an hour, for benchmarks/results/
+	$(BIN)/python -m benchmarks.serving
+
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
 	$(BIN)/dvc repro $<
 
@@ -78,11 +84,18 @@ benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, t
 	$(BIN)/python -m benchmarks.recurrent
 	$(BIN)/python -m benchmarks.translation
 
+serve-open-inference: $(OTHER) ## Serve what repro built by the Open Inference Protocol, on PORT=8080, until interrupted
+	$(OTHER_VENV)/bin/python -m serving.handlers.open_inference build/model-store build/open-inference
+	MLSERVER_HTTP_PORT=$(PORT) $(OTHER_VENV)/bin/mlserver start build/open-inference
+
 # The report names what pip would install into an empty environment, and installs nothing.
 constraints: $(WORKSHOP) ## Resolve the dependencies anew and write constraints.txt
 	$(PIP_INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json -e $(ALL_EXTRAS)
 	$(BIN)/python -c "$$PINS" $(VENV)/resolved.json > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
+	$(PIP_INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json -e '.[open-inference]'
+	$(BIN)/python -c "$$PINS" $(VENV)/resolved.json > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints-open-inference.txt
 
 clean: ## Remove what was built and cached here; .venv, DVC's cache and MLflow's runs stay
 	rm -rf build data/raw data/prepared .checkpoints .pytest_cache .ruff_cache .mypy_cache .hypothesis
@@ -97,6 +110,11 @@ $(ENVIRONMENT): pyproject.toml constraints.txt | $(BIN)/python
 $(WORKSHOP): $(ENVIRONMENT)
 	$(PIP_INSTALL) -c constraints.txt -e $(ALL_EXTRAS)
 	$(BIN)/python -m pip check
+	@touch $@
+
+$(OTHER): pyproject.toml constraints-open-inference.txt | $(BIN)/python
+	$(BIN)/python -m venv $(OTHER_VENV)
+	$(OTHER_VENV)/bin/python -m pip install --no-compile -c constraints-open-inference.txt -e '.[open-inference]'
 	@touch $@
 
 $(BIN)/python:

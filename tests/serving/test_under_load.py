@@ -8,10 +8,37 @@ from asking import MakeStore
 
 from benchmarks.load.faults import deployments, kills, rotations
 from benchmarks.load.fuzz import fuzz
+from benchmarks.load.soak import overload, soak
 from benchmarks.load.target import Target
+from benchmarks.load.traffic import Kind
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 GOOD = b'{"inputs": "ab"}'
+BODIES = {
+    "classification": ['{"inputs": "Rossi"}', '{"inputs": ["Müller", "Kelly"]}'],
+    "sentiment": ['{"inputs": "a good film"}', '{"inputs": "dull", "parameters": {"explain": true}}'],
+    "generation": ['{"inputs": "Ro"}', '{"inputs": ""}'],
+    "translation": [
+        '{"inputs": "un chien court dans l\'herbe", "parameters": {"min_length": 20}}',
+        '{"inputs": "la porte est fermée"}',
+    ],
+    "vectors": ['{"inputs": "king"}'],
+}
+
+
+def test_a_minute_of_mixed_traffic_fails_no_request_and_leaves_memory_as_it_was(proxied: Target) -> None:
+    kinds = {kind: Kind(weight=1, bodies=bodies) for kind, bodies in BODIES.items()}
+    figures = soak(proxied, kinds, seconds=60)
+    assert figures["soak_5xx"] == 0
+    assert figures["soak_requests_s"] > 50
+    assert figures["soak_memory_growth"] < 0.02
+
+
+def test_what_is_too_much_is_told_to_come_again(proxied: Target) -> None:
+    figures = overload(proxied, "translation", BODIES["translation"], seconds=5)
+    assert figures["overload_failed"] == 0
+    assert figures["overload_answered"] > 0
+    assert figures["overload_sent"] > figures["overload_answered"]
 
 
 def test_a_killed_worker_fails_no_request(proxied: Target) -> None:
