@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 # What the proof of an exported model compares.
 COMPARED = {"surname": "logits", "names": "logits", "fr-en": "scores of translations", "sentiment": "logits"}
-BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent", "translation")  # files of benchmarks/results
+BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent", "translation", "serving")  # files of benchmarks/results
 
 
 @dataclass(frozen=True)
@@ -191,4 +191,32 @@ TRANSLATION_FIGURES = (
     Measure("translation", "attention_gain_long", "the same: gain by the attention", ".1f"),
     Measure("translation", "attention_gain_long_low", "the same, lower end of the 95 % interval", ".1f"),
     Measure("translation", "stages_s", "`make repro`: seconds of the stages of fr-en", ".0f"),
+)
+
+SERVING_FIGURES = (
+    Measure("serving", "ready_s", "start to all models ready: seconds", ".1f"),
+    Measure("serving", "server_rss_mb", "memory of all processes, five models: MB", ".0f"),
+    Measure("serving", "overhead_p50_ms", "TorchServe's cost, one client: ms, median", ".1f"),
+    Measure(
+        "serving",
+        "classification_over_trivial",
+        "surnames a second, 16 clients, over those of a handler that does nothing",
+        ".2f",
+    ),
+    Measure("serving", "translation_served_over_engine", "translations a second, 16 clients, over the engine's own", ".2f"),
+    Measure("serving", "soak_5xx", "ten minutes of mixed traffic at 70 % of capacity: failed requests", ".0f"),
+    Measure("serving", "soak_p99_over_p50", "the same: slowest hundredth over the middle, of the model where it is worst", ".1f"),
+    Measure("serving", "soak_memory_growth", "the same: growth of memory after the first minute", ".1%"),
+    Measure("serving", "kill_failed", "a worker killed 20 times under load: failed requests", ".0f"),
+    Measure("serving", "kill_recovery_s", "the same: longest time until the next one answered, seconds", ".1f"),
+    Measure("serving", "deploy_failed", "another version and back under load: failed requests", ".0f"),
+    Measure("serving", "rotation_failed", "ten new keys under load: failed requests", ".0f"),
+    Measure(
+        "serving", "overload_reject_ms", "three times what the translator takes: slowest hundredth of the refusals, ms", ".0f"
+    ),
+    Measure("serving", "overload_p99_ratio", "the same: slowest hundredth of the answers, over that at capacity", ".1f"),
+    Measure("serving", "fuzz_requests", "strange requests", ".0f"),
+    Measure("serving", "fuzz_5xx", "the same: answers of 5xx", ".0f"),
+    Measure("serving", "fuzz_hangs", "the same: without an answer", ".0f"),
+    Measure("serving", "fuzz_leaks", "the same: answers that tell of the server's inside", ".0f"),
 )

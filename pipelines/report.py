@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, TABLE, TRANSLATION_FIGURES, VECTOR_FIGURES, Measure
+from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, SERVING_FIGURES, TABLE, TRANSLATION_FIGURES, VECTOR_FIGURES, Measure
 from pipelines.paths import METRICS, STORE
 from pipelines.record import RESULTS
 from pipelines.stage import StageError, fail
@@ -123,6 +123,7 @@ SECTIONS: dict[str, Callable[[], str | None]] = {
     "recurrent-figures": partial(compared, RECURRENT_FIGURES),
     "translation-figures": partial(compared, TRANSLATION_FIGURES),
     "answers": answers,
+    "serving-figures": partial(compared, SERVING_FIGURES),
 }
 
 

@@ -5,6 +5,7 @@ import json
 import shlex
 import signal
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from serving.server.errors import ControlError
 from serving.server.instance import Served
 from serving.server.proxy import Certificate, Limits
 
+LOOK_S = 0.5  # between two looks at whether the server is there
 CONSOLE = Console(soft_wrap=True, highlight=False)  # soft: a curl line has to stay one line to be copied
 
 
@@ -43,7 +45,7 @@ def up(arguments: argparse.Namespace) -> int:
         CONSOLE.print(f"[bold green]{archive.name}[/] {archive.version}")
         url = f"{insecure}{server.url}/predictions/{archive.name}"
         CONSOLE.print(f"  curl -s {url} -H {header} -H 'Content-Type: application/json' -d {body}", markup=False)
-    return 0
+    return _stay(arguments.instance) if arguments.stay else 0
 
 
 def down(arguments: argparse.Namespace) -> int:
@@ -91,6 +93,16 @@ def rotate(arguments: argparse.Namespace) -> int:
 COMMANDS = {"up": up, "down": down, "status": status, "ask": ask, "deploy": deploy, "rollback": rollback, "rotate": rotate}
 
 
+def _stay(folder: Path) -> int:
+    """Return, with status 1, when the server has ended by itself; on a signal, end it in order."""
+    try:
+        while control.runs(folder):
+            time.sleep(LOOK_S)
+    finally:
+        control.down(folder)
+    return 1
+
+
 def _say(model: str, served: Served) -> None:
     CONSOLE.print(f"{model} {served.version} answers now; {served.previous} waits for a rollback")
 
@@ -131,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_argument("--trust", type=Path, help="certificates to trust, in PEM form")
     start = parsers["up"]
     start.add_argument("--port", type=int, default=8080, help="for requests; 0 takes any free one (%(default)s)")
+    start.add_argument("--stay", action="store_true", help="return only when the server ends; SIGTERM ends it as `down` does")
     start.add_argument("--proxy", action="store_true", help="put nginx in front: TLS, keys to change, limits")
     start.add_argument("--certificate", type=Path, help="the proxy's, in PEM form; without one it makes its own")
     start.add_argument("--certificate-key", type=Path, help="the certificate's private key")

@@ -121,6 +121,12 @@ def status(folder: Path) -> dict[str, tuple[str, bool]]:
     return {name: (served.version, server.ready(name, served.version)) for name, served in state.models.items()}
 
 
+def runs(folder: Path) -> bool:
+    """Whether TorchServe is there, and the proxy where there is to be one."""
+    instance = Instance(folder)
+    return instance.runs_java() and (not instance.state().proxied or bool(Proxy(instance).processes()))
+
+
 def deploy(archive: Path, folder: Path) -> Served:
     """Let another version of a model answer, once it has shown that it can; the one that answered stays for `rollback`.
 

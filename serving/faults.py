@@ -22,6 +22,10 @@ class ErrorDetail(BaseModel):
     input: int | None = None
 
 
+FAILED: Final = ErrorDetail(code="internal_error", message="the model failed on this request; the server's log says why")
+LATE: Final = ErrorDetail(code="deadline_exceeded", message="the answer was not ready within the time that the request had")
+
+
 class ErrorAnswer(BaseModel):
     """The body of every answer that is not a success."""
 

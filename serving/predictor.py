@@ -19,7 +19,7 @@ from serving.endpoints.endpoint import Emit, Endpoint, Json
 from serving.endpoints.generation import GenerationEndpoint
 from serving.endpoints.translation import TranslationEndpoint
 from serving.endpoints.vectors import VectorsEndpoint
-from serving.faults import ErrorAnswer, ErrorDetail, RequestError
+from serving.faults import FAILED, LATE, ErrorAnswer, ErrorDetail, RequestError
 from serving.meter import Batch, Meter, Text
 from serving.watch import DeadlineError, Watch
 
@@ -31,9 +31,6 @@ ENDPOINTS: Final[dict[Kind, Callable[[Path, Bundle], Endpoint[Any]]]] = {
     "translation": TranslationEndpoint,
     "vectors": VectorsEndpoint,
 }
-FAILED: Final = ErrorDetail(code="internal_error", message="the model failed on this request; the server's log says why")
-LATE: Final = ErrorDetail(code="deadline_exceeded", message="the answer was not ready within the time that the request had")
-
 Groups = dict[Hashable, dict[int, Any]]  # requests that go through the model together, by their places
 
 

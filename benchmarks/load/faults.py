@@ -24,7 +24,8 @@ def kills(target: Target, model: str, body: bytes, count: int) -> Figures:
     """Kill the model's worker again and again.
 
     Returns:
-        requests that failed and that were answered, and the longest time until a killed worker's successor answered.
+        requests that failed and that were answered, and the longest time until a killed worker's successor answered. A request
+        that was waiting for company when the worker died is asked again when its time is over, and takes longer than that.
     """
     longest = 0.0
     with Clients(target, model, body) as clients:

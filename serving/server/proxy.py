@@ -14,6 +14,7 @@ from typing import Final
 
 import psutil
 
+from serving.faults import FAILED, LATE, ErrorAnswer, ErrorDetail
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.keys import ClientKeys, TorchServeKeys, write_secret
@@ -93,6 +94,8 @@ class Proxy:
             "host": HOST,
             "listen": f"{HOST}:{ports.proxy}",
             "token": keys.inference,
+            "failed": _error(FAILED),
+            "late": _error(LATE),
             "certificate": str(certificate.chain.resolve()),
             "certificate_key": str(certificate.key.resolve()),
         }
@@ -170,6 +173,10 @@ class Proxy:
         if done.returncode:
             raise ControlError(f"openssl made no certificate: {done.stderr.strip()}")
         return certificate
+
+
+def _error(detail: ErrorDetail) -> str:
+    return ErrorAnswer(error=detail).model_dump_json(exclude_none=True).replace("'", "\\'")
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> bool:

@@ -1,7 +1,10 @@
 """A server behind its proxy: what users get, whatever happens to the server."""
 
 import json
+import signal
 import ssl
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,7 +23,7 @@ from serving import control
 from serving.bundle import sha256
 from serving.client.client import Client
 from serving.client.exchange import ServingError
-from serving.contract import ClassificationRequest
+from serving.contract import ClassificationRequest, GenerationParameters, GenerationRequest
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.proxy import Limits, Proxy, find_nginx
@@ -232,6 +235,33 @@ def test_down_answers_what_was_taken(bundles: dict[str, Path], make_store: MakeS
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=30)
     assert not Proxy(Instance(tmp_path)).processes()
+
+
+def test_a_signal_ends_a_server_as_down_does(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)
+    command = [sys.executable, "-m", "serving", "up", "--proxy", "--stay", "--port", "0"]
+    command += ["--store", str(store), "--instance", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up, ThreadPoolExecutor(1) as pool:
+        while not (tmp_path / "state.json").exists():
+            assert up.poll() is None
+            time.sleep(0.1)
+        asked = pool.submit(Target.of(tmp_path).ask, "classification", GOOD)
+        time.sleep(0.7)
+        up.terminate()
+        assert asked.result().status_code == 200
+    assert up.returncode == 128 + signal.SIGTERM
+    assert not Instance(tmp_path).processes()
+    assert not Proxy(Instance(tmp_path)).processes()
+
+
+@pytest.mark.parametrize("scheme", ["https", "grpcs"])
+def test_the_client_streams(scheme: str, proxied: Target) -> None:
+    wanted = GenerationRequest(inputs="Ro", parameters=GenerationParameters(seed=5, stream=True))
+    with client(proxied, scheme) as asking:
+        *drawn, last = asking.stream("generation", wanted)
+    assert isinstance(last, list)
+    assert last[0].generated_text == "Ro" + "".join(part.token for part in drawn if not isinstance(part, list))
+    assert drawn
 
 
 @pytest.mark.parametrize("scheme", ["https", "grpcs"])
