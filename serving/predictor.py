@@ -83,9 +83,7 @@ class Predictor:
             model_s += watch.model_s
         if self._meter:
             rest = time.perf_counter() - read - model_s
-            counts = Counter((reply.status, reply.code) for reply in replies.values())
-            texts = list(self._texts(groups, replies))
-            self._meter.batch(Batch(counts, texts, read_s=read - started, model_s=model_s, write_s=rest))
+            self._tell(self._meter, groups, replies, (read - started, model_s, rest))
         return [replies[i] for i in range(len(bodies))]
 
     def _read(self, bodies: Sequence[object], deadlines: Sequence[float]) -> tuple[dict[int, Reply], Groups]:
@@ -116,6 +114,14 @@ class Predictor:
         except Exception:
             logger.exception("the model failed on %d requests", len(requests))
             return [_failure(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)] * len(requests)
+
+    def _tell(self, meter: Meter, groups: Groups, replies: Mapping[int, Reply], seconds: tuple[float, float, float]) -> None:
+        """Have the work counted; what goes wrong there is no reason not to answer."""
+        try:
+            counts = Counter((reply.status, reply.code) for reply in replies.values())
+            meter.batch(Batch(counts, list(self._texts(groups, replies)), *seconds))
+        except Exception:
+            logger.exception("a batch could not be counted")
 
     def _texts(self, groups: Groups, replies: Mapping[int, Reply]) -> Iterator[Text]:
         for group in groups.values():

@@ -59,9 +59,10 @@ class GenerationEndpoint:
 
     def measure(self, request: GenerationRequest, answer: Json) -> Iterator[Text]:
         """Length and unknown characters of each beginning, and the characters that were added to it."""
+        encode = self._generator.tokenizer.encode
         for text, names in zip(texts(request), as_list(request, answer), strict=True):
-            units = self._generator.tokenizer.encode(text)
-            yield Text(len(units), units.count(UNK), sum(len(name["generated_text"]) - len(text) for name in names))
+            units = encode(text)  # not characters as they were sent: normalizing makes one of several
+            yield Text(len(units), units.count(UNK), sum(len(encode(name["generated_text"])) - len(units) for name in names))
 
     def _generated(self, prompt: Prompt, name: str) -> Json:
         unseen = count_unknown(self._generator.tokenizer, prompt.text)
