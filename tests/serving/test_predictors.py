@@ -12,7 +12,6 @@ import pytest
 from models.text.special import BOS, EOS
 from models.text.word_tokenizer import WordTokenizer
 from serving.bundle import Bundle, BundleError, Decoding
-from serving.meter import Batch
 from serving.predictor import Predictor, load_predictor
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
@@ -296,27 +295,3 @@ def test_a_temperature_belongs_to_classifiers_alone(bundles, tmp_path):
     described = Bundle.load(folder).model_dump(include={"task", "kind", "max_length", "labels"})
     with pytest.raises(BundleError, match="temperature"):
         Bundle.write(folder, **described, temperature=2.0)
-
-
-class Fallible:
-    """A meter that keeps what it is told, and fails."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    def batch(self, batch: Batch) -> None:
-        self.batches.append(batch)
-        raise RuntimeError("no more counting")
-
-
-@pytest.mark.parametrize("kind", ["classification", "sentiment", "generation", "translation", "vectors"])
-def test_what_is_counted_of_an_answer_cannot_spoil_it(kind: str, bundles: dict[str, Path]) -> None:
-    bodies = [{"inputs": ["ab", "e\u0301e\u0301a"]} | ({"parameters": {"seed": 1}} if kind == "generation" else {}), {}]
-    meter = Fallible()
-    replies = load_predictor(bundles[kind], meter).answer(bodies)
-    assert replies == load_predictor(bundles[kind]).answer(bodies)
-    (batch,) = meter.batches
-    assert batch.replies == {(200, ""): 1, (400, "missing_inputs"): 1}
-    assert len(batch.texts) == 2
-    assert all(text.length > 0 and text.unknown >= 0 and text.produced >= 0 for text in batch.texts)
-    assert min(batch.read_s, batch.model_s, batch.write_s) >= 0

@@ -1,0 +1,32 @@
+"""What is counted of a predictor's work."""
+
+from pathlib import Path
+
+import pytest
+
+from serving.meter import Batch
+from serving.predictor import load_predictor
+
+
+class Fallible:
+    """A meter that keeps what it is told, and fails."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def batch(self, batch: Batch) -> None:
+        self.batches.append(batch)
+        raise RuntimeError("no more counting")
+
+
+@pytest.mark.parametrize("kind", ["classification", "sentiment", "generation", "translation", "vectors"])
+def test_what_is_counted_of_an_answer_cannot_spoil_it(kind: str, bundles: dict[str, Path]) -> None:
+    bodies = [{"inputs": ["ab", "e\u0301e\u0301a"]} | ({"parameters": {"seed": 1}} if kind == "generation" else {}), {}]
+    meter = Fallible()
+    replies = load_predictor(bundles[kind], meter).answer(bodies)
+    assert replies == load_predictor(bundles[kind]).answer(bodies)
+    (batch,) = meter.batches
+    assert batch.replies == {(200, ""): 1, (400, "missing_inputs"): 1}
+    assert len(batch.texts) == 2
+    assert all(text.length > 0 and text.unknown >= 0 and text.produced >= 0 for text in batch.texts)
+    assert min(batch.read_s, batch.model_s, batch.write_s) >= 0
