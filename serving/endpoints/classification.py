@@ -11,7 +11,7 @@ from models.text.special import UNK
 from serving import answers
 from serving.bundle import Bundle
 from serving.contract import ClassificationParameters, ClassificationRequest, texts
-from serving.endpoints.endpoint import Emit, Json, as_list, as_sent, check_length, count_unknown
+from serving.endpoints.endpoint import Emit, Json, as_list, as_sent, check_length, count_unknown, remember
 from serving.faults import RequestError
 from serving.meter import Text
 from serving.predictors.classification import Classified, Classifier
@@ -27,13 +27,14 @@ class ClassificationEndpoint:
 
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self._classifier = Classifier(folder, bundle)
+        self._encode = remember(self._classifier.tokenizer.encode)
 
     def check(self, request: ClassificationRequest) -> None:
         """Refuse an empty or too long text, and a question about words to a model that reads characters."""
         if request.parameters.explain and self._classifier.units != "words":
             raise RequestError("invalid_parameter", "explain: this model reads no words, and so has no importance of any")
         for i, text in enumerate(texts(request)):
-            length = len(self._classifier.tokenizer.encode(text))
+            length = len(self._encode(text))
             check_length(request, i, length, self._classifier.bundle.max_length, self._classifier.units)
 
     def group(self, _: ClassificationRequest) -> Hashable:
@@ -50,12 +51,12 @@ class ClassificationEndpoint:
         """Length, unknown units and the best label of each text."""
         for text, found in zip(texts(request), as_list(request, answer), strict=True):
             best = found["labels"][0] if request.parameters.explain else found[0]
-            units = self._classifier.tokenizer.encode(text)
+            units = self._encode(text)
             yield Text(len(units), units.count(UNK), label=best["label"])
 
     def _answer(self, text: str, found: Classified, row: int, parameters: ClassificationParameters) -> Json:
         words = self._classifier.words(text)
-        unseen = count_unknown(self._classifier.tokenizer, text)
+        unseen = count_unknown(self._encode(text))
         flag = {"unknown_words" if words else "unknown_characters": unseen} if unseen else {}
         probabilities, labels = found.probabilities[row].tolist(), self._classifier.bundle.labels
         order = sorted(range(len(labels)), key=lambda i: -probabilities[i])[: parameters.top_k]

@@ -1,18 +1,17 @@
 """What every endpoint is, and what several of them need."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
-from models.text.characters import CharacterTokenizer
 from models.text.special import UNK
-from models.text.subwords import SubwordTokenizer
-from models.text.word_tokenizer import WordTokenizer
 from serving.contract import R, Request, input_error, texts
 from serving.meter import Text
 from serving.watch import Watch
 
 Json = Any  # what json.dumps takes
 Emit = Callable[[Json], None]  # sends a part of an answer ahead of the whole
+REMEMBERED: Final = 128  # texts; more than a batch has
 
 
 class Endpoint(Protocol[R]):
@@ -60,6 +59,11 @@ def as_list(request: Request, answer: Json) -> list[Json]:
     return [answer] if isinstance(request.inputs, str) else answer
 
 
-def count_unknown(tokenizer: CharacterTokenizer | SubwordTokenizer | WordTokenizer, text: str) -> int | None:
-    """How many of the text's characters or words the tokenizer does not know; None where it knows them all."""
-    return tokenizer.encode(text).count(UNK) or None
+def remember(encode: Callable[[str], list[int]]) -> Callable[[str], Sequence[int]]:
+    """The tokenizer's `encode`, but of a text that it has just seen it knows the ids: a text is checked, answered and counted."""
+    return lru_cache(maxsize=REMEMBERED)(encode)
+
+
+def count_unknown(ids: Sequence[int]) -> int | None:
+    """How many of a text's characters or words the tokenizer does not know; None where it knows them all."""
+    return ids.count(UNK) or None

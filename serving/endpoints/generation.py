@@ -10,7 +10,7 @@ from models.text.special import UNK
 from serving import answers
 from serving.bundle import Bundle
 from serving.contract import GenerationParameters, GenerationRequest, input_error, texts
-from serving.endpoints.endpoint import Emit, Json, as_list, as_sent, count_unknown
+from serving.endpoints.endpoint import Emit, Json, as_list, as_sent, count_unknown, remember
 from serving.faults import RequestError, unknown
 from serving.meter import Text
 from serving.predictors.generation import Generator, Prompt
@@ -25,6 +25,7 @@ class GenerationEndpoint:
 
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self._generator = Generator(folder, bundle)
+        self._encode = remember(self._generator.tokenizer.encode)
 
     def check(self, request: GenerationRequest) -> None:
         """Refuse a label that is none, a limit beyond the longest name, and a beginning that leaves no room."""
@@ -37,7 +38,7 @@ class GenerationEndpoint:
         if parameters.stream and not (isinstance(request.inputs, str) and parameters.num_return_sequences == 1):
             raise RequestError("invalid_parameter", "stream: takes a single text, not a list, and a single sequence")
         for i, text in enumerate(texts(request)):
-            length = len(self._generator.tokenizer.encode(text))
+            length = len(self._encode(text))
             if length >= bundle.max_length:
                 message = f"the text has {length} characters; the beginning of a name has at most {bundle.max_length - 1}"
                 raise input_error(request, i, "input_too_long", message)
@@ -59,13 +60,14 @@ class GenerationEndpoint:
 
     def measure(self, request: GenerationRequest, answer: Json) -> Iterator[Text]:
         """Length and unknown characters of each beginning, and the characters that were added to it."""
-        encode = self._generator.tokenizer.encode
         for text, names in zip(texts(request), as_list(request, answer), strict=True):
-            units = encode(text)  # not characters as they were sent: normalizing makes one of several
-            yield Text(len(units), units.count(UNK), sum(len(encode(name["generated_text"])) - len(units) for name in names))
+            units = self._encode(text)  # not characters as they were sent: normalizing makes one of several
+            yield Text(
+                len(units), units.count(UNK), sum(len(self._encode(name["generated_text"])) - len(units) for name in names)
+            )
 
     def _generated(self, prompt: Prompt, name: str) -> Json:
-        unseen = count_unknown(self._generator.tokenizer, prompt.text)
+        unseen = count_unknown(self._encode(prompt.text))
         answer = answers.GeneratedText(generated_text=name, label=prompt.label, unknown_characters=unseen)
         return answer.model_dump(exclude_none=True)
 
@@ -76,7 +78,7 @@ class GenerationEndpoint:
         input, the parameters and its number among the sequences, not on how many were asked for or what stands beside it.
         """
         bundle = self._generator.bundle
-        room = bundle.max_length - len(self._generator.tokenizer.encode(text))
+        room = bundle.max_length - len(self._encode(text))
         sampling = Sampling(parameters.temperature, parameters.top_k, parameters.top_p)
         on_draw = partial(_emit_drawn, emit) if parameters.stream else None
         prompts = []

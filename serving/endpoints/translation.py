@@ -9,7 +9,7 @@ from models.text.special import UNK
 from serving import answers
 from serving.bundle import Bundle, Decoding
 from serving.contract import TranslationRequest, texts
-from serving.endpoints.endpoint import Emit, Json, check_length, count_unknown
+from serving.endpoints.endpoint import Emit, Json, check_length, count_unknown, remember
 from serving.faults import RequestError
 from serving.meter import Text
 from serving.predictors.translation import Candidate, Translator
@@ -23,6 +23,7 @@ class TranslationEndpoint:
 
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self._translator = Translator(folder, bundle)
+        self._encode = remember(self._translator.tokenizer.encode)
 
     def check(self, request: TranslationRequest) -> None:
         """Refuse more translations than the beam has hypotheses, and an empty or too long text."""
@@ -30,7 +31,7 @@ class TranslationEndpoint:
         if wanted > beams:
             raise RequestError("invalid_parameter", f"num_return_sequences: at most num_beams, which is {beams}, not {wanted}")
         for i, text in enumerate(texts(request)):
-            length = len(self._translator.tokenizer.encode(text))
+            length = len(self._encode(text))
             check_length(request, i, length, self._translator.bundle.max_length, "subwords")
 
     def group(self, request: TranslationRequest) -> Hashable:
@@ -50,15 +51,13 @@ class TranslationEndpoint:
             )
         )
         asked = parameters.num_return_sequences > 1
-        tokenizer = self._translator.tokenizer
-        return [[_translation(next(found), asked, count_unknown(tokenizer, text)) for text in texts(r)] for r in requests]
+        return [[_translation(next(found), asked, count_unknown(self._encode(text))) for text in texts(r)] for r in requests]
 
     def measure(self, request: TranslationRequest, answer: Json) -> Iterator[Text]:
         """Subwords of each text, those unknown, and those of its translation."""
-        encode = self._translator.tokenizer.encode
         for text, found in zip(texts(request), answer, strict=True):
-            units = encode(text)
-            yield Text(len(units), units.count(UNK), len(encode(found["translation_text"])))
+            units = self._encode(text)
+            yield Text(len(units), units.count(UNK), len(self._encode(found["translation_text"])))
 
     def _decoding(self, request: TranslationRequest) -> Decoding:
         """The request's settings, or the bundle's where it says nothing."""
