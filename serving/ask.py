@@ -9,8 +9,7 @@ from serving.client.client import Client
 from serving.control import Server
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
-
-CERTIFICATE = "certificate.pem"
+from serving.server.proxy import CERTIFICATE
 
 
 def open_client(folder: Path, url: str | None = None, certificates: Path | None = None) -> Client:

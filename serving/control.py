@@ -144,7 +144,7 @@ def deploy(archive: Path, folder: Path) -> Served:
             raise ControlError(f"the server has version {taken.version} of {taken.name} already")
         server = _torchserve(instance, state)
         try:
-            server.register(taken, workers=1)
+            server.register(taken)
             server.check(taken)
             server.set_default(taken.name, taken.version)
         except BaseException:

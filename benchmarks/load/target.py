@@ -6,9 +6,9 @@ from typing import Self
 
 import requests
 
-from serving.ask import CERTIFICATE
 from serving.control import Server
 from serving.server.instance import Instance, State
+from serving.server.proxy import CERTIFICATE
 
 TIMEOUT_S = 30.0
 

@@ -81,6 +81,7 @@ def unpack(store: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for found in find_archives(store):
         archive = take(found.path, folder)
+        shutil.rmtree(folder / archive.name, ignore_errors=True)  # of another version
         shutil.unpack_archive(archive.path, folder / archive.name, "zip")
         archive.path.unlink()
         model = {

@@ -26,6 +26,7 @@ class Archive:
         name: the model's in URLs: that of the file as it was packaged.
         kind: that of its bundle.
         version: which no other model has.
+        workers: processes that it is to have.
         deadline_s: how long it works on a request at most.
         examples: requests and the model's own answers, one at least: the first is the one to show.
     """
@@ -34,6 +35,7 @@ class Archive:
     name: str
     kind: Kind
     version: str
+    workers: int
     deadline_s: float
     examples: Sequence[Example]
 
@@ -49,15 +51,11 @@ class Archive:
                 kind = Bundle.model_validate_json(archive.read(MANIFEST)).kind
                 version = str(json.loads(archive.read(MAR_MANIFEST))["model"]["modelVersion"])
                 examples = EXAMPLE_LIST.validate_json(archive.read(EXAMPLES))
-                deadline_s = float(yaml.safe_load(archive.read(CONFIG))[DEADLINE])
-                return cls(path, path.stem, kind, version, deadline_s, (examples[0], *examples[1:]))
-        except (
-            OSError,
-            zipfile.BadZipFile,
-            LookupError,
-            ValueError,
-            TypeError,
-        ) as error:  # ValueError: JSON that is none, or no manifest
+                config = yaml.safe_load(archive.read(CONFIG))
+                workers, deadline_s = int(config["minWorkers"]), float(config[DEADLINE])
+                return cls(path, path.stem, kind, version, workers, deadline_s, (examples[0], *examples[1:]))
+        # Of the contents: LookupError where something is missing, ValueError and TypeError where it is not what it should be.
+        except (OSError, zipfile.BadZipFile, LookupError, ValueError, TypeError) as error:
             raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error
 
 

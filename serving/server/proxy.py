@@ -22,6 +22,7 @@ from serving.server.ports import HOST, Ports
 
 HERE: Final = Path(__file__).parent
 PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
+CERTIFICATE: Final = "certificate.pem"  # the one that vouches for itself
 POLL_S: Final = 0.05
 WAIT_S: Final = 10.0
 
@@ -80,6 +81,7 @@ class Proxy:
         Raises:
             ControlError: nginx is missing, or would not start.
         """
+        (self._folder / CERTIFICATE).unlink(missing_ok=True)  # a former server's, which nobody should trust instead of this one's
         certificate = certificate or self._self_signed()
         client_keys = ClientKeys.new()
         values = {
@@ -159,7 +161,7 @@ class Proxy:
             raise ControlError(f"nginx refused: {done.stderr.strip()}")
 
     def _self_signed(self) -> Certificate:
-        certificate = Certificate(self._folder / "certificate.pem", self._folder / "certificate-key.pem")
+        certificate = Certificate(self._folder / CERTIFICATE, self._folder / "certificate-key.pem")
         openssl = shutil.which("openssl")
         if openssl is None:
             raise ControlError(

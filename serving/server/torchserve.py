@@ -60,7 +60,7 @@ class TorchServe:
                 message = f"model {archive.name} loaded, but answered {json.dumps(example.request)} with status {status}: {said}"
                 raise ControlError(f"{message}, where its archive says {json.dumps(example.answer, ensure_ascii=False)[:500]}")
 
-    def register(self, archive: Archive, workers: int) -> None:
+    def register(self, archive: Archive) -> None:
         """Load a version beside those that are there; returns when its workers are up.
 
         Raises:
@@ -69,7 +69,7 @@ class TorchServe:
         query = {
             "url": archive.path.name,
             "model_name": archive.name,
-            "initial_workers": workers,
+            "initial_workers": archive.workers,
             "synchronous": "true",
         }
         status, body = self._manage("POST", f"/models?{urlencode(query)}")

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -123,13 +124,24 @@ def test_nothing_listens_beyond_this_machine(proxied: Target) -> None:
     assert {host.removeprefix("::ffff:") for host in hosts} == {"127.0.0.1"}
 
 
-def test_only_tls_from_1_2_on_is_spoken(proxied: Target) -> None:
-    with pytest.raises(requests.RequestException):
-        requests.get(proxied.url, timeout=30)  # nobody vouches for its certificate
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
-    plain = requests.get(proxied.url.replace("https", "http"), timeout=30)
-    assert plain.status_code == 400
+@pytest.mark.filterwarnings("ignore:.*TLSv1.*:DeprecationWarning")
+@pytest.mark.parametrize(("version", "spoken"), [("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)])
+def test_only_tls_from_1_2_on_is_spoken(version: str, spoken: bool, proxied: Target) -> None:
+    context = ssl.create_default_context(cafile=str(proxied.certificate))
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # or this side would not even try the old ones
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    with socket.create_connection(("127.0.0.1", proxied.state.port)) as connection:
+        if spoken:
+            context.wrap_socket(connection, server_hostname="localhost").close()
+        else:
+            with pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"):
+                context.wrap_socket(connection, server_hostname="localhost")
+
+
+def test_without_tls_nothing_is_answered_and_nobody_vouches_for_the_certificate(proxied: Target) -> None:
+    assert requests.get(proxied.url.replace("https", "http"), timeout=30).status_code == 400
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(proxied.url, timeout=30)
 
 
 def test_a_name_is_streamed_through_the_proxy(proxied: Target) -> None:
