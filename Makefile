@@ -10,7 +10,9 @@ PROXY ?=
 PROFILE ?=
 # Stages of dvc.yaml, for `repro`: these alone, with what they need; all where none is named.
 STAGES ?=
-# The name of a folder in pipelines/studies/, for `study`.
+# Most stages that run at the same time, for `repro` and `study`.
+JOBS ?= 1
+# The name of a folder in pipelines/studies/, for `study`, or of a file in pipelines/sweeps/, for `sweep`.
 NAME ?=
 # One more package index to install from: one of CPU-only builds of torch, say.
 TORCH_INDEX ?=
@@ -25,8 +27,10 @@ OTHER := $(OTHER_VENV)/.installed
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+REPRO = $(BIN)/$(if $(filter-out 1,$(JOBS)),python -m pipelines.side_by_side $(JOBS),dvc repro)
 EXTRAS := '.[train,serve]'
-ALL_EXTRAS := '.[train,serve,workers,sweep,s3,tracking,dev]'
+ALL_REPRO = $(BIN)/$(if $(filter-out 1,$(JOBS)),python -m pipelines.side_by_side $(JOBS),dvc repro)
+EXTRAS := '.[train,serve,workers,sweep,s3,tracking,dev]'
 
 # The stages' commands say `python`, and mean this one.
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
@@ -42,10 +46,12 @@ help: ## List the targets
 
 repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
 ifeq ($(PROFILE),)
-	$(BIN)/dvc repro $(STAGES)
+	$(REPRO) $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
 else ifneq ($(STAGES),)
 	@echo "error: STAGES goes without PROFILE: an experiment, as which DVC runs a profile, is of all stages" >&2; exit 1
+else ifneq ($(filter-out 1,$(JOBS)),)
+	@echo "error: JOBS goes without PROFILE: an experiment, as which DVC runs a profile, runs its stages one by one" >&2; exit 1
 else
 	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run
 	@$(BIN)/python -m pipelines.report
@@ -76,7 +82,7 @@ soak: $(WORKSHOP) ## Put what repro built under load, faults and strange request
 	$(BIN)/python -m benchmarks.serving
 
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
-	$(BIN)/dvc repro $<
+	$(REPRO) $<
 
 benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, the translator beside Joey NMT, and recurrent training, for benchmarks/results/: some hours, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline

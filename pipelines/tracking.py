@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import psutil
 
 from pipelines.catalogue import load_catalogue
 from pipelines.params import load_params
-from pipelines.paths import CATALOGUE
+from pipelines.paths import CATALOGUE, CHECKPOINTS
 from pipelines.settings.section import Section
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "seqline"
 INVOCATION = "seqline.invocation"  # tag of a parent run: the process that its stages were started by
 DEFAULT_URI = "sqlite:///mlflow.db"
+STARTERS = {"dvc", "pipelines.side_by_side"}
 
 
 class StageRun:
@@ -61,7 +63,8 @@ def track(stage: str, task: str, settings: Section | None = None) -> Iterator[St
         yield StageRun(None, "")
         return
     described, datasets = load_params().described(task) if settings is None else (settings, [])
-    parent = _parent(client)
+    with _alone():
+        parent = _parent(client)
     experiment = client.get_run(parent).info.experiment_id
     tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(datasets)}
     run = client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags)
@@ -82,7 +85,17 @@ def _client() -> "MlflowClient | None":
     except ImportError:
         return None
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI))
-    return mlflow.MlflowClient()
+    with _alone():  # a SQLite file that is not there yet is made now
+        return mlflow.MlflowClient()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other stage of this working tree meanwhile: of several that begin at once, one makes what all of them need."""
+    CHECKPOINTS.mkdir(parents=True, exist_ok=True)
+    with (CHECKPOINTS / "tracking.lock").open("w") as file:
+        flock(file, LOCK_EX)
+        yield
 
 
 def _parent(client: "MlflowClient") -> str:
@@ -99,12 +112,12 @@ def _parent(client: "MlflowClient") -> str:
 
 
 def _invocation() -> str:
-    """Name the `dvc` process that started this stage, or this process itself where none did.
+    """Name the process that started this stage, of `dvc` or of pipelines.side_by_side, or this process itself where none did.
 
     DVC hands its stages no id of the run they are part of, but they are all its children.
     """
     this = psutil.Process()
-    starter = next((p for p in this.parents() if any(Path(word).name == "dvc" for word in p.cmdline()[:4])), this)
+    starter = next((p for p in this.parents() if any(Path(word).name in STARTERS for word in p.cmdline()[:4])), this)
     return f"{os.uname().nodename}-{starter.pid}-{int(starter.create_time())}"
 
 
