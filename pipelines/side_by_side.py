@@ -114,7 +114,7 @@ def run(targets: Sequence[str], jobs: int) -> None:
         running = Jobs(Pipeline(targets), jobs)
         running.run()
     except DvcException as error:
-        fail(str(error))
+        fail(": ".join(map(str, filter(None, (error, error.__cause__)))))
     if running.failed:
         fail(f"failed: {', '.join(running.failed)}; what it printed is above, after its name")
     sys.stdout.write(f"{len(running.ran)} stages brought up to date\n" if running.ran else "all stages are up to date\n")
