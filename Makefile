@@ -39,7 +39,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro serve serve-open-inference stop test test-fast lint format soak study benchmark constraints clean
+.PHONY: help repro serve serve-open-inference stop test test-fast lint format soak study sweep benchmark constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
@@ -83,6 +83,9 @@ soak: $(WORKSHOP) ## Put what repro built under load, faults and strange request
 
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
 	$(REPRO) $<
+
+sweep: pipelines/sweeps/$(or $(NAME),NAME).yaml $(WORKSHOP) ## Search for better settings of a task: NAME=surname; the best become a profile, for `repro`
+	$(BIN)/python -m pipelines.sweep $(NAME)
 
 benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, the translator beside Joey NMT, and recurrent training, for benchmarks/results/: some hours, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline
@@ -134,6 +137,9 @@ profiles/%.txt:
 
 pipelines/studies/%/dvc.yaml:
 	@echo "error: there is no study '$*'; there are: $(notdir $(patsubst %/dvc.yaml,%,$(wildcard pipelines/studies/*/dvc.yaml)))" >&2; exit 1
+
+pipelines/sweeps/%.yaml:
+	@echo "error: there is no sweep '$*'; there are: $(basename $(notdir $(wildcard pipelines/sweeps/*.yaml)))" >&2; exit 1
 
 # A local version, such as torch's +cpu, is the choice of one machine; is_direct is this project itself.
 define PINS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from pipelines.catalogue import load_catalogue
-from pipelines.params import load_params
+from pipelines.params import Params, load_params
 from pipelines.paths import CATALOGUE, CHECKPOINTS
 from pipelines.settings.section import Section
 
@@ -43,6 +43,11 @@ class StageRun:
                 if isinstance(value, int | float):
                     self._client.log_metric(self.run_id, name, float(value), step=step)
 
+    def tag(self, name: str, value: str) -> None:
+        """Note something about the run."""
+        if self._client:
+            self._client.set_tag(self.run_id, name, value)
+
     def artifacts(self, path: Path) -> None:
         """Upload a file, or a folder with all that is in it."""
         if self._client:
@@ -51,20 +56,24 @@ class StageRun:
 
 
 @contextmanager
-def track(stage: str, task: str, settings: Section | None = None) -> Iterator[StageRun]:
+def track(
+    stage: str, task: str, settings: Section | None = None, *, params: Params | None = None, group: str = ""
+) -> Iterator[StageRun]:
     """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
 
     The run has the params of what it works on, a task or whatever `Params.described` knows, and as tags the git commit, the
     sha256 of dvc.lock and the data sets with their files' sha256. A study of no data set hands over its own `settings` instead.
-    It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in the working directory.
+    A trial of a sweep hands over `params` that are not those of params.yaml, and the name of its `group`, whose runs share a
+    parent of that name, whichever process they are of. It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in the working
+    directory.
     """
     client = _client()
     if client is None:
         yield StageRun(None, "")
         return
-    described, datasets = load_params().described(task) if settings is None else (settings, [])
+    described, datasets = (params or load_params()).described(task) if settings is None else (settings, [])
     with _alone():
-        parent = _parent(client)
+        parent = _parent(client, group)
     experiment = client.get_run(parent).info.experiment_id
     tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(datasets)}
     run = client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags)
@@ -98,15 +107,25 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _parent(client: "MlflowClient") -> str:
-    """The id of the parent run of this invocation, made by the first stage that asks."""
+def mark_best(group: str, name: str) -> None:
+    """Tag the runs of a group: `best` is true of the one with this name, and of no other."""
+    client = _client()
+    if client is None:
+        return
+    parent = client.get_run(_parent(client, group))
+    for run in client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"):
+        client.set_tag(run.info.run_id, "best", str(run.info.run_name == name).lower())
+
+
+def _parent(client: "MlflowClient", group: str) -> str:
+    """The id of the parent run of a group, or else of this invocation, made by the first stage that asks."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     identity = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT)
-    invocation = _invocation()
+    invocation = group or _invocation()
     found = client.search_runs([identity], f"tags.`{INVOCATION}` = '{invocation}'", max_results=1)
     if found:
         return str(found[0].info.run_id)
-    run = client.create_run(identity, run_name="repro", tags={INVOCATION: invocation, **_repository()})
+    run = client.create_run(identity, run_name=group or "repro", tags={INVOCATION: invocation, **_repository()})
     client.set_terminated(run.info.run_id)  # only its children measure anything
     return str(run.info.run_id)
 
