@@ -130,6 +130,7 @@ def sweep(name: str) -> Path:
     if name not in names:
         raise StageError(f"there is no sweep {name!r}{closest(name, names)}")
     settings, params = read_settings(SWEEPS / f"{name}.yaml", Sweep), load_params()
+    (PREPARED / settings.task).stat()  # it raises where the data has not been prepared
     space = Space(settings, params, str(SWEEPS / f"{name}.yaml"))
     search = Search(name, settings, space, _study(name, settings, params))
     best = search.run()
