@@ -27,9 +27,9 @@ OTHER := $(OTHER_VENV)/.installed
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-REPRO = $(BIN)/$(if $(filter-out 1,$(JOBS)),python -m pipelines.side_by_side $(JOBS),dvc repro)
+SIDE_BY_SIDE = $(if $(filter-out 1,$(JOBS)),$(BIN)/python -m pipelines.side_by_side $(JOBS))
 EXTRAS := '.[train,serve]'
-ALL_REPRO = $(BIN)/$(if $(filter-out 1,$(JOBS)),python -m pipelines.side_by_side $(JOBS),dvc repro)
+ALL_SIDE_BY_SIDE = $(if $(filter-out 1,$(JOBS)),$(BIN)/python -m pipelines.side_by_side $(JOBS))
 EXTRAS := '.[train,serve,workers,sweep,s3,tracking,dev]'
 
 # The stages' commands say `python`, and mean this one.
@@ -46,14 +46,12 @@ help: ## List the targets
 
 repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
 ifeq ($(PROFILE),)
-	$(REPRO) $(STAGES)
+	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
 else ifneq ($(STAGES),)
 	@echo "error: STAGES goes without PROFILE: an experiment, as which DVC runs a profile, is of all stages" >&2; exit 1
-else ifneq ($(filter-out 1,$(JOBS)),)
-	@echo "error: JOBS goes without PROFILE: an experiment, as which DVC runs a profile, runs its stages one by one" >&2; exit 1
 else
-	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run
+	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(or $(SIDE_BY_SIDE),$(BIN)/dvc exp run)
 	@$(BIN)/python -m pipelines.report
 endif
 
@@ -82,7 +80,7 @@ soak: $(WORKSHOP) ## Put what repro built under load, faults and strange request
 	$(BIN)/python -m benchmarks.serving
 
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
-	$(REPRO) $<
+	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $<
 
 sweep: pipelines/sweeps/$(or $(NAME),NAME).yaml $(WORKSHOP) ## Search for better settings of a task: NAME=surname; the best become a profile, for `repro`
 	$(BIN)/python -m pipelines.sweep $(NAME)

@@ -1,5 +1,7 @@
 """`dvc repro` with several stages at a time: `python -m pipelines.side_by_side JOBS [STAGE ...]`.
 
+With `-S KEY=VALUE ...` it is `dvc exp run` instead: params.yaml is changed first, and what comes of it becomes an experiment.
+
 A stage runs as soon as those that it depends on are done and fewer than JOBS others run. Each has its share of the cores.
 If one fails, no other starts, and those that run come to their end.
 """
@@ -14,6 +16,8 @@ from queue import SimpleQueue
 from dvc.exceptions import DvcException
 from dvc.stage import Stage
 from dvc.stage.run import prepare_kwargs
+from dvc.utils.cli_parse import to_path_overrides
+from dvc.utils.hydra import apply_overrides
 
 from pipelines.jobs.command import Command, say
 from pipelines.jobs.pipeline import Pipeline, Verdict, by_chain
@@ -104,17 +108,28 @@ class Jobs:
         say(stage.addressing, f"failed: {why}")
 
 
-def run(targets: Sequence[str], jobs: int) -> None:
+def run(targets: Sequence[str], jobs: int, changes: Sequence[str] = ()) -> None:
     """Bring the targets and what they need up to date.
 
+    Args:
+        targets: see Pipeline.
+        jobs: most stages that run at the same time.
+        changes: to params.yaml, each `key=value`. With any, what comes of them is kept as an experiment of DVC.
+
     Raises:
-        SystemExit: with status 1, after one line that says why, if there are no such stages or one of them failed.
+        SystemExit: with status 1, after one line that says why, if there are no such stages or keys or a stage failed.
     """
     try:
-        running = Jobs(Pipeline(targets), jobs)
+        for path, overrides in to_path_overrides(changes).items():
+            apply_overrides(path, overrides)
+        pipeline = Pipeline(targets)
+        running = Jobs(pipeline, jobs)
         running.run()
+        if changes and not running.failed:
+            sys.stdout.write(f"this is the experiment {pipeline.keep_experiment()}\n")
     except DvcException as error:
-        fail(": ".join(map(str, filter(None, (error, error.__cause__)))))
+        whole = ": ".join(map(str, filter(None, (error, error.__cause__))))
+        fail(" ".join(whole.split()))
     if running.failed:
         fail(f"failed: {', '.join(running.failed)}; what it printed is above, after its name")
     sys.stdout.write(f"{len(running.ran)} stages brought up to date\n" if running.ran else "all stages are up to date\n")
@@ -137,11 +152,12 @@ def main() -> None:
     parser.add_argument(
         "stages", nargs="*", metavar="stage", help="as `dvc repro` takes them; where none is named, all of dvc.yaml"
     )
+    parser.add_argument("-S", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="as `dvc exp run` takes it")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        run(arguments.stages, arguments.jobs)
+        run(arguments.stages, arguments.jobs, arguments.changes)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
 

@@ -89,6 +89,18 @@ class Pipeline:
         """Let go of a stage whose command did not come to a good end."""
         self._held.pop(stage).close()
 
+    def keep_experiment(self) -> str:
+        """Keep the working tree's params, metrics and dvc.lock as an experiment, as `dvc exp run` does.
+
+        Returns:
+            its name.
+
+        Raises:
+            DvcException: there is no commit that it could be beside.
+        """
+        revision = self._repo.experiments.save()
+        return str(self._repo.experiments.get_exact_name([revision])[revision] or revision)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """No other dvc works here meanwhile."""

@@ -9,6 +9,7 @@ import sys
 from fcntl import LOCK_EX, LOCK_UN, flock
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 import yaml
@@ -140,6 +141,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.pipeline
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_reruns_what_dvc_repro_reruns(change: str, plain: Path, tmp_path: Path) -> None:
     theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
@@ -149,6 +151,32 @@ def test_a_change_reruns_what_dvc_repro_reruns(change: str, plain: Path, tmp_pat
     assert side_by_side(ours, 3).returncode == 0
     assert sorted(ran(ours)) == sorted(ran(theirs))
     assert kept(ours) == kept(theirs)
+
+
+@pytest.mark.pipeline
+def test_a_change_of_params_makes_the_experiment_that_dvc_exp_run_makes(plain: Path, tmp_path: Path) -> None:
+    theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
+    for folder in (theirs, ours):
+        assert run(folder, "git", "add", ".").returncode == 0
+        assert run(folder, "git", *AUTHOR, "commit", "--quiet", "-m", "all").returncode == 0
+    assert run(theirs, "dvc", "exp", "run", "-S", "left=2").returncode == 0
+    done = side_by_side(ours, 2, "-S", "left=2")
+    assert done.returncode == 0, done.stderr
+    assert kept(ours) == kept(theirs)
+    assert (ours / "params.yaml").read_text() == (theirs / "params.yaml").read_text()
+    name = run(ours, "dvc", "exp", "list", "--name-only").stdout.strip()
+    assert f"this is the experiment {name}\n" in done.stdout
+    kinds = [run(folder, "dvc", "exp", "show", "--json").stdout for folder in (ours, theirs)]
+    assert [experiments(json.loads(kind)) for kind in kinds] == [[{"left": 2, "right": 1}]] * 2
+
+
+AUTHOR = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")
+
+
+def experiments(shown: Any) -> list[object]:
+    """The params of all experiments."""
+    rows = [row["revs"][0] for commit in shown if commit["experiments"] for row in commit["experiments"]]
+    return [row["data"]["params"]["params.yaml"]["data"] for row in rows]
 
 
 def test_some_stages_alone_run_with_what_they_need(fresh: Path, tmp_path: Path) -> None:
@@ -167,6 +195,7 @@ stages:
 """
 
 
+@pytest.mark.pipeline
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_no_more_run_at_once_than_asked_and_they_share_the_cores(jobs: int, tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", COUNTED)
@@ -238,6 +267,7 @@ def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, tmp_pat
     assert run(folder, "dvc", "repro").returncode == 0  # nothing is locked
 
 
+@pytest.mark.pipeline
 def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", "stages: {one: {cmd: 'touch began; sleep 0.5; echo 1 > x', outs: [x]}}")
     process = start(folder, 2)
@@ -252,6 +282,7 @@ def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> No
     assert set(kept(folder)["stages"]) == {"one"}  # type: ignore[index]
 
 
+@pytest.mark.pipeline
 def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> None:
     stages = "stages: {made: {cmd: echo 1 > x, outs: [x]}, slow: {cmd: 'touch began; sleep 2; cat x > y', deps: [x], outs: [y]}}"
     folder = repository(tmp_path / "here", stages)
@@ -270,11 +301,13 @@ def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> 
     [
         (["0"], "argument jobs: '0' is no number of stages; it has to be a whole number from 1 on"),
         (["two"], "argument jobs: 'two' is no number of stages"),
+        (["2", "-S", "epochs=2"], "error: Invalid `--set-param` value: Could not override 'epochs'"),
         (["2", "trian@surname"], "error: Stage 'trian@surname' not found inside 'dvc.yaml' file"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", COUNTED)
+    (folder / "params.yaml").write_text("epoch: 1\n")
     done = side_by_side(folder, *arguments)
     assert done.returncode != 0
     assert told in done.stderr.splitlines()[-1]

@@ -125,6 +125,7 @@ def test_the_first_trial_is_what_params_yaml_has_where_that_is_searched() -> Non
     assert 4 <= found()["names.model.hidden_size"] < model.hidden_size
 
 
+@pytest.mark.pipeline
 def test_stopped_in_a_trial_and_started_again_it_ends_like_one_that_was_not() -> None:
     write(random_trials=1)
     sweep("small")
@@ -140,6 +141,7 @@ def test_stopped_in_a_trial_and_started_again_it_ends_like_one_that_was_not() ->
     assert Path("profiles/best-small.txt").read_text() == profile
 
 
+@pytest.mark.pipeline
 def test_more_trials_are_added_to_those_there_are_and_other_settings_begin_anew() -> None:
     write(trials=2)
     sweep("small")
@@ -153,6 +155,7 @@ def test_more_trials_are_added_to_those_there_are_and_other_settings_begin_anew(
     assert len(trials()) == 4
 
 
+@pytest.mark.pipeline
 def test_a_trial_that_falls_behind_is_pruned() -> None:
     rates = {"train.learning_rate": {"choices": [0.005, 0.0000001]}}
     write(trials=8, random_trials=1, unpruned_epochs=1, keys=rates)
@@ -182,6 +185,7 @@ def test_trials_that_come_to_nothing_end_only_themselves(monkeypatch: pytest.Mon
         sweep("small")
 
 
+@pytest.mark.pipeline
 @pytest.mark.usefixtures("tracked")
 def test_its_runs_are_nested_and_the_best_is_marked() -> None:
     write(trials=2)
