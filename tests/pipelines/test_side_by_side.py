@@ -166,8 +166,8 @@ def test_a_change_of_params_makes_the_experiment_that_dvc_exp_run_makes(plain: P
     assert (ours / "params.yaml").read_text() == (theirs / "params.yaml").read_text()
     name = run(ours, "dvc", "exp", "list", "--name-only").stdout.strip()
     assert f"this is the experiment {name}\n" in done.stdout
-    kinds = [run(folder, "dvc", "exp", "show", "--json").stdout for folder in (ours, theirs)]
-    assert [experiments(json.loads(kind)) for kind in kinds] == [[{"left": 2, "right": 1}]] * 2
+    shown = [run(folder, "dvc", "exp", "show", "--json").stdout for folder in (ours, theirs)]
+    assert [experiments(json.loads(text)) for text in shown] == [[{"left": 2, "right": 1}]] * 2
 
 
 AUTHOR = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")

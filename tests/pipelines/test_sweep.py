@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from pipelines import sweep as module
 from pipelines.params import Params, load_params, read_settings
 from pipelines.settings.sweep import Sweep
-from pipelines.stage import StageError
+from pipelines.stage import StageError, run_stage
 from pipelines.sweep import sweep
 from pipelines.sweeping.space import Space
 
@@ -141,7 +141,6 @@ def test_stopped_in_a_trial_and_started_again_it_ends_like_one_that_was_not() ->
     assert Path("profiles/best-small.txt").read_text() == profile
 
 
-@pytest.mark.pipeline
 def test_more_trials_are_added_to_those_there_are_and_other_settings_begin_anew() -> None:
     write(trials=2)
     sweep("small")
@@ -155,7 +154,6 @@ def test_more_trials_are_added_to_those_there_are_and_other_settings_begin_anew(
     assert len(trials()) == 4
 
 
-@pytest.mark.pipeline
 def test_a_trial_that_falls_behind_is_pruned() -> None:
     rates = {"train.learning_rate": {"choices": [0.005, 0.0000001]}}
     write(trials=8, random_trials=1, unpruned_epochs=1, keys=rates)
@@ -242,14 +240,14 @@ def test_what_params_yaml_would_refuse_is_refused_before_any_trial(keys: dict[st
     assert not Path(".checkpoints").exists()
 
 
-def test_a_wrong_name_and_missing_data_are_one_line() -> None:
+def test_a_wrong_name_and_missing_data_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StageError, match="there is no sweep 'smal'; did you mean 'small'"):
         sweep("smal")
     Path("data/prepared/names").unlink()
-    command = [sys.executable, "-m", "pipelines.sweep", "small"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr == "error: data/prepared/names is missing; `dvc repro` makes it from the stages before\n"
+    monkeypatch.setattr(sys, "argv", ["sweep", "small"])
+    with pytest.raises(SystemExit):
+        run_stage(module.main)
+    assert capsys.readouterr().err == "error: data/prepared/names is missing; `dvc repro` makes it from the stages before\n"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "pipelines/sweeps").glob("*.yaml")), ids=lambda path: path.stem)
