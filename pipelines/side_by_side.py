@@ -23,6 +23,7 @@ from pipelines.jobs.command import Command, say
 from pipelines.jobs.pipeline import Pipeline, Verdict, by_chain
 from pipelines.stage import fail, threads
 
+GRACE_S = 10.0  # from asking a stage to stop until killing it
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 # Read by: torch, scikit-learn, Arrow and `pipelines.stage.threads`; joblib; tokenizers.
 THREADS = ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT", "RAYON_NUM_THREADS")
@@ -61,15 +62,13 @@ class Jobs:
                 else:
                     break
         finally:
-            for command, stage in self._running.items():
-                command.stop()
-                self._pipeline.give_up(stage)
+            self._stop()
 
     def _begin(self, stage: Stage) -> None:
         """Start a stage, or find that there is no need to."""
         try:
             verdict = self._pipeline.before(stage)
-        except DvcException as error:
+        except (DvcException, OSError) as error:
             self._fail(stage, str(error))
             return
         if verdict is Verdict.TO_RUN:
@@ -96,12 +95,20 @@ class Jobs:
             return
         try:
             self._pipeline.after(stage)
-        except DvcException as error:
+        except (DvcException, OSError) as error:
             self._fail(stage, str(error))
             return
         say(stage.addressing, f"done, after {command.seconds:.0f} s")
         self.ran.append(stage.addressing)
         self._order.done(stage)
+
+    def _stop(self) -> None:
+        """End what runs: no stage outlives this process."""
+        for command in self._running:
+            command.interrupt()
+        for command, stage in self._running.items():
+            command.kill_after(GRACE_S)
+            self._pipeline.give_up(stage)
 
     def _fail(self, stage: Stage, why: str) -> None:
         self.failed.append(stage.addressing)
@@ -132,7 +139,7 @@ def run(targets: Sequence[str], jobs: int, changes: Sequence[str] = ()) -> None:
         fail(" ".join(whole.split()))
     if running.failed:
         fail(f"failed: {', '.join(running.failed)}; what it printed is above, after its name")
-    sys.stdout.write(f"{len(running.ran)} stages brought up to date\n" if running.ran else "all stages are up to date\n")
+    sys.stdout.write(f"brought up to date: {', '.join(running.ran)}\n" if running.ran else "all stages are up to date\n")
 
 
 def _positive(text: str) -> int:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from threading import Lock, Thread
 from time import monotonic
 
-GRACE_S = 10.0  # from being asked to stop until being killed
 _printing = Lock()
 
 
@@ -60,10 +59,13 @@ class Command:
         """Since it began."""
         return monotonic() - self._began
 
-    def stop(self) -> None:
-        """Interrupt it, and kill what then goes on for longer than GRACE_S."""
+    def interrupt(self) -> None:
+        """Ask it to stop, and all that it started."""
         self._signal(signal.SIGINT)
-        self._reader.join(GRACE_S)
+
+    def kill_after(self, seconds: float) -> None:
+        """Kill what still runs after so long."""
+        self._reader.join(seconds)
         self._signal(signal.SIGKILL)
         self._process.wait()
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.jobs.pipeline import by_chain
+
 ROOT = Path(__file__).parents[2]
 # Each notes that it ran, and when; `left` and `right` wait for each other, and come to no end where they run one by one.
 PIPELINE = """
@@ -87,6 +89,12 @@ def kept(folder: Path) -> object:
     return yaml.safe_load((folder / "dvc.lock").read_text())
 
 
+def cached(folder: Path) -> set[Path]:
+    """Files of DVC's cache, those of earlier runs among them. Each is named by what is in it."""
+    cache = folder / ".dvc/cache"
+    return {path.relative_to(cache) for path in cache.rglob("*") if path.is_file()}
+
+
 def wait_for(*paths: Path) -> None:
     deadline = monotonic() + 20
     while not all(path.exists() for path in paths):
@@ -121,6 +129,7 @@ def test_what_is_independent_overlaps_and_all_is_as_dvc_repro_leaves_it(fresh: P
     first, *sides, join, last = ran(folder)
     assert (first, sorted(sides), join, last) == ("source", ["side@left", "side@right"], "join", "last")
     assert kept(folder) == kept(plain)
+    assert cached(folder) == cached(plain)
     assert (folder / ".gitignore").read_text().split().sort() == (plain / ".gitignore").read_text().split().sort()
     assert json.loads(run(folder, "dvc", "status", "--json").stdout) == {}
     for again in (side_by_side(folder, 2), run(folder, "dvc", "repro")):
@@ -151,6 +160,11 @@ def test_a_change_reruns_what_dvc_repro_reruns(change: str, plain: Path, tmp_pat
     assert side_by_side(ours, 3).returncode == 0
     assert sorted(ran(ours)) == sorted(ran(theirs))
     assert kept(ours) == kept(theirs)
+
+
+def test_those_for_which_most_stages_wait_come_first() -> None:
+    needs = {"alone": [], "a": [], "b": ["a"], "short": ["a"], "c": ["b", "alone"]}
+    assert by_chain(needs) == {"alone": 1, "a": 2, "b": 1, "short": 0, "c": 0}
 
 
 @pytest.mark.pipeline
