@@ -204,7 +204,7 @@ stages:
   one:
     foreach: [a, b, c, d, e]
     do:
-      cmd: mkdir now-${item} && ls -d now-* | wc -l >> counts && sleep 0.3 && rmdir now-${item} && echo $OMP_NUM_THREADS > ${item}
+      cmd: mkdir now-${item} && ls -d now-* | wc -l >> counts && sleep 0.5 && rmdir now-${item} && echo $OMP_NUM_THREADS > ${item}
       outs: ["${item}"]
 """
 
@@ -220,8 +220,8 @@ def test_no_more_run_at_once_than_asked_and_they_share_the_cores(jobs: int, tmp_
 
 BROKEN = """
 stages:
-  bad: {cmd: "until test -e began; do sleep 0.05; done; echo what is wrong; exit 3", outs: [x]}
-  good: {cmd: "touch began; sleep 0.5; echo good >> ran; echo y > y", outs: [y]}
+  bad: {cmd: "until test -e began; do sleep 0.05; done; echo what is wrong; touch broken; exit 3", outs: [x]}
+  good: {cmd: "touch began; until test -e broken; do sleep 0.05; done; sleep 0.5; echo good >> ran; echo y > y", outs: [y]}
   after-bad: {cmd: "echo after-bad >> ran; cat x > z", deps: [x], outs: [z]}
   after-good: {cmd: "echo after-good >> ran; cat y > u", deps: [y], outs: [u]}
 """
@@ -281,13 +281,17 @@ def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, tmp_pat
     assert run(folder, "dvc", "repro").returncode == 0  # nothing is locked
 
 
+WAIT = "touch began; until test -e go; do sleep 0.05; done"
+
+
 @pytest.mark.pipeline
 def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> None:
-    folder = repository(tmp_path / "here", "stages: {one: {cmd: 'touch began; sleep 0.5; echo 1 > x', outs: [x]}}")
+    folder = repository(tmp_path / "here", f"stages: {{one: {{cmd: '{WAIT}; echo 1 > x', outs: [x]}}}}")
     process = start(folder, 2)
     wait_for(folder / "began")
     with (folder / ".dvc/tmp/lock").open("a") as lock:
         flock(lock, LOCK_EX)
+        (folder / "go").touch()
         sleep(4)  # DVC itself gives up after three seconds
         assert process.poll() is None
         flock(lock, LOCK_UN)
@@ -298,14 +302,15 @@ def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> No
 
 @pytest.mark.pipeline
 def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> None:
-    stages = "stages: {made: {cmd: echo 1 > x, outs: [x]}, slow: {cmd: 'touch began; sleep 2; cat x > y', deps: [x], outs: [y]}}"
-    folder = repository(tmp_path / "here", stages)
+    made, waiting = "made: {cmd: echo 1 > x, outs: [x]}", f"waiting: {{cmd: '{WAIT}; cat x > y', deps: [x], outs: [y]}}"
+    folder = repository(tmp_path / "here", f"stages: {{{made}, {waiting}}}")
     process = start(folder, 2)
     wait_for(folder / "began")
     other = run(folder, "dvc", "repro", "--force", "made")
     assert other.returncode != 0
     assert "busy" in other.stderr
-    assert "slow" in other.stderr
+    assert "waiting" in other.stderr
+    (folder / "go").touch()
     process.communicate(timeout=20)
     assert process.returncode == 0
 
