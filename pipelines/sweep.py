@@ -69,7 +69,7 @@ class Search:
     def _ask(self, ended: int) -> Trial:
         """The next trial: what params.yaml has, or what the sampler draws, by a seed that counts the trials before."""
         present = self._space.present()
-        if ended == 0 and present is not None:
+        if ended == 0 and present is not None and not self._study.get_trials(states=(TrialState.WAITING,)):
             self._study.enqueue_trial(dict(present))
         self._study.sampler = TPESampler(n_startup_trials=self._sweep.random_trials, seed=self._sweep.seed * 1_000_003 + ended)
         return self._study.ask(self._space.distributions)
