@@ -42,11 +42,12 @@ class Pipeline:
     """
 
     def __init__(self, targets: Sequence[str]) -> None:
+        self._targets = [*targets] or [PROJECT_FILE]
         getLogger("dvc").setLevel(WARNING)  # of each stage, it would tell what is told here
         # Another dvc may take a look at any time: a stage that has run is not to be lost because the lock was taken.
         self._repo, self._held = Repo(_wait_for_lock=True), dict[Stage, ExitStack]()
         with self._alone():
-            asked = collect_stages(self._repo, targets or [PROJECT_FILE])
+            asked = collect_stages(self._repo, self._targets)
             graph = get_subgraph(get_active_graph(self._repo.index.graph), asked)
             self.needs: Mapping[Stage, Sequence[Stage]] = {stage: [*graph.successors(stage)] for stage in graph}
 
@@ -98,7 +99,7 @@ class Pipeline:
         Raises:
             DvcException: there is no commit that it could be beside.
         """
-        revision = self._repo.experiments.save()
+        revision = self._repo.experiments.save(targets=self._targets)
         return str(self._repo.experiments.get_exact_name([revision])[revision] or revision)
 
     @contextmanager

@@ -171,6 +171,8 @@ def test_those_for_which_most_stages_wait_come_first() -> None:
 def test_a_change_of_params_makes_the_experiment_that_dvc_exp_run_makes(plain: Path, tmp_path: Path) -> None:
     theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
     for folder in (theirs, ours):
+        (folder / "another").mkdir()  # a pipeline that is not asked for, and has not run
+        (folder / "another/dvc.yaml").write_text("stages: {one: {cmd: echo 1 > x, outs: [x]}}")
         assert run(folder, "git", "add", ".").returncode == 0
         assert run(folder, "git", *AUTHOR, "commit", "--quiet", "-m", "all").returncode == 0
     assert run(theirs, "dvc", "exp", "run", "-S", "left=2").returncode == 0
