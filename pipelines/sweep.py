@@ -5,7 +5,7 @@ no trial sees the test split. The best values become a profile, profiles/best-NA
 where it was, to the end that it would have had.
 """
 
-from dataclasses import replace
+import hashlib
 from pathlib import Path
 
 import optuna
@@ -18,10 +18,10 @@ from pipelines.params import Params, closest, load_params, read_settings
 from pipelines.paths import CHECKPOINTS, PREPARED
 from pipelines.settings.sweep import Sweep
 from pipelines.stage import StageError, run_stage
-from pipelines.sweeping.space import Space, Values, shortened
+from pipelines.sweeping.space import Space, shortened
 from pipelines.tracking import StageRun, mark_best, track
-from pipelines.train import begin, job_of
-from pipelines.training.checkpoints import fingerprint, forget
+from pipelines.training.begin import begin, identity
+from pipelines.training.checkpoints import forget
 from pipelines.training.fit import Row, fit
 
 SWEEPS = Path("pipelines/sweeps")
@@ -44,6 +44,7 @@ class Search:
 
     def __init__(self, name: str, sweep: Sweep, space: Space, study: optuna.Study) -> None:
         self._name, self._sweep, self._space, self._study = name, sweep, space, study
+        self._failure = "was of an earlier attempt"
         self._group = f"sweep {name} {study.study_name}"
 
     def run(self) -> FrozenTrial:
@@ -60,9 +61,7 @@ class Search:
         while (ended := len(self._study.get_trials(states=ENDED))) < self._sweep.trials:
             self._try(self._ask(ended), ended + 1)
         if not self._study.get_trials(states=(TrialState.COMPLETE,)):
-            raise StageError(
-                f"none of the {self._sweep.trials} trials came to its end; change the values in {SWEEPS / self._name}.yaml"
-            )
+            raise StageError(f"none of the {self._sweep.trials} trials came to its end; the last {self._failure}")
         mark_best(self._group, f"{_stage(self._study.best_trial)}@{self._space.task}")
         return self._study.best_trial
 
@@ -80,7 +79,7 @@ class Search:
         params = self._space.params(values)
         with track(_stage(trial), self._space.task, params=params, group=self._group) as run:
             try:
-                loss = self._loss(trial, values, run)
+                loss = self._loss(trial, params, run)
                 self._study.tell(trial, loss)
                 outcome = f"valid_loss {loss:.4f}"
             except optuna.TrialPruned:
@@ -88,17 +87,16 @@ class Search:
                 outcome = "pruned"
             except ValueError as error:  # a loss that is no number, or sizes that make no model: the sampler learns that, too
                 self._study.tell(trial, state=TrialState.PRUNED)
-                outcome = f"failed: {error}"
+                outcome = self._failure = f"failed: {error}"
             run.tag("outcome", outcome)
         forget(STUDIES / self._name)
         shown = "  ".join(f"{key} {value}" for key, value in values.items())
         console.print(f"trial {count} of {self._sweep.trials}: {outcome}  {shown}", highlight=False, soft_wrap=True)
 
-    def _loss(self, trial: Trial, values: Values, run: StageRun) -> float:
+    def _loss(self, trial: Trial, params: Params, run: StageRun) -> float:
         """The lowest validation loss. Raises TrialPruned where it is worse than most after as many epochs."""
-        task, params = self._space.task, self._space.params(values)
-        job = job_of(task, params)
-        job = replace(job, checkpoints=STUDIES / self._name / job.checkpoints.name)
+        task = self._space.task
+        model, job = begin(task, params, STUDIES / self._name / identity(task, params))
 
         def report(row: Row) -> None:
             epoch = int(row["epoch"])
@@ -107,7 +105,7 @@ class Search:
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        _, history = fit(begin(task, params, job), job, report)
+        _, history = fit(model, job, report)
         return min(row["valid_loss"] for row in history)
 
 
@@ -146,11 +144,11 @@ def sweep(name: str) -> Path:
 def _study(name: str, settings: Sweep, params: Params) -> optuna.Study:
     """The trials so far of this sweep, of the same settings, data and code; more may be asked for."""
     described = settings.model_dump_json(exclude={"trials"})
-    identity = fingerprint([described, job_of(settings.task, params).checkpoints.name], PREPARED / settings.task)
+    this = hashlib.sha256(f"{described} {identity(settings.task, params)}".encode()).hexdigest()[:16]
     STUDIES.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         storage=f"sqlite:///{STUDIES / name}.db",
-        study_name=identity,
+        study_name=this,
         load_if_exists=True,
         pruner=MedianPruner(n_startup_trials=settings.random_trials, n_warmup_steps=settings.unpruned_epochs),
     )

@@ -5,7 +5,6 @@ import csv
 import torch
 from rich.console import Console
 from safetensors.torch import save_model
-from torch import nn
 
 from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
@@ -43,20 +42,6 @@ def job_of(task: str, params: Params) -> Job:
     )
 
 
-def begin(task: str, params: Params, job: Job) -> nn.Module:
-    """A task's model with the weights that its training begins with.
-
-    Raises:
-        ValueError: the settings' sizes make no model, or do not fit the pretrained vectors.
-    """
-    torch.manual_seed(params.seed)
-    model = build_model(params.task(task), PREPARED / task)
-    if isinstance(model, Classifier) and isinstance(job.params, SurnameTrain) and job.params.class_weighting == "balanced":
-        balance(model, job.train)
-    begin_pretrained(model, PREPARED / task)
-    return model
-
-
 def train(task: str, params: Params, run: StageRun) -> list[Row]:
     """Train one task, or go on with training it, and write build/weights/TASK/model.safetensors.
 
@@ -64,13 +49,17 @@ def train(task: str, params: Params, run: StageRun) -> list[Row]:
         a row for each epoch.
     """
     job = job_of(task, params)
+    torch.manual_seed(params.seed)
+    model = build_model(params.task(task), PREPARED / task)
+    if isinstance(model, Classifier) and isinstance(job.params, SurnameTrain) and job.params.class_weighting == "balanced":
+        balance(model, job.train)
 
     def report(row: Row) -> None:
         run.metrics(row, step=int(row["epoch"]))
         console.print(f"{task}: " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
     try:
-        model = begin(task, params, job)
+        begin_pretrained(model, PREPARED / task)
         weights, history = fit(model, job, report)
     except ValueError as error:
         raise StageError(str(error)) from error

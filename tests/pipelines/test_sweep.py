@@ -184,7 +184,7 @@ def test_trials_that_come_to_nothing_end_only_themselves(monkeypatch: pytest.Mon
     sweep("small")
     assert len(losses()) == 1
     write(trials=1, seed=3)
-    with pytest.raises(StageError, match=r"none of the 1 trials came to its end.*pipelines/sweeps/small.yaml"):
+    with pytest.raises(StageError, match="none of the 1 trials came to its end; the last failed: the loss is not finite"):
         sweep("small")
 
 
