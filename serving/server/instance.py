@@ -36,10 +36,18 @@ class Served(BaseModel):
 
 
 class State(BaseModel):
-    """What `up` notes for the other commands."""
+    """What `up` notes for the other commands.
+
+    Attributes:
+        ports: where everything listens.
+        proxied: whether there is a proxy.
+        keys: file of the proxy's clients' keys, where others write them.
+        models: by name.
+    """
 
     ports: Ports
     proxied: bool
+    keys: Path | None = None
     models: dict[str, Served]
 
     @property
