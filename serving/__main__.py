@@ -125,12 +125,12 @@ def _front(arguments: argparse.Namespace) -> Front | None:
     if bool(arguments.certificate) != bool(arguments.certificate_key):
         raise ControlError("--certificate and --certificate-key go together")
     if not arguments.proxy:
-        if arguments.certificate or arguments.keys or arguments.listen != HOST:
-            raise ControlError("--certificate, --keys and --listen are of a proxy, and so go with --proxy")
+        if arguments.certificate or arguments.keys or arguments.access_log or arguments.listen != HOST:
+            raise ControlError("--certificate, --keys, --listen and --access-log are of a proxy, and so go with --proxy")
         return None
     certificate = Certificate(arguments.certificate, arguments.certificate_key) if arguments.certificate else None
     limits = Limits(rate=arguments.rate, burst=max(1, arguments.rate // 10), in_flight=arguments.in_flight)
-    return Front(certificate, limits, arguments.listen, arguments.keys)
+    return Front(certificate, limits, arguments.listen, arguments.keys, arguments.access_log)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--certificate-key", type=Path, help="the certificate's private key")
     start.add_argument("--listen", default=HOST, help="address that the proxy listens on (%(default)s)")
     start.add_argument("--keys", type=Path, help="file of the clients' keys, one a line; without one the proxy draws its own")
+    start.add_argument("--access-log", type=Path, help="where the proxy logs requests; by default in the instance's folder")
     start.add_argument(
         "--exporter",
         default=f"{HOST}:0",

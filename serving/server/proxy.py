@@ -69,12 +69,14 @@ class Front:
         limits: what it lets through.
         address: where it listens.
         keys: file of the clients' keys, see `ClientKeys.read`; None draws one.
+        access_log: where it writes a line for each request; None writes into the instance's logs.
     """
 
     certificate: Certificate | None = None
     limits: Limits = field(default_factory=Limits)
     address: str = HOST
     keys: Path | None = None
+    access_log: Path | None = None
 
     def client_keys(self) -> ClientKeys:
         """The keys to begin with.
@@ -114,6 +116,7 @@ class Proxy:
             "user": f"user {getpass.getuser()};" if os.getuid() == 0 else "",
             "folder": str(self._folder),
             "logs": str(self._instance.logs),
+            "access_log": str(front.access_log or self._instance.logs / "access.log"),
             "tmp": str(self._instance.tmp),
             "host": HOST,
             "listen": f"{front.address}:{ports.proxy}",
@@ -182,7 +185,8 @@ class Proxy:
 
     def _nginx(self, *arguments: str) -> None:
         nginx = find_nginx()
-        command = [nginx, "-c", str(self._folder / PROXY), "-p", str(self._folder), *arguments]
+        errors = str(self._instance.logs / "proxy-errors.log")  # also of before it has read its settings
+        command = [nginx, "-e", errors, "-c", str(self._folder / PROXY), "-p", str(self._folder), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise ControlError(f"nginx refused: {done.stderr.strip()}")
