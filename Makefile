@@ -26,7 +26,7 @@ OTHER := $(OTHER_VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 EXTRAS := '.[train,serve]'
-ALL_EXTRAS := '.[train,serve,workers,sweep,s3,tracking,dev]'
+ALL_EXTRAS := '.[train,serve,workers,sweep,s3,npm,tracking,dev]'
 
 # The stages' commands say `python`, and mean this one.
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
