@@ -83,7 +83,8 @@ RUN apt-get update \
 COPY local/ /usr/local/
 COPY pip.conf /etc/pip.conf
 COPY wheels/ /usr/share/wheels/
-ENV LANG=C.UTF-8
+# The machine's own trust, which libraries that bring their own have to be told of.
+ENV LANG=C.UTF-8 REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 RUN ldconfig && python -m ensurepip && ln -s pip3 /usr/local/bin/pip && python -c 'import ssl, sqlite3, ctypes, lzma, bz2, zlib, uuid'
 CMD ["python3"]
 DOCKERFILE
