@@ -128,10 +128,8 @@ def test_a_server_that_crashes_comes_back_by_itself(stack: Stack) -> None:
 def test_no_run_is_lost_with_the_database(stack: Stack) -> None:
     before = {name: run.info.run_id for name, run in runs(stack).items()}
     stack.kill("postgres")
-    with pytest.raises(Exception, match="500|failed"):
-        requests.get(
-            f"http://127.0.0.1:{stack.ports['mlflow']}/api/2.0/mlflow/experiments/search?max_results=1", timeout=60
-        ).raise_for_status()
+    url = f"http://127.0.0.1:{stack.ports['mlflow']}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert requests.get(url, timeout=60).status_code >= 500
     stack.compose("start", "postgres")
     wait_until(lambda: stack.inspect("postgres")["State"]["Health"]["Status"] == "healthy")
     wait_until(lambda: {name: run.info.run_id for name, run in runs(stack).items()} == before)
