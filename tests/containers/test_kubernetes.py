@@ -189,6 +189,15 @@ def test_every_file_and_variable_that_a_container_is_told_of_is_there(name: str)
     assert seen >= 5
 
 
+@on_each_cluster
+def test_the_buckets_key_has_who_uses_the_bucket_and_nobody_else(name: str) -> None:
+    everything = cluster(name)
+    with_key = {
+        c["name"] for pod in pods(everything) for c in pod.containers if "AWS_SECRET_ACCESS_KEY" in environment(everything, c)
+    }
+    assert with_key == {"fetch", "mlflow", "ray-head", "ray-worker"}
+
+
 def test_what_is_served_is_what_the_pipeline_packages() -> None:
     (fetch,) = named(objects("base"), "Deployment", "serve")["spec"]["template"]["spec"]["initContainers"]
     (stage,) = re.findall(r"dvc pull (\S+)", text([], fetch))

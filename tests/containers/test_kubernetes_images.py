@@ -33,6 +33,11 @@ def test_every_image_has_one_place_for_its_version(name: str) -> None:
     assert [image for image in settings if image["newTag"] == "latest"] == []
 
 
+def test_the_database_is_the_one_of_the_compose_file() -> None:
+    (image,) = (c["image"] for pod in pods(objects("base")) for c in pod.containers if pod.name == "postgres")
+    assert f"${{POSTGRES_IMAGE:-{image}}}" in (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+
+
 @on_each_cluster
 def test_images_are_used_as_they_are_built(name: str) -> None:
     for pod in pods(cluster(name)):
@@ -46,13 +51,18 @@ def test_images_are_used_as_they_are_built(name: str) -> None:
                     assert {str(port["containerPort"]) for port in container["ports"]} == exposed, pod.name
 
 
-def test_the_server_is_started_and_asked_as_its_image_says_but_for_the_clients_keys() -> None:
+def test_the_server_is_started_as_its_image_says_but_for_the_clients_keys() -> None:
     (container,) = named(objects("base"), "Deployment", "serve")["spec"]["template"]["spec"]["containers"]
     built = dockerfile(container["image"])
     (command,) = re.findall(r"^CMD (\[.+\])", built, re.MULTILINE)
     assert container["args"] == [*json.loads(command), "--keys", "/run/secrets/keys"]
-    (probe,) = re.findall(r"^HEALTHCHECK .*CMD (\[.+\])", built, re.MULTILINE)
-    assert container["readinessProbe"]["exec"]["command"] == json.loads(probe)
     (folder,) = re.findall(r"^WORKDIR (\S+)", built.rpartition("FROM")[2], re.MULTILINE)
     (pod,) = (pod for pod in pods(objects("base")) if pod.name == "serve")
     assert pod.can_write(container, folder)
+
+
+@pytest.mark.parametrize("name", ["serve", "mlflow"])
+def test_who_is_ready_is_asked_as_the_image_says(name: str) -> None:
+    (container,) = named(objects("base"), "Deployment", name)["spec"]["template"]["spec"]["containers"]
+    (probe,) = re.findall(r"^HEALTHCHECK .*CMD (\[.+\])", dockerfile(container["image"]), re.MULTILINE)
+    assert container["readinessProbe"]["exec"]["command"] == json.loads(probe)

@@ -76,7 +76,7 @@ def test_those_talk_who_need_to_and_nobody_else(name: str) -> None:
 @on_each_cluster
 def test_all_can_look_names_up(name: str) -> None:
     default = named(cluster(name), "NetworkPolicy", "default")["spec"]
-    assert default["podSelector"] == {}
+    assert (default["podSelector"], default["policyTypes"]) == ({}, ["Ingress", "Egress"])
     (rule,) = default["egress"]
     assert rule["to"][0]["podSelector"]["matchLabels"] == {"k8s-app": "kube-dns"}
     assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {("UDP", 53), ("TCP", 53)}
