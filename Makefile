@@ -14,6 +14,8 @@ STAGES ?=
 JOBS ?= 1
 # The name of a folder in pipelines/studies/, for `study`, or of a file in pipelines/sweeps/, for `sweep`.
 NAME ?=
+# Of the images, for `images`.
+TAG ?= latest
 # One more package index to install from: one of CPU-only builds of torch, say.
 TORCH_INDEX ?=
 
@@ -28,9 +30,13 @@ OTHER := $(OTHER_VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 SIDE_BY_SIDE = $(if $(filter-out 1,$(JOBS)),$(BIN)/python -m pipelines.side_by_side $(JOBS))
+# Images are labelled with what they were made of.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD -- 2> /dev/null || echo +)
+IMAGE = DOCKER_BUILDKIT=1 docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --build-arg VERSION=$(VERSION) \
+	--build-arg COMMIT=$(COMMIT) --file
 EXTRAS := '.[train,serve]'
-ALL_SIDE_BY_SIDE = $(if $(filter-out 1,$(JOBS)),$(BIN)/python -m pipelines.side_by_side $(JOBS))
-EXTRAS := '.[train,serve,workers,sweep,s3,tracking,dev]'
+ALL_EXTRAS := '.[train,serve,workers,sweep,s3,npm,tracking,dev]'
 
 # The stages' commands say `python`, and mean this one.
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
@@ -39,7 +45,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro serve serve-open-inference stop test test-fast lint format soak study sweep benchmark constraints clean
+.PHONY: help repro serve serve-open-inference stop test test-fast test-containers lint format soak study sweep benchmark images secrets \
+	constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
@@ -65,7 +72,7 @@ test: $(WORKSHOP) $(OTHER) ## Run every test that this machine can run
 	$(BIN)/python -m pytest
 
 test-fast: $(WORKSHOP) ## Run the unit tests alone: no server, no whole pipeline
-	$(BIN)/python -m pytest -m "not live and not pipeline"
+	$(BIN)/python -m pytest -m "not live and not pipeline and not containers"
 
 lint: $(WORKSHOP) ## Check style and types
 	$(BIN)/ruff check
@@ -94,6 +101,20 @@ benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, t
 serve-open-inference: $(OTHER) ## Serve what repro built by the Open Inference Protocol, on PORT=8080, until interrupted
 	$(OTHER_VENV)/bin/python -m serving.handlers.open_inference build/model-store build/open-inference
 	MLSERVER_HTTP_PORT=$(PORT) $(OTHER_VENV)/bin/mlserver start build/open-inference
+
+images: ## Build the images of docker/, TAG=latest; DEVICE=cuda: the one to train, for GPUs
+	@docker info > /dev/null 2>&1 || { echo "error: no Docker engine answers; install it, or start it" >&2; exit 1; }
+ifeq ($(DEVICE),cuda)
+	$(IMAGE) docker/train/Dockerfile --build-arg DEVICE=cuda --tag seqline/train:$(TAG)-cuda .
+else
+	for name in train serve mlflow; do $(IMAGE) docker/$$name/Dockerfile --tag seqline/$$name:$(TAG) . || exit 1; done
+endif
+
+secrets: ## Make the secrets that docker/compose.yaml needs, those that are not there
+	@docker/secrets.sh
+
+test-containers: $(WORKSHOP) ## Build the images and test them as docker/compose.yaml runs them; ENGINE=own: see tests/containers/run.sh
+	@ENGINE=$(ENGINE) PYTHON=$(BIN)/python tests/containers/run.sh
 
 # The report names what pip would install into an empty environment, and installs nothing.
 constraints: $(WORKSHOP) ## Resolve the dependencies anew and write constraints.txt

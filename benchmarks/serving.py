@@ -47,7 +47,7 @@ from serving.server.archive import find_archives
 from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST
-from serving.server.proxy import Limits
+from serving.server.proxy import Front, Limits
 
 OPEN: Final = Limits(rate=100_000, burst=10_000)  # one key has all the load here; the limit of requests under way is the default
 SECONDS, ROUNDS = 8, 3  # of wrk
@@ -67,7 +67,7 @@ def serving() -> Iterator[Target]:
     """A server of what is in the store, behind its proxy, in a folder of its own."""
     with TemporaryDirectory() as folder:
         try:
-            control.up(STORE, Path(folder), 0, control.Front(limits=OPEN))
+            control.up(STORE, Path(folder), 0, Front(limits=OPEN))
             yield Target.of(Path(folder))
         finally:
             control.down(Path(folder))

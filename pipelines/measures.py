@@ -1,10 +1,18 @@
-"""The lines of the README's tables: which figures there are, and what they are called."""
+"""The lines of the pages' tables: which figures there are, and what they are called."""
 
 from dataclasses import dataclass
 
 # What the proof of an exported model compares.
 COMPARED = {"surname": "logits", "names": "logits", "fr-en": "scores of translations", "sentiment": "logits"}
-BENCHMARKS = ("pipeline", "embeddings", "contextual", "recurrent", "translation", "serving")  # files of benchmarks/results
+BENCHMARKS = (
+    "pipeline",
+    "embeddings",
+    "contextual",
+    "recurrent",
+    "translation",
+    "serving",
+    "containers",
+)  # files of benchmarks/results
 
 
 @dataclass(frozen=True)
@@ -220,3 +228,43 @@ SERVING_FIGURES = (
     Measure("serving", "fuzz_hangs", "the same: without an answer", ".0f"),
     Measure("serving", "fuzz_leaks", "the same: answers that tell of the server's inside", ".0f"),
 )
+
+# What one replica of the server takes and gives, for docker/SCALING.md, and then what training does.
+REPLICA_FIGURES = (
+    Measure("serving", "classification_s", "surnames a second, 16 clients", ".0f"),
+    Measure("serving", "translation_s", "translations a second, 16 clients, beam search of 5", ".0f"),
+    Measure("serving", "soak_requests_s", "mixed traffic through the proxy, at 70 % of capacity: requests a second", ".0f"),
+    Measure("serving", "soak_surname_p99_ms", "the same: slowest hundredth of the surnames, ms", ".0f"),
+    Measure("serving", "soak_fr-en_p99_ms", "the same: slowest hundredth of the translations, ms", ".0f"),
+    Measure("serving", "server_rss_mb", "memory of all processes, a worker for each of five models: MiB", ".0f"),
+    *(
+        Measure("serving", f"rss_mb_{model}", f"memory of a worker of {model}: MiB", ".0f")
+        for model in ("surname", "names", "fr-en", "sentiment", "vectors")
+    ),
+    Measure("serving", "ready_s", "start to all models ready: seconds", ".1f"),
+    Measure("containers", "serve_image_mb", "the image, on CPUs: MB", ".0f"),
+)
+
+TRAINING_FIGURES = (
+    Measure("pipeline", "repro_cold_s", "`make repro` in a fresh clone, installation included: seconds", ".0f"),
+    Measure("pipeline", "train@fr-en_s", "of these the longest stage, the translator's training", ".0f"),
+    Measure("pipeline", "train@fr-en_peak_mib", "the same: most memory, MiB", ".0f"),
+    Measure("translation", "train_tokens_s", "training the translator on CPUs: target subwords a second", ".0f"),
+    Measure("translation", "gpu_tokens_per_s", "the same on one GPU", ".0f"),
+    Measure("translation", "gpu_busy", "the same: share of the GPU's time in kernels, over a short epoch and its start", ".0%"),
+    Measure("embeddings", "skipgram_words_per_s_1t", "training skip-gram, one thread: words a second", ".0f"),
+    Measure("embeddings", "skipgram_words_per_s_2t", "the same, two threads", ".0f"),
+    Measure("embeddings", "memory_ratio_10x", "the same: memory with ten times the text, ratio", ".2f"),
+    Measure("containers", "two_workers_over_one", "training by two workers of Ray, over one on the same cores", ".2f"),
+    Measure("containers", "jobs2_speedup", "`make repro JOBS=2` over `JOBS=1`, stages of a matrix", ".1f"),
+    Measure("containers", "gpu_over_cpu_multi30k", "the translator on Multi30k, one GPU over 2 cores", ".1f"),
+    Measure("containers", "gpu_over_cpu_skipgram", "skip-gram, one GPU over 2 cores", ".1f"),
+)
+
+# Folders of the pipeline by what they hold.
+STORAGE = {
+    "data as it came": ("data/raw/",),
+    "prepared data": ("data/prepared/",),
+    "vectors, weights and exported models": ("build/vectors/", "build/weights/", "build/bundles/"),
+    "archives, which each replica of the server has": ("build/model-store/",),
+}

@@ -1,6 +1,6 @@
-"""The results table and example answers: shown in the terminal, written into README.md, and compared with it.
+"""The results table, benchmarks and example answers: written into the pages that state them, and compared with these.
 
-`python -m pipelines.report` shows the table, `--write` also writes README.md, `--check` fails where README.md differs.
+`python -m pipelines.report` shows the table, `--write` also writes the pages, `--check` fails where one differs.
 """
 
 import argparse
@@ -11,10 +11,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.measures import BENCHMARKS, RECURRENT_FIGURES, SERVING_FIGURES, TABLE, TRANSLATION_FIGURES, VECTOR_FIGURES, Measure
+from pipelines.measures import (
+    BENCHMARKS,
+    RECURRENT_FIGURES,
+    REPLICA_FIGURES,
+    SERVING_FIGURES,
+    STORAGE,
+    TABLE,
+    TRAINING_FIGURES,
+    TRANSLATION_FIGURES,
+    VECTOR_FIGURES,
+    Measure,
+)
 from pipelines.paths import METRICS, STORE
 from pipelines.record import RESULTS
 from pipelines.stage import StageError, fail
@@ -22,7 +34,8 @@ from serving.package import Example
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
 
-README = Path("README.md")
+README, SCALING = Path("README.md"), Path("docker/SCALING.md")
+LOCK = Path("dvc.lock")
 URL = "http://127.0.0.1:8080/predictions"
 HEADER = ("model", "measure", "result", "baseline")
 TASKS = ("surname", "names", "fr-en", "sentiment", "vectors")  # in the order of the chapter
@@ -112,49 +125,89 @@ def compared(table: Iterable[Measure]) -> str:
     return _markdown([("measure", "result", "beside it"), ("---", "--:", "---"), *(cells[1:] for cells in rows(table))])
 
 
+def scaled(table: Iterable[Measure]) -> str:
+    """What benchmarks measured, and on what, in Markdown."""
+    lines = ((label, value, measured_on(source, key)) for source, key, label, value in _measured(table))
+    return _markdown([("measure", "result", "measured on"), ("---", "--:", "---"), *lines])
+
+
+def _measured(table: Iterable[Measure]) -> Iterator[tuple[str, str, str, str]]:
+    for measure in table:
+        values = figures(measure.source)
+        if measure.key in values:
+            yield measure.source, measure.key, measure.label, f"{values[measure.key]:{measure.form}}"
+
+
+def measured_on(source: str, key: str) -> str:
+    """The hardware that a benchmark's figure is of."""
+    content = _read(source)
+    hardware = content.get("elsewhere", {}).get(key, content["hardware"])
+    return f"one {hardware['gpu']}" if "gpu" in hardware else f"{hardware['cores']} cores, {hardware['cpu']}"
+
+
+def storage() -> str:
+    """What the files of the default profile take, by the sizes in dvc.lock, in Markdown."""
+    stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"].values()
+    sizes = {out["path"]: out["size"] for stage in stages for out in stage["outs"]}
+    lines = (
+        (label, f"{sum(size for path, size in sizes.items() if path.startswith(folders)) / 1e6:.0f}")
+        for label, folders in STORAGE.items()
+    )
+    return _markdown([("files", "MB"), ("---", "--:"), *lines])
+
+
 def _markdown(lines: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-SECTIONS: dict[str, Callable[[], str | None]] = {
-    "results": results,
-    "vectors": vectors,
-    "vector-figures": partial(compared, VECTOR_FIGURES),
-    "recurrent-figures": partial(compared, RECURRENT_FIGURES),
-    "translation-figures": partial(compared, TRANSLATION_FIGURES),
-    "answers": answers,
-    "serving-figures": partial(compared, SERVING_FIGURES),
+Sections = dict[str, Callable[[], str | None]]
+PAGES: dict[Path, Sections] = {
+    README: {
+        "results": results,
+        "vectors": vectors,
+        "vector-figures": partial(compared, VECTOR_FIGURES),
+        "recurrent-figures": partial(compared, RECURRENT_FIGURES),
+        "translation-figures": partial(compared, TRANSLATION_FIGURES),
+        "answers": answers,
+        "serving-figures": partial(compared, SERVING_FIGURES),
+    },
+    SCALING: {
+        "replica": partial(scaled, REPLICA_FIGURES),
+        "training": partial(scaled, TRAINING_FIGURES),
+        "storage": storage,
+    },
 }
 
 
-def render(readme: str) -> str:
-    """The README with its generated sections made anew; one that cannot be made here stays as it is.
+def render(page: Path, text: str) -> str:
+    """A page's text with its generated sections made anew; one that cannot be made here stays as it is.
 
     Raises:
         StageError: the markers of a section are missing.
     """
-    for section, make in SECTIONS.items():
+    for section, make in PAGES[page].items():
         begin, end = f"<!-- {section}:begin -->\n", f"<!-- {section}:end -->"
-        before, opened, rest = readme.partition(begin)
+        before, opened, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (opened and closed):
-            raise StageError(f"{README} has no {begin.strip()} with {end} after it; put the two lines back")
+            raise StageError(f"{page} has no {begin.strip()} with {end} after it; put the two lines back")
         if (made := make()) is not None:
-            readme = f"{before}{opened}{made}\n{closed}{after}"
-    return readme
+            text = f"{before}{opened}{made}\n{closed}{after}"
+    return text
 
 
 def check() -> None:
     """Compare.
 
     Raises:
-        StageError: README.md states something else than the files do.
+        StageError: a page states something else than the files do.
     """
-    text = README.read_text(encoding="utf-8")
-    if render(text) != text:
-        raise StageError(
-            f"{README} differs from the metrics files or the models' answers; `python -m pipelines.report --write` mends it"
-        )
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if render(page, text) != text:
+            raise StageError(
+                f"{page} differs from the metrics files or the models' answers; `python -m pipelines.report --write` mends it"
+            )
 
 
 def show() -> None:
@@ -169,15 +222,16 @@ def main() -> None:
     """Run what the arguments ask for."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.report", description=__doc__)
     modes = parser.add_mutually_exclusive_group()
-    modes.add_argument("--write", action="store_true", help="also write README.md")
-    modes.add_argument("--check", action="store_true", help="only compare README.md")
+    modes.add_argument("--write", action="store_true", help="also write the pages")
+    modes.add_argument("--check", action="store_true", help="only compare the pages")
     arguments = parser.parse_args()
     try:
         if arguments.check:
             return check()
         show()
         if arguments.write:
-            README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
+            for page in PAGES:
+                page.write_text(render(page, page.read_text(encoding="utf-8")), encoding="utf-8")
     except (StageError, ControlError) as error:
         fail(str(error))
 

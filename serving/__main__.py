@@ -15,7 +15,8 @@ from serving.ask import body_of, open_client
 from serving.client.exchange import ServingError
 from serving.server.errors import ControlError
 from serving.server.instance import Served
-from serving.server.proxy import Certificate, Limits
+from serving.server.ports import HOST, Address
+from serving.server.proxy import Certificate, Front, Limits
 
 LOOK_S = 0.5  # between two looks at whether the server is there
 CONSOLE = Console(soft_wrap=True, highlight=False)  # soft: a curl line has to stay one line to be copied
@@ -37,7 +38,7 @@ def main() -> int:
 def up(arguments: argparse.Namespace) -> int:
     """Start the server and print a request for each model."""
     with CONSOLE.status("starting TorchServe"):
-        server = control.up(arguments.store, arguments.instance, arguments.port, _front(arguments))
+        server = control.up(arguments.store, arguments.instance, arguments.port, _front(arguments), _exporter(arguments.exporter))
     insecure = "-k " if server.state.proxied and not arguments.certificate else ""
     for archive in server.archives:
         body = shlex.quote(json.dumps(archive.examples[0].request, ensure_ascii=False))
@@ -56,7 +57,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print each model, the version that answers, and whether it is ready."""
+    """Ask each model, and print the version that answers, and whether it does so as it should."""
     models = control.status(arguments.instance)
     for name, (version, ready) in models.items():
         CONSOLE.print(f"{name} {version}  " + ("[green]READY[/]" if ready else "[red]not ready[/]"))
@@ -113,16 +114,23 @@ def _short(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _front(arguments: argparse.Namespace) -> control.Front | None:
+def _exporter(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError:
+        raise ControlError(f"--exporter takes ADDRESS:PORT, as {HOST}:8081, and not {text}") from None
+
+
+def _front(arguments: argparse.Namespace) -> Front | None:
     if bool(arguments.certificate) != bool(arguments.certificate_key):
         raise ControlError("--certificate and --certificate-key go together")
     if not arguments.proxy:
-        if arguments.certificate:
-            raise ControlError("--certificate is what a proxy shows, and so goes with --proxy")
+        if arguments.certificate or arguments.keys or arguments.access_log or arguments.listen != HOST:
+            raise ControlError("--certificate, --keys, --listen and --access-log are of a proxy, and so go with --proxy")
         return None
     certificate = Certificate(arguments.certificate, arguments.certificate_key) if arguments.certificate else None
     limits = Limits(rate=arguments.rate, burst=max(1, arguments.rate // 10), in_flight=arguments.in_flight)
-    return control.Front(certificate, limits)
+    return Front(certificate, limits, arguments.listen, arguments.keys, arguments.access_log)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -147,6 +155,15 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--proxy", action="store_true", help="put nginx in front: TLS, keys to change, limits")
     start.add_argument("--certificate", type=Path, help="the proxy's, in PEM form; without one it makes its own")
     start.add_argument("--certificate-key", type=Path, help="the certificate's private key")
+    start.add_argument("--listen", default=HOST, help="address that the proxy listens on (%(default)s)")
+    start.add_argument("--keys", type=Path, help="file of the clients' keys, one a line; without one the proxy draws its own")
+    start.add_argument("--access-log", type=Path, help="where the proxy logs requests; by default in the instance's folder")
+    start.add_argument(
+        "--exporter",
+        default=f"{HOST}:0",
+        metavar="ADDRESS:PORT",
+        help="where Prometheus asks; port 0: any free one (%(default)s)",
+    )
     start.add_argument("--rate", type=int, default=Limits.rate, help="requests a second of one key (%(default)s)")
     start.add_argument(
         "--in-flight", type=int, default=Limits.in_flight, help="requests to one model that may be under way (%(default)s)"

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serving.openapi import document
@@ -12,27 +12,15 @@ from serving.server.errors import ControlError
 from serving.server.instance import Instance, Served, State
 from serving.server.keys import TorchServeKeys
 from serving.server.launch import last_lines, launch, launch_exporter
-from serving.server.ports import HOST, choose_ports
-from serving.server.proxy import Certificate, Limits, Proxy, find_nginx
+from serving.server.ports import HOST, Address, choose_ports
+from serving.server.proxy import Front, Limits, Proxy, find_nginx
 from serving.server.torchserve import TorchServe, worker_error
 
 START_TIMEOUT_S = 180.0  # every worker imports torch; a loaded machine needs its time
 POLL_S = 0.1
 SLACK_S = 2.0  # a model answers by its deadline, if only that it has no answer
 OPENAPI = "openapi.json"
-
-
-@dataclass(frozen=True)
-class Front:
-    """The proxy that a server is to have.
-
-    Attributes:
-        certificate: what it shows; None makes one.
-        limits: what it lets through.
-    """
-
-    certificate: Certificate | None = None
-    limits: Limits = field(default_factory=Limits)
+LOCAL = Address()
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Server:
         return f"{'https' if self.state.proxied else 'http'}://{HOST}:{self.state.port}"
 
 
-def up(store: Path, folder: Path, port: int, front: Front | None = None) -> Server:
+def up(store: Path, folder: Path, port: int, front: Front | None = None, exporter: Address = LOCAL) -> Server:
     """Serve every model archive of the store, and return when each has answered requests as its archive says.
 
     Args:
@@ -57,6 +45,7 @@ def up(store: Path, folder: Path, port: int, front: Front | None = None) -> Serv
         folder: the instance's own folder; made if need be.
         port: for requests; 0 takes any free one.
         front: puts a proxy in front, which then has that port.
+        exporter: where Prometheus finds what the workers count.
 
     Raises:
         ControlError: it cannot be done. Nothing is left running then, nor after an interrupt.
@@ -64,23 +53,25 @@ def up(store: Path, folder: Path, port: int, front: Front | None = None) -> Serv
     found = find_archives(store)
     if front:
         find_nginx()
+        front.client_keys()  # what is wrong with them should not come out after everything else has started
     instance = Instance(folder)
     with instance.locked():
         if instance.processes():
             raise ControlError(f"a server runs in {instance.folder} already; `make stop` ends it, another --instance adds one")
-        ports = choose_ports(port, "proxy" if front else "inference")
+        ports = choose_ports(port, "proxy" if front else "inference", exporter.port)
         instance.prepare()
         try:
             archives = [take(archive.path, instance.store) for archive in found]
             launch(instance, archives, ports)
-            launch_exporter(instance, ports)
+            launch_exporter(instance, exporter.host, ports.exporter)
             models = {archive.name: Served(version=archive.version) for archive in archives}
-            state = State(ports=ports, proxied=front is not None, models=models)
+            shared = front.keys.resolve() if front and front.keys else None
+            state = State(ports=ports, proxied=front is not None, keys=shared, models=models)
             keys = _wait(instance, archives, state)
             _describe(instance, archives)
             if front:
                 timeout_s = max(archive.deadline_s for archive in archives) + SLACK_S
-                Proxy(instance).start(ports, keys, front.certificate, front.limits, timeout_s)
+                Proxy(instance).start(front, ports, keys, timeout_s)
             else:
                 instance.show_key(keys.inference)
             instance.note(state)
@@ -110,15 +101,17 @@ def down(folder: Path, drain_s: float = Limits.drain_s) -> int:
 
 
 def status(folder: Path) -> dict[str, tuple[str, bool]]:
-    """For each model that was to be served, the version that answers and whether its workers are ready.
+    """For each model that was to be served, the version that answers, and whether it does so as its archive says.
 
     Raises:
         ControlError: the instance is not running.
     """
     instance = Instance(folder)
     state = instance.state()
+    if state.proxied and not Proxy(instance).processes():
+        raise ControlError(f"the proxy of {instance.folder} has ended; `python -m serving down`, then `up` again")
     server = _torchserve(instance, state)
-    return {name: (served.version, server.ready(name, served.version)) for name, served in state.models.items()}
+    return {name: (served.version, _answers(server, instance, name, served.version)) for name, served in state.models.items()}
 
 
 def runs(folder: Path) -> bool:
@@ -174,14 +167,26 @@ def rollback(model: str, folder: Path) -> Served:
 def rotate(folder: Path) -> Path:
     """Give out a new key, and return the file that has it; the one before it stays valid until the next time.
 
+    Where the keys come from a file of others, what stands there now is taken.
+
     Raises:
-        ControlError: no server runs here, or it has no proxy.
+        ControlError: no server runs here, or it has no proxy, or the file has no keys.
     """
     instance = Instance(folder)
     with instance.locked():
-        instance.state()
-        Proxy(instance).rotate()
+        Proxy(instance).rotate(instance.state().keys)
         return instance.authorization
+
+
+def _answers(server: TorchServe, instance: Instance, model: str, version: str) -> bool:
+    if not server.ready(model, version):
+        return False
+    archive = replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model)
+    try:
+        server.check(archive)
+    except ControlError:
+        return False
+    return True
 
 
 def _note(instance: Instance, state: State, model: str, served: Served) -> Served:

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -63,13 +63,15 @@ class Predictor:
         bodies: Sequence[object],
         emit: Callable[[int, Json], None] | None = None,
         deadlines: Sequence[float] | None = None,
+        probes: Collection[int] = (),
     ) -> list[Reply]:
         """One reply for each body, in order. What a request wants streamed goes to `emit` first, with the request's place.
 
         A body is whatever the transport delivered: parsed JSON, raw bytes, a str, or None. Requests that can go through the
         model together do; one that is at fault gets a status of 400 and leaves the others untouched. Where the model fails,
         the requests of that pass get a 500, and the log the reason. A request whose deadline (by `time.monotonic`) has passed
-        gets a 504; requests in one pass have until the latest of their deadlines.
+        gets a 504; requests in one pass have until the latest of their deadlines. The places of `probes` are not counted: nobody
+        wanted to know what they ask, again and again.
         """
         deadlines = deadlines or [math.inf] * len(bodies)
         started = time.perf_counter()
@@ -83,7 +85,8 @@ class Predictor:
             model_s += watch.model_s
         if self._meter:
             rest = time.perf_counter() - read - model_s
-            self._tell(self._meter, groups, replies, (read - started, model_s, rest))
+            counted = {place: reply for place, reply in replies.items() if place not in probes}
+            self._tell(self._meter, groups, counted, (read - started, model_s, rest))
         return [replies[i] for i in range(len(bodies))]
 
     def _read(self, bodies: Sequence[object], deadlines: Sequence[float]) -> tuple[dict[int, Reply], Groups]:
@@ -117,6 +120,8 @@ class Predictor:
 
     def _tell(self, meter: Meter, groups: Groups, replies: Mapping[int, Reply], seconds: tuple[float, float, float]) -> None:
         """Have the work counted; what goes wrong there is no reason not to answer."""
+        if not replies:
+            return
         try:
             counts = Counter((reply.status, reply.code) for reply in replies.values())
             meter.batch(Batch(counts, list(self._texts(groups, replies)), *seconds))
@@ -126,7 +131,7 @@ class Predictor:
     def _texts(self, groups: Groups, replies: Mapping[int, Reply]) -> Iterator[Text]:
         for group in groups.values():
             for place, request in group.items():
-                if replies[place].status == HTTPStatus.OK:
+                if place in replies and replies[place].status == HTTPStatus.OK:
                     yield from self._endpoint.measure(request, replies[place].body)
 
 

@@ -1,4 +1,4 @@
-"""The README and the help text state what is there."""
+"""The README, the other pages and the help text state what is there."""
 
 import re
 import subprocess
@@ -15,7 +15,16 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTS = [
-    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "profiles/README.md", "serving/README.md", "serving/THREATS.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "docker/SCALING.md",
+        "docker/kubernetes/README.md",
+        "profiles/README.md",
+        "serving/README.md",
+        "serving/THREATS.md",
+    )
 ]
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
@@ -32,7 +41,7 @@ def run(*command: str) -> str:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_make_command_exists(document: Path) -> None:
     named = re.findall(r"(?:`|^\$ |^ {4}|=\S+ )make ([a-z-]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
-    assert named or document.parent.name == "serving"
+    assert named or document.parent.name in ("kubernetes", "serving")
     assert set(named) <= TARGETS
 
 
@@ -50,17 +59,21 @@ def test_results_and_answers_are_those_of_the_files() -> None:
     report.check()
 
 
-def test_a_wrong_number_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = tmp_path / "README.md"
-    changed.write_text(README.replace("<!-- results:end -->", "| surname | accuracy | 1.000 | |\n<!-- results:end -->"))
-    monkeypatch.setattr(report, "README", changed)
-    with pytest.raises(StageError, match=r"README\.md differs .* --write"):
+@pytest.mark.parametrize(("page", "section"), [(page, section) for page, made in report.PAGES.items() for section in made])
+def test_a_wrong_number_is_found(page: Path, section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if report.PAGES[page][section]() is None:
+        pytest.skip("models are not built here")
+    changed = tmp_path / page.name
+    end = f"<!-- {section}:end -->"
+    changed.write_text((ROOT / page).read_text(encoding="utf-8").replace(end, f"| accuracy | 1.000 | |\n{end}"))
+    monkeypatch.setattr(report, "PAGES", {changed: report.PAGES[page]})
+    with pytest.raises(StageError, match=rf"{page.name} differs .* --write"):
         report.check()
 
 
 def test_a_missing_marker_is_named() -> None:
     with pytest.raises(StageError, match="answers:begin"):
-        report.render(README.replace("<!-- answers:begin -->", ""))
+        report.render(report.README, README.replace("<!-- answers:begin -->", ""))
 
 
 def test_picture_is_the_graph_of_the_stages() -> None:

@@ -42,8 +42,10 @@ class SequenceHandler:
             ids = {place: context.request_ids[place]}
             send_intermediate_predict_response({place: _json(part) + b"\n"}, ids, "streaming", HTTPStatus.OK, context)
 
-        deadlines = [self._deadline(context.get_all_request_header(i)) for i in range(len(rows))]
-        replies = self._predictor.answer([_body(row) for row in rows], emit, deadlines)
+        sent = [{name.lower(): value for name, value in context.get_all_request_header(i).items()} for i in range(len(rows))]
+        probes = {i for i, of_row in enumerate(sent) if of_row.get(headers.PROBE.lower())}
+        deadlines = [self._deadline(of_row) for of_row in sent]
+        replies = self._predictor.answer([_body(row) for row in rows], emit, deadlines, probes)
         for i, reply in enumerate(replies):
             self._head(context, i, reply.status, LINES if i in streamed else "application/json")
         return [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
@@ -52,13 +54,15 @@ class SequenceHandler:
         """When a request has to be answered, by `time.monotonic`. Its time runs from when it came to the proxy, if there is one.
 
         A header that is no number counts as none; the proxy refuses it.
+
+        Args:
+            sent: its headers, their names in lower case.
         """
-        lower = {name.lower(): value for name, value in sent.items()}
         waited = 0.0
-        if arrived := _number(lower.get(headers.ARRIVED.lower())):
+        if arrived := _number(sent.get(headers.ARRIVED.lower())):
             waited = max(0.0, time.time() - arrived)
             self._meter.queued(waited)
-        asked = _number(lower.get(headers.DEADLINE.lower())) or self._limit_s
+        asked = _number(sent.get(headers.DEADLINE.lower())) or self._limit_s
         return time.monotonic() + min(asked, self._limit_s) - waited
 
     def _head(self, context: Any, place: int, status: int, content_type: str) -> None:

@@ -1,4 +1,4 @@
-"""Answers Prometheus for all workers of a server: `python -m serving.server.exporter FOLDER PORT`."""
+"""Answers Prometheus for all workers of a server: `python -m serving.server.exporter FOLDER ADDRESS PORT`."""
 
 import sys
 import threading
@@ -6,16 +6,14 @@ import threading
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.server.ports import HOST
 
-
-def main(folder: str, port: int) -> None:
+def main(folder: str, address: str, port: int) -> None:
     """Serve the sums of what the workers wrote into `folder`, until the process is ended."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-    start_http_server(port, HOST, registry)
+    start_http_server(port, address, registry)
     threading.Event().wait()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -19,6 +19,7 @@ from serving.server.ports import Ports
 # unlike a pid in a file it can never name somebody else's process.
 MARK = "SEQLINE_INSTANCE"
 LONGEST_SOCKET = 100  # bytes; Unix socket paths end at 103 (macOS) or 107 (Linux)
+EXPORTER = "serving.server.exporter"  # the module that answers Prometheus
 GRACE_S = 10.0  # TorchServe closes its channels in about 2 s
 POLL_S = 0.05
 
@@ -36,10 +37,18 @@ class Served(BaseModel):
 
 
 class State(BaseModel):
-    """What `up` notes for the other commands."""
+    """What `up` notes for the other commands.
+
+    Attributes:
+        ports: where everything listens.
+        proxied: whether there is a proxy.
+        keys: file of the proxy's clients' keys, where others write them.
+        models: by name.
+    """
 
     ports: Ports
     proxied: bool
+    keys: Path | None = None
     models: dict[str, Served]
 
     @property
@@ -125,7 +134,7 @@ class Instance:
             ControlError: some would not end; the message names them.
         """
         found = self.processes()
-        if self._terminate_java(found):
+        if self._terminate(found):
             self._wait_until_gone(GRACE_S)
         self._kill()
         for folder in (self.tmp, self.store):  # the models
@@ -134,12 +143,12 @@ class Instance:
             path.unlink(missing_ok=True)
         return len(found)
 
-    def _terminate_java(self, processes: Sequence[psutil.Process]) -> bool:
-        """Ask Java to end; it ends its workers, which it would start anew if they were ended before it."""
+    def _terminate(self, processes: Sequence[psutil.Process]) -> bool:
+        """Ask all but the workers to end; Java ends these, which it would start anew if they were ended before it."""
         asked = False
         for process in processes:
             with suppress(psutil.NoSuchProcess):
-                if _is_java(process):
+                if _is_java(process) or EXPORTER in process.cmdline():
                     process.terminate()
                     asked = True
         return asked

@@ -3,11 +3,14 @@
 import json
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, ValidationError
+
+from serving.server.errors import ControlError
 
 OWNER_ONLY: Final = 0o600
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32,100}$")]  # nothing that means something in nginx's settings
 
 
 class ClientKeys(BaseModel):
@@ -17,21 +20,34 @@ class ClientKeys(BaseModel):
         keys: oldest first.
     """
 
-    keys: list[str]
+    keys: Annotated[list[Key], Field(min_length=1, max_length=2)]
 
     @classmethod
-    def new(cls) -> "ClientKeys":
+    def new(cls) -> Self:
         """One key."""
         return cls(keys=[_draw()])
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The keys of a file that others write, one a line.
+
+        Raises:
+            ControlError: it holds anything else. The message does not say what.
+        """
+        try:
+            return cls(keys=path.read_text(encoding="utf-8").split())
+        except (OSError, ValidationError, UnicodeDecodeError):
+            form = "32 to 100 letters, digits, - and _"
+            raise ControlError(f"{path} has to hold one key, or the one before and the new one below it: {form}") from None
 
     @property
     def newest(self) -> str:
         """The key to use."""
         return self.keys[-1]
 
-    def rotated(self) -> "ClientKeys":
+    def rotated(self) -> Self:
         """A new key; the one that was the newest stays valid until the next rotation, and any before it is not any more."""
-        return ClientKeys(keys=[self.newest, _draw()])
+        return type(self)(keys=[self.newest, _draw()])
 
     def nginx(self) -> str:
         """Lines of nginx's `map`: from an Authorization header to a name that may stand in a log."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
-from serving.server.instance import MARK, Instance
+from serving.server.instance import EXPORTER, MARK, Instance
 from serving.server.java import find_java_home
 from serving.server.ports import HOST, Ports
 
@@ -74,9 +74,9 @@ def launch(instance: Instance, archives: Sequence[Archive], ports: Ports) -> Non
         raise ControlError(f"TorchServe could not be launched: {last_lines(instance)}")
 
 
-def launch_exporter(instance: Instance, ports: Ports) -> None:
-    """Start what answers Prometheus for all workers."""
-    command = [sys.executable, "-m", "serving.server.exporter", str(instance.counts), str(ports.exporter)]
+def launch_exporter(instance: Instance, address: str, port: int) -> None:
+    """Start what answers Prometheus for all workers, at an address and port."""
+    command = [sys.executable, "-m", EXPORTER, str(instance.counts), address, str(port)]
     with (instance.logs / "exporter.log").open("wb") as log:
         subprocess.Popen(  # noqa: S603
             command, env=_environment(instance), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -1,14 +1,29 @@
-"""The ports of a server, all on the loopback address."""
+"""The ports of a server, on the loopback address but for those that are to be reached from elsewhere."""
 
 import socket
 from contextlib import ExitStack
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel
 
 from serving.server.errors import ControlError
 
 HOST = "127.0.0.1"
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 stands for any free one."""
+
+    host: str = HOST
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read HOST:PORT. Raises ValueError."""
+        host, _, port = text.rpartition(":")
+        if not host or not 0 <= int(port) < 1 << 16:
+            raise ValueError(text)
+        return cls(host, int(port))
 
 
 class Ports(BaseModel):
@@ -23,19 +38,32 @@ class Ports(BaseModel):
     proxy: int
 
 
-def choose_ports(port: int, first: Literal["inference", "proxy"]) -> Ports:
-    """The given port (0: any free one) for `first`; for each of the others the next number, or any free one if that is taken.
+def choose_ports(port: int, first: Literal["inference", "proxy"], exporter: int = 0) -> Ports:
+    """Choose all ports.
+
+    Args:
+        port: for `first`; 0 takes any free one.
+        first: what clients ask.
+        exporter: for the exporter; 0 leaves it among the others, each of which gets the next number, or any free one if that is
+            taken.
 
     Raises:
-        ControlError: the port for requests is in use.
+        ControlError: a port that was asked for is in use.
     """
     with ExitStack() as held:  # all are held until the last is chosen, or one could be chosen twice
-        chosen = _hold(port, held)
-        if chosen is None:
-            raise ControlError(f"port {port} is in use; stop what listens there, or choose another with --port")
-        others = [name for name in Ports.model_fields if name != first]
-        numbers = {name: _hold(chosen + i, held) or _hold(0, held) for i, name in enumerate(others, 1)}
-        return Ports.model_validate({first: chosen, **numbers})
+        chosen: dict[str, int] = {first: _must_hold(port, "--port", held)}
+        if exporter:
+            chosen["exporter"] = _must_hold(exporter, "--exporter", held)
+        others = [name for name in Ports.model_fields if name not in chosen]
+        numbers = {name: _hold(chosen[first] + i, held) or _hold(0, held) for i, name in enumerate(others, 1)}
+        return Ports.model_validate({**chosen, **numbers})
+
+
+def _must_hold(port: int, option: str, held: ExitStack) -> int:
+    number = _hold(port, held)
+    if number is None:
+        raise ControlError(f"port {port} is in use; stop what listens there, or choose another with {option}")
+    return number
 
 
 def _hold(port: int, held: ExitStack) -> int | None:

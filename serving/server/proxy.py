@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -60,41 +60,66 @@ class Certificate:
     key: Path
 
 
+@dataclass(frozen=True)
+class Front:
+    """The proxy that a server is to have.
+
+    Attributes:
+        certificate: what it shows; None makes one that vouches for itself, for this machine alone.
+        limits: what it lets through.
+        address: where it listens.
+        keys: file of the clients' keys, see `ClientKeys.read`; None draws one.
+        access_log: where it writes a line for each request; None writes into the instance's logs.
+    """
+
+    certificate: Certificate | None = None
+    limits: Limits = field(default_factory=Limits)
+    address: str = HOST
+    keys: Path | None = None
+    access_log: Path | None = None
+
+    def client_keys(self) -> ClientKeys:
+        """The keys to begin with.
+
+        Raises:
+            ControlError: the file has none.
+        """
+        return ClientKeys.read(self.keys) if self.keys else ClientKeys.new()
+
+
 class Proxy:
     """The nginx of an instance. Its files are those of the instance's folder."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._folder = instance, instance.folder
 
-    def start(
-        self, ports: Ports, keys: TorchServeKeys, certificate: Certificate | None, limits: Limits, timeout_s: float
-    ) -> None:
+    def start(self, front: Front, ports: Ports, keys: TorchServeKeys, timeout_s: float) -> None:
         """Start nginx; it listens when this returns.
 
         Args:
+            front: what it is to be like.
             ports: where it listens, `proxy`, and where TorchServe does.
             keys: TorchServe's.
-            certificate: what it shows; None makes one that vouches for itself, for this machine alone.
-            limits: what it lets through.
             timeout_s: seconds without an answer from TorchServe after which it must have lost the request.
 
         Raises:
-            ControlError: nginx is missing, or would not start.
+            ControlError: nginx is missing, or would not start; or there are no keys where they should be.
         """
         (self._folder / CERTIFICATE).unlink(missing_ok=True)  # a former server's, which nobody should trust instead of this one's
-        certificate = certificate or self._self_signed()
-        client_keys = ClientKeys.new()
+        certificate = front.certificate or self._self_signed()
+        client_keys = front.client_keys()
         values = {
             **{name: str(port) for name, port in ports.model_dump().items()},
-            **{name: str(value) for name, value in vars(limits).items()},
-            "body_limit": limits.body,
+            **{name: str(value) for name, value in vars(front.limits).items()},
+            "body_limit": front.limits.body,
             "timeout_s": str(math.ceil(timeout_s)),
             "user": f"user {getpass.getuser()};" if os.getuid() == 0 else "",
             "folder": str(self._folder),
             "logs": str(self._instance.logs),
+            "access_log": str(front.access_log or self._instance.logs / "access.log"),
             "tmp": str(self._instance.tmp),
             "host": HOST,
-            "listen": f"{HOST}:{ports.proxy}",
+            "listen": f"{front.address}:{ports.proxy}",
             "token": keys.inference,
             "failed": _error(FAILED),
             "late": _error(LATE),
@@ -109,16 +134,18 @@ class Proxy:
             raise ControlError(f"nginx did not start; {self._instance.logs}/proxy-errors.log may say why")
         self._instance.show_key(client_keys.newest)
 
-    def rotate(self) -> None:
+    def rotate(self, source: Path | None) -> None:
         """Give out a new key; see `ClientKeys.rotated`.
 
+        Args:
+            source: file of the clients' keys, whose owner changes them; None draws the new key.
+
         Raises:
-            ControlError: there is no proxy here.
+            ControlError: there is no proxy here, or no key in the file.
         """
         if not self.processes():
             raise ControlError(f"no proxy runs in {self._folder}; only a server that was started with --proxy has keys to change")
-        content = (self._folder / CLIENT_KEYS).read_text(encoding="utf-8")
-        keys = ClientKeys.model_validate_json(content).rotated()
+        keys = ClientKeys.read(source) if source else self._client_keys().rotated()
         self._write(keys)
         before = self._accepting()
         self._nginx("-s", "reload")
@@ -144,6 +171,9 @@ class Proxy:
         except (OSError, ValueError, psutil.Error):
             return []
 
+    def _client_keys(self) -> ClientKeys:
+        return ClientKeys.model_validate_json((self._folder / CLIENT_KEYS).read_text(encoding="utf-8"))
+
     def _write(self, keys: ClientKeys) -> None:
         write_secret(self._folder / CLIENT_KEYS, keys.model_dump_json())
         write_secret(self._folder / KEYS, keys.nginx())
@@ -155,7 +185,8 @@ class Proxy:
 
     def _nginx(self, *arguments: str) -> None:
         nginx = find_nginx()
-        command = [nginx, "-c", str(self._folder / PROXY), "-p", str(self._folder), *arguments]
+        errors = str(self._instance.logs / "proxy-errors.log")  # also of before it has read its settings
+        command = [nginx, "-e", errors, "-c", str(self._folder / PROXY), "-p", str(self._folder), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise ControlError(f"nginx refused: {done.stderr.strip()}")

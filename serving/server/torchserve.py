@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from serving import headers
 from serving.package import same
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
@@ -120,8 +121,8 @@ def _call(port: int, method: str, path: str, key: str, body: str | None = None) 
     """One request, never through a proxy. Returns the status and the body, parsed where it is JSON."""
     connection = HTTPConnection(HOST, port, timeout=TIMEOUT_S)
     try:
-        headers = {"Authorization": f"Bearer {key}"} | ({"Content-Type": "application/json"} if body else {})
-        connection.request(method, path, body, headers)
+        sent = {"Authorization": f"Bearer {key}"} | ({"Content-Type": "application/json", headers.PROBE: "1"} if body else {})
+        connection.request(method, path, body, sent)
         response = connection.getresponse()
         text = response.read().decode(errors="replace")
     finally:

@@ -23,7 +23,7 @@ from pipelines.settings.section import Serve
 from serving import control
 from serving.bundle import Bundle
 from serving.server.errors import ControlError
-from serving.server.proxy import find_nginx
+from serving.server.proxy import Front, find_nginx
 
 WORDS = ["king", "queen", "man", "woman", "film", "don't", "Paris"]
 WriteVectors = Callable[..., Path]
@@ -117,7 +117,7 @@ def proxied(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("proxied")
     try:
-        control.up(make_store(folder / "packaged"), folder, 0, control.Front())
+        control.up(make_store(folder / "packaged"), folder, 0, Front())
         yield Target.of(folder)
     finally:
         control.down(folder)

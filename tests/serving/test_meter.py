@@ -30,3 +30,13 @@ def test_what_is_counted_of_an_answer_cannot_spoil_it(kind: str, bundles: dict[s
     assert len(batch.texts) == 2
     assert all(text.length > 0 and text.unknown >= 0 and text.produced >= 0 for text in batch.texts)
     assert min(batch.read_s, batch.model_s, batch.write_s) >= 0
+
+
+def test_probes_are_answered_and_not_counted(bundles: dict[str, Path]) -> None:
+    meter = Fallible()
+    predictor, body = load_predictor(bundles["classification"], meter), {"inputs": "ab"}
+    among = predictor.answer([body, body, {}], probes={0, 2})
+    assert among == load_predictor(bundles["classification"]).answer([body, body, {}])
+    assert [(batch.replies, len(batch.texts)) for batch in meter.batches] == [({(200, ""): 1}, 1)]
+    assert predictor.answer([body], probes={0}) == among[:1]
+    assert len(meter.batches) == 1

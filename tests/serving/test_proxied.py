@@ -27,7 +27,7 @@ from serving.client.exchange import ServingError
 from serving.contract import ClassificationRequest, GenerationParameters, GenerationRequest
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
-from serving.server.proxy import Limits, Proxy, find_nginx
+from serving.server.proxy import Front, Limits, Proxy, find_nginx
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 pytest.importorskip("ts")
@@ -51,7 +51,7 @@ def alone(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> It
 
     def start(**limits: int) -> Target:
         store = make_store(tmp_path / "packaged", bundles["classification"])
-        control.up(store, tmp_path, 0, control.Front(limits=Limits(**limits)))
+        control.up(store, tmp_path, 0, Front(limits=Limits(**limits)))
         return Target.of(tmp_path)
 
     yield start
@@ -236,7 +236,7 @@ def test_who_sends_too_much_is_told_when_to_come_again(alone: Callable[..., Targ
 
 def test_down_answers_what_was_taken(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
     store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # a lone request waits so long
-    control.up(store, tmp_path, 0, control.Front())
+    control.up(store, tmp_path, 0, Front())
     server = Target.of(tmp_path)
     headers, url = server.headers(), server.url
     with ThreadPoolExecutor(1) as pool:
@@ -290,7 +290,7 @@ def test_the_client_says_what_the_server_says(scheme: str, proxied: Target) -> N
 
 def test_a_port_in_use_stops_the_proxy_before_anything_starts(proxied: Target, tmp_path: Path) -> None:
     with pytest.raises(ControlError, match=r"port \d+ is in use"):
-        control.up(proxied.folder / "packaged", tmp_path, proxied.state.port, control.Front())
+        control.up(proxied.folder / "packaged", tmp_path, proxied.state.port, Front())
     assert not Instance(tmp_path).processes()
 
 

@@ -1,0 +1,9 @@
+"""Exits with 0 if MLflow answers from its database."""
+
+import sys
+import urllib.request
+
+URL = "http://localhost:5000/api/2.0/mlflow/experiments/search?max_results=1"
+
+with urllib.request.urlopen(URL, timeout=8) as answer:
+    sys.exit(answer.status != 200)

@@ -1,0 +1,165 @@
+"""The objects of docker/kubernetes, with stand-ins for the files that its user makes, and what they say of pods."""
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kustomize import Object, build
+
+ROOT = Path(__file__).parents[2]
+KUBERNETES = ROOT / "docker" / "kubernetes"
+OVERLAYS = ("base", "gpu", "train")
+CLUSTERS = {"on CPUs": ("base", "train"), "on GPUs": ("gpu", "train")}
+MADE_BY_THE_USER = {
+    "storage.env": "AWS_ACCESS_KEY_ID=id\nAWS_SECRET_ACCESS_KEY=key\nAWS_ENDPOINT_URL=https://s3.example.org\n",
+    "database": "password",
+    "keys": "a" * 32,
+    "tls.crt": "certificate",
+    "tls.key": "key",
+}
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the manifests, with the user's files."""
+    shutil.copytree(KUBERNETES, folder / "kubernetes", ignore=lambda path, names: names if Path(path).name == "secrets" else [])
+    for name, content in MADE_BY_THE_USER.items():
+        (folder / "kubernetes" / "base" / "secrets" / name).write_text(content, encoding="utf-8")
+    return folder / "kubernetes"
+
+
+@cache
+def objects(overlay: str) -> list[Object]:
+    """What one of OVERLAYS holds."""
+    with TemporaryDirectory() as folder:
+        return build(copied(Path(folder)) / overlay)
+
+
+def cluster(name: str) -> list[Object]:
+    """All that is on one of CLUSTERS."""
+    return [made for overlay in CLUSTERS[name] for made in objects(overlay)]
+
+
+def named(everything: list[Object], kind: str, name: str) -> Object:
+    """The one object of this kind and name."""
+    (made,) = (made for made in everything if (made["kind"], made["metadata"]["name"]) == (kind, name))
+    return made
+
+
+def of_kind(everything: list[Object], kind: str) -> list[Object]:
+    """All objects of a kind."""
+    return [made for made in everything if made["kind"] == kind]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A template of pods.
+
+    Attributes:
+        name: of what makes the pods.
+        template: as Kubernetes has it.
+        claims: volumes that come with each pod.
+    """
+
+    name: str
+    template: Object
+    claims: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> Object:
+        """What the pods are like."""
+        return dict(self.template["spec"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of the pods."""
+        return dict(self.template["metadata"]["labels"])
+
+    @property
+    def containers(self) -> list[Object]:
+        """Those that initialize the pod included."""
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+    def volume(self, container: Object, path: str) -> tuple[Object, str] | None:
+        """What is mounted where a path of a container leads, and the rest of the path."""
+        mounts = [mount for mount in container.get("volumeMounts", []) if f"{path}/".startswith(f"{mount['mountPath']}/")]
+        for mount in sorted(mounts, key=lambda mount: -len(mount["mountPath"])):
+            volume = {"mount": mount, **next((v for v in self.spec.get("volumes", []) if v["name"] == mount["name"]), {})}
+            return volume, path[len(mount["mountPath"]) + 1 :]
+        return None
+
+    def can_write(self, container: Object, path: str) -> bool:
+        """Whether a path of a container is on a volume that takes what is written."""
+        found = self.volume(container, path)
+        if found is None or found[0]["mount"].get("readOnly"):
+            return False
+        return found[0]["mount"]["name"] in self.claims or bool({"emptyDir", "persistentVolumeClaim"} & found[0].keys())
+
+
+def pods(everything: list[Object]) -> list[Pod]:
+    """All templates of pods."""
+    return list(_pods(everything))
+
+
+def _pods(everything: list[Object]) -> Iterator[Pod]:
+    for made in everything:
+        name, spec = made["metadata"]["name"], made.get("spec", {})
+        if made["kind"] in ("Deployment", "StatefulSet"):
+            yield Pod(name, spec["template"], tuple(claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", [])))
+        elif made["kind"] == "RayCluster":
+            yield Pod(f"{name} head", _with_autoscaler(spec))
+            yield from (Pod(f"{name} {group['groupName']}", group["template"]) for group in spec["workerGroupSpecs"])
+        elif made["kind"] == "RayJob":
+            yield Pod(name, spec["submitterPodTemplate"])
+
+
+def _with_autoscaler(spec: Object) -> Object:
+    """The head's template with the container that KubeRay adds to it."""
+    template = spec["headGroupSpec"]["template"]
+    options = {key: spec["autoscalerOptions"][key] for key in ("resources", "securityContext", "volumeMounts", "imagePullPolicy")}
+    autoscaler = {"name": "autoscaler", "image": template["spec"]["containers"][0]["image"], **options}
+    return {**template, "spec": {**template["spec"], "containers": [*template["spec"]["containers"], autoscaler]}}
+
+
+def environment(everything: list[Object], container: Object) -> dict[str, str]:
+    """The variables that a container is given."""
+    variables = {}
+    for source in container.get("envFrom", []):
+        ((kind, reference),) = source.items()
+        variables.update(_content(everything, {"configMapRef": "ConfigMap", "secretRef": "Secret"}[kind], reference["name"]))
+    for variable in container.get("env", []):
+        reference = variable.get("valueFrom", {}).get("configMapKeyRef")
+        value = _content(everything, "ConfigMap", reference["name"])[reference["key"]] if reference else variable["value"]
+        variables[variable["name"]] = value
+    return variables
+
+
+def files(everything: list[Object], volume: Object) -> dict[str, str]:
+    """The files of a volume that is made of a Secret or a ConfigMap."""
+    if "secret" in volume:
+        return _content(everything, "Secret", volume["secret"]["secretName"])
+    return _content(everything, "ConfigMap", volume["configMap"]["name"])
+
+
+def _content(everything: list[Object], kind: str, name: str) -> dict[str, str]:
+    data: dict[str, str] = named(everything, kind, name)["data"]
+    return {key: base64.b64decode(value).decode() for key, value in data.items()} if kind == "Secret" else data
+
+
+def text(everything: list[Object], container: Object) -> str:
+    """All that a container is told to do: its command, its probes, its variables, and for Ray's head also the training."""
+    parts: list[Any] = [*container.get("command", []), *container.get("args", [])]
+    parts += [variable.get("value", "") for variable in container.get("env", [])]
+    parts += [made["spec"]["entrypoint"] for made in of_kind(everything, "RayJob") if container["name"] == "ray-head"]
+    return "\n".join(parts)
+
+
+def quantity(amount: str | int) -> float:
+    """A quantity of Kubernetes in cores or bytes."""
+    number, unit = re.fullmatch(r"([0-9.]+)([a-zA-Z]*)", str(amount)).groups()  # type: ignore[union-attr]
+    return float(number) * {"": 1, "m": 1e-3, "Mi": 2**20, "Gi": 2**30}[unit]

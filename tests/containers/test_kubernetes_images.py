@@ -1,0 +1,68 @@
+"""The manifests for a Kubernetes cluster use the project's images as these are built."""
+
+import json
+import re
+
+import pytest
+import yaml
+from manifests import CLUSTERS, KUBERNETES, ROOT, cluster, named, objects, pods, text
+
+on_each_cluster = pytest.mark.parametrize("name", CLUSTERS)
+
+
+def dockerfile(image: str) -> str:
+    """The file that an image is built from; that for GPUs is the same with another argument."""
+    folder = image.removeprefix("seqline/").partition(":")[0].removesuffix("-cuda")
+    return (ROOT / "docker" / folder / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+@on_each_cluster
+def test_every_workspace_is_where_the_image_begins_and_can_be_written_to(name: str) -> None:
+    everything = cluster(name)
+    users = [(p, c) for p in pods(everything) for c in p.containers if "workspace.sh" in text(everything, c)]
+    assert {container["name"] for _, container in users} == {"fetch", "ray-head"}
+    (folder,) = re.findall(r"^WORKDIR (\S+)", dockerfile("seqline/train").rpartition("FROM")[2], re.MULTILINE)
+    assert all(pod.can_write(container, folder) for pod, container in users)
+
+
+@on_each_cluster
+def test_every_image_has_one_place_for_its_version(name: str) -> None:
+    settings = yaml.safe_load((KUBERNETES / "images" / "kustomization.yaml").read_text(encoding="utf-8"))["images"]
+    listed = {f"{image.get('newName', image['name'])}:{image['newTag']}" for image in settings}
+    assert {container["image"] for pod in pods(cluster(name)) for container in pod.containers} <= listed
+    assert [image for image in settings if image["newTag"] == "latest"] == []
+
+
+def test_the_database_is_the_one_of_the_compose_file() -> None:
+    (image,) = (c["image"] for pod in pods(objects("base")) for c in pod.containers if pod.name == "postgres")
+    assert f"${{POSTGRES_IMAGE:-{image}}}" in (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+
+
+@on_each_cluster
+def test_images_are_used_as_they_are_built(name: str) -> None:
+    for pod in pods(cluster(name)):
+        for container in pod.containers:
+            if container["image"].startswith("seqline/"):
+                built = dockerfile(container["image"])
+                (user,) = re.findall(r"^USER (\d+)", built, re.MULTILINE)
+                assert int(user) == pod.spec["securityContext"]["runAsUser"], pod.name
+                exposed = set(" ".join(re.findall(r"^EXPOSE (.+)", built, re.MULTILINE)).split())
+                if exposed:
+                    assert {str(port["containerPort"]) for port in container["ports"]} == exposed, pod.name
+
+
+def test_the_server_is_started_as_its_image_says_but_for_the_clients_keys() -> None:
+    (container,) = named(objects("base"), "Deployment", "serve")["spec"]["template"]["spec"]["containers"]
+    built = dockerfile(container["image"])
+    (command,) = re.findall(r"^CMD (\[.+\])", built, re.MULTILINE)
+    assert container["args"] == [*json.loads(command), "--keys", "/run/secrets/keys"]
+    (folder,) = re.findall(r"^WORKDIR (\S+)", built.rpartition("FROM")[2], re.MULTILINE)
+    (pod,) = (pod for pod in pods(objects("base")) if pod.name == "serve")
+    assert pod.can_write(container, folder)
+
+
+@pytest.mark.parametrize("name", ["serve", "mlflow"])
+def test_who_is_ready_is_asked_as_the_image_says(name: str) -> None:
+    (container,) = named(objects("base"), "Deployment", name)["spec"]["template"]["spec"]["containers"]
+    (probe,) = re.findall(r"^HEALTHCHECK .*CMD (\[.+\])", dockerfile(container["image"]), re.MULTILINE)
+    assert container["readinessProbe"]["exec"]["command"] == json.loads(probe)

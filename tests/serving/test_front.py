@@ -1,0 +1,155 @@
+"""A proxy as a container has it: keys from a file, an address for others to reach. And a model that fails."""
+
+import json
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import psutil
+import pytest
+import requests
+from asking import MakeStore
+from numpy import array, float32, int64, zeros
+from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks.load.target import Target
+from serving import control
+from serving.bundle import GRAPH, MANIFEST, Bundle
+from serving.server.errors import ControlError
+from serving.server.instance import Instance
+from serving.server.ports import HOST, Address
+from serving.server.proxy import Front, Proxy, find_nginx
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytest.importorskip("ts")
+try:
+    find_nginx()
+except ControlError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+UNLUCKY = 30  # characters
+FIRST, SECOND, THIRD = ("a" * 40, "b" * 40, "c" * 40)
+GOOD = b'{"inputs": "ab"}'
+
+
+@pytest.fixture(scope="module")
+def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier whose graph fails at long texts."""
+    folder = shutil.copytree(bundles["classification"], tmp_path_factory.mktemp("brittle") / "classification")
+    model = onnx.load(folder / GRAPH)
+    (lengths,) = (i.name for i in model.graph.input if i.name.endswith("lengths"))
+    output = model.graph.output[0]
+    inner, output_name = f"{output.name}_before", output.name
+    for node in model.graph.node:
+        node.output[:] = [inner if name == output_name else name for name in node.output]
+    constants = {
+        "unlucky": array(UNLUCKY, int64),
+        "far": array(1000, int64),
+        "table": zeros(1, float32),
+        "last": array([1], int64),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    model.graph.node.extend(
+        [
+            helper.make_node("GreaterOrEqual", [lengths, "unlucky"], ["is_unlucky"]),
+            helper.make_node("Cast", ["is_unlucky"], ["as_number"], to=TensorProto.INT64),
+            helper.make_node("Mul", ["as_number", "far"], ["place"]),
+            helper.make_node("Gather", ["table", "place"], ["nothing"]),  # out of its bounds where a text is unlucky
+            helper.make_node("Unsqueeze", ["nothing", "last"], ["nothing_column"]),
+            helper.make_node("Add", [inner, "nothing_column"], [output_name]),
+        ]
+    )
+    onnx.save(model, folder / GRAPH)
+    said = json.loads((folder / MANIFEST).read_text())
+    Bundle.write(
+        folder, **{name: said[name] for name in ("task", "kind", "max_length", "temperature")}, labels=tuple(said["labels"])
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def front(brittle: Path, make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server that listens on all addresses, with keys from a file."""
+    folder = tmp_path_factory.mktemp("front")
+    (folder / "keys").write_text(f"{FIRST}\n")
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        exporter = Address(HOST, free.getsockname()[1])
+    try:
+        everywhere = Front(address="0.0.0.0", keys=folder / "keys")  # noqa: S104 - that is what is tested
+        control.up(make_store(folder / "packaged", brittle), folder, 0, everywhere, exporter)
+        assert Instance(folder).state().ports.exporter == exporter.port
+        yield Target.of(folder)
+    finally:
+        control.down(folder)
+
+
+def counted(server: Target) -> int:
+    """Requests that Prometheus hears of."""
+    text = requests.get(f"http://{HOST}:{server.state.ports.exporter}/metrics", timeout=30).text
+    return int(sum(float(value) for value in re.findall(r"^seqline_requests_total\{.*\} (\S+)", text, re.MULTILINE)))
+
+
+def test_a_models_own_failure_goes_through_and_is_not_asked_for_again(front: Target) -> None:
+    response = front.ask("classification", json.dumps({"inputs": "a" * UNLUCKY}).encode())
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert front.ask("classification", GOOD).status_code == 200
+    time.sleep(1.5)  # the log is written once a second
+    lines = [json.loads(line) for line in (front.folder / "logs/access.log").read_text().splitlines()]
+    assert [line["tries"] for line in lines if line["status"] == 500] == ["500"]
+
+
+def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(front: Target) -> None:
+    before = counted(front)
+    assert all(ready for _, ready in control.status(front.folder).values())
+    assert counted(front) == before
+    assert front.ask("classification", GOOD, {"X-Probe": "1"}).status_code == 200
+    assert counted(front) == before + 1
+
+
+def test_it_can_be_reached_from_elsewhere_and_torchserve_cannot(front: Target) -> None:
+    others = {a.address for found in psutil.net_if_addrs().values() for a in found if a.family == socket.AF_INET} - {HOST}
+    if not others:
+        pytest.skip("this machine has no address but the loopback one")
+    ports = front.state.ports
+    for name, port in ports.model_dump().items():
+        with socket.socket() as asking:
+            asking.settimeout(5)
+            reached = asking.connect_ex((min(others), port)) == 0
+        assert reached == (name == "proxy"), name
+
+
+def test_whoever_owns_the_file_of_keys_changes_them(front: Target) -> None:
+    file = front.folder / "keys"
+
+    def opens(key: str) -> int:
+        return front.ask("classification", GOOD, {"Authorization": f"Bearer {key}"}).status_code
+
+    assert (opens(FIRST), opens(SECOND)) == (200, 401)
+    file.write_text(f"{FIRST}\n{SECOND}\n")
+    control.rotate(front.folder)
+    assert (opens(FIRST), opens(SECOND), opens(THIRD)) == (200, 200, 401)
+    file.write_text(f"{SECOND}\n{THIRD}\n")
+    control.rotate(front.folder)
+    assert (opens(FIRST), opens(SECOND), opens(THIRD)) == (401, 200, 200)
+    file.write_text("short\n")
+    with pytest.raises(ControlError, match="has to hold one key"):
+        control.rotate(front.folder)
+    assert opens(THIRD) == 200
+
+
+@pytest.mark.parametrize("content", ["", "short", '"; return 200; "' * 3, f"{FIRST}\n{SECOND}\n{THIRD}"])
+def test_wrong_keys_are_refused_before_anything_starts(
+    content: str, brittle: Path, make_store: MakeStore, tmp_path: Path
+) -> None:
+    (tmp_path / "keys").write_text(content)
+    store = make_store(tmp_path / "packaged", brittle)
+    with pytest.raises(ControlError, match="has to hold one key") as caught:
+        control.up(store, tmp_path, 0, Front(keys=tmp_path / "keys"))
+    assert not content or content not in str(caught.value)
+    assert not Instance(tmp_path).processes()
+    assert not Proxy(Instance(tmp_path)).processes()
