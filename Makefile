@@ -51,7 +51,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
-repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
+repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small; JOBS=2: two stages at a time
 ifeq ($(PROFILE),)
 	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
