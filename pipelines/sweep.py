@@ -62,8 +62,11 @@ class Search:
             self._try(self._ask(ended), ended + 1)
         if not self._study.get_trials(states=(TrialState.COMPLETE,)):
             raise StageError(f"none of the {self._sweep.trials} trials came to its end; the last {self._failure}")
-        mark_best(self._group, f"{_stage(self._study.best_trial)}@{self._space.task}")
         return self._study.best_trial
+
+    def mark(self, best: FrozenTrial) -> None:
+        """Tag the runs of all trials: which one is the best."""
+        mark_best(self._group, f"{_stage(best)}@{self._space.task}")
 
     def _ask(self, ended: int) -> Trial:
         """The next trial: what params.yaml has, or what the sampler draws, by a seed that counts the trials before."""
@@ -138,6 +141,7 @@ def sweep(name: str) -> Path:
     ]
     path = PROFILES / f"best-{name}.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    search.mark(best)  # last: a tracking server that is away is no reason to do without the profile
     return path
 
 
