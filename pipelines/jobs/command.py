@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock, Thread
 from time import monotonic
+from typing import IO, cast
 
 _printing = Lock()
 
@@ -75,10 +76,14 @@ class Command:
 
     def _read(self) -> None:
         """Pass its output on, until all that could write to it has ended."""
-        for line in self._process.stdout or ():
-            say(self.name, line)
-        self._process.wait()
-        self._ended(self)
+        output = cast(IO[str], self._process.stdout)
+        try:
+            for line in output:
+                say(self.name, line)
+        finally:  # where nobody reads any more, the command gets to know, and ends
+            output.close()
+            self._process.wait()
+            self._ended(self)
 
 
 def say(name: str, line: str) -> None:

@@ -317,6 +317,15 @@ def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> 
     assert process.returncode == 0
 
 
+def test_it_ends_when_nobody_reads_what_it_prints(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", "stages: {talks: {cmd: 'yes', outs: [x]}}")
+    process = start(folder, 2)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=20) != 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
