@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from fcntl import LOCK_EX, LOCK_UN, flock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -65,9 +67,17 @@ def side_by_side(folder: Path, jobs: int | str, *stages: str, **environment: str
     return run(folder, sys.executable, "-m", "pipelines.side_by_side", str(jobs), *stages, **environment)
 
 
-def start(folder: Path, jobs: int) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "pipelines.side_by_side", str(jobs)]
-    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@contextmanager
+def started(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Two stages at a time, in a process that ends with the block, if it has not before."""
+    command = [sys.executable, "-m", "pipelines.side_by_side", "2"]
+    with subprocess.Popen(
+        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 def repository(folder: Path, stages: str) -> Path:
@@ -270,12 +280,12 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", SLOW)
-    process = start(folder, 2)
-    wait_for(folder / "pid-a", folder / "pid-b")
-    groups = [int((folder / f"pid-{name}").read_text()) for name in "ab"]
-    assert all(map(alive, groups))
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    with started(folder) as process:
+        wait_for(folder / "pid-a", folder / "pid-b")
+        groups = [int((folder / f"pid-{name}").read_text()) for name in "ab"]
+        assert all(map(alive, groups))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (130, "")
     assert not any(map(alive, groups))
     assert not (folder / "dvc.lock").exists()
@@ -289,14 +299,13 @@ WAIT = "touch began; until test -e go; do sleep 0.05; done"
 @pytest.mark.pipeline
 def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", f"stages: {{one: {{cmd: '{WAIT}; echo 1 > x', outs: [x]}}}}")
-    process = start(folder, 2)
-    wait_for(folder / "began")
-    with (folder / ".dvc/tmp/lock").open("a") as lock:
-        flock(lock, LOCK_EX)
-        (folder / "go").touch()
-        sleep(4)  # DVC itself gives up after three seconds
-        assert process.poll() is None
-        flock(lock, LOCK_UN)
+    with started(folder) as process:
+        wait_for(folder / "began")
+        with (folder / ".dvc/tmp/lock").open("a") as lock:
+            flock(lock, LOCK_EX)
+            (folder / "go").touch()
+            sleep(4)  # DVC itself gives up after three seconds
+            assert process.poll() is None
         output, errors = process.communicate(timeout=20)
     assert process.returncode == 0, output + errors
     assert set(kept(folder)["stages"]) == {"one"}  # type: ignore[index]
@@ -306,24 +315,24 @@ def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> No
 def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> None:
     made, waiting = "made: {cmd: echo 1 > x, outs: [x]}", f"waiting: {{cmd: '{WAIT}; cat x > y', deps: [x], outs: [y]}}"
     folder = repository(tmp_path / "here", f"stages: {{{made}, {waiting}}}")
-    process = start(folder, 2)
-    wait_for(folder / "began")
-    other = run(folder, "dvc", "repro", "--force", "made")
-    assert other.returncode != 0
-    assert "busy" in other.stderr
-    assert "waiting" in other.stderr
-    (folder / "go").touch()
-    process.communicate(timeout=20)
+    with started(folder) as process:
+        wait_for(folder / "began")
+        other = run(folder, "dvc", "repro", "--force", "made")
+        assert other.returncode != 0
+        assert "busy" in other.stderr
+        assert "waiting" in other.stderr
+        (folder / "go").touch()
+        process.communicate(timeout=20)
     assert process.returncode == 0
 
 
 def test_it_ends_when_nobody_reads_what_it_prints(tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", "stages: {talks: {cmd: 'yes', outs: [x]}}")
-    process = start(folder, 2)
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=20) != 0
+    with started(folder) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=20) != 0
 
 
 @pytest.mark.parametrize(
