@@ -12,6 +12,7 @@ import mlflow
 import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
@@ -37,10 +38,14 @@ def connect(uri: str, retries: int) -> MlflowClient:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(REQUEST_S))
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # the traceback of what is said in one line here
     mlflow.set_tracking_uri(uri)
-    if urlsplit(uri).scheme in ("http", "https"):
-        _check(uri)
     with in_one_line(uri):
-        return MlflowClient()
+        try:
+            if urlsplit(uri).scheme in ("http", "https"):
+                _check(uri)
+            return MlflowClient()
+        except (UnsupportedModelRegistryStoreURIException, ValueError) as error:
+            advice = "write http://host:port, or sqlite:///file"
+            raise StageError(f"MLFLOW_TRACKING_URI is {shown(uri)}, which MLflow does not know how to reach: {advice}") from error
 
 
 def _check(uri: str) -> None:
