@@ -75,11 +75,13 @@ def track(stage: str, task: str, settings: Section | None = None, retries: int =
         yield StageRun(None, "")
         return
     from pipelines.delivery import Delivery
-    from pipelines.tracking_server import in_one_line
+    from pipelines.tracking_server import check_artifacts, in_one_line
 
     described, datasets = load_params().described(task) if settings is None else (settings, [])
     with in_one_line(uri):
-        run_id = _create_run(client, stage, task, datasets)
+        parent = _parent(client)
+        check_artifacts(client, parent, uri)
+        run_id = _create_run(client, parent, f"{stage}@{task}", {"stage": stage, "task": task, **_provenance(datasets)})
     delivery = Delivery(client, run_id, uri)
     delivery.params(_flat(described.model_dump()))
     try:
@@ -101,11 +103,9 @@ def _client(uri: str, retries: int) -> "MlflowClient | None":
     return connect(uri, retries)
 
 
-def _create_run(client: "MlflowClient", stage: str, task: str, datasets: Sequence[str]) -> str:
-    parent = _parent(client)
+def _create_run(client: "MlflowClient", parent: str, name: str, tags: Mapping[str, str]) -> str:
     experiment = client.get_run(parent).info.experiment_id
-    tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(datasets)}
-    return str(client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags).info.run_id)
+    return str(client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **tags}).info.run_id)
 
 
 def _parent(client: "MlflowClient") -> str:

@@ -67,6 +67,19 @@ def _check(uri: str) -> None:
         raise StageError(f"the MLflow server at {place} is of version {theirs}, and MLflow here of {ours}: {advice}")
 
 
+def check_artifacts(client: MlflowClient, run_id: str, uri: str) -> None:
+    """Ask for the artifacts of some run: a server whose own access to their store is wrong knows the run, and not these.
+
+    Raises:
+        StageError: the server cannot tell.
+    """
+    try:
+        client.list_artifacts(run_id)
+    except (MlflowException, requests.HTTPError) as error:
+        advice = "see to the credentials and the address that the server has for it"
+        raise StageError(f"MLflow at {shown(uri)} has no access to its artifacts ({first_cause(error)}): {advice}") from error
+
+
 @contextmanager
 def in_one_line(uri: str) -> Iterator[None]:
     """Turn what MLflow refuses into a StageError; a full disk stays what it is."""
