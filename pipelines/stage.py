@@ -11,8 +11,8 @@ from rich.console import Console
 
 DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
 
-# What libraries say of it whose errors are no OSError with a number: safetensors, SQLite, numpy, torch.
-FULL = re.compile(r"No space left on device|disk is full|\d+ requested and \d+ written|PytorchStreamWriter failed writing file")
+# What safetensors and tokenizers, SQLite, numpy and torch say of a full disk, whose errors have no number.
+FULL = re.compile(r"No space left on device|disk is full|\d+ requested and \d+ written|iostream error")
 
 
 class StageError(Exception):
