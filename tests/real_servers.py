@@ -16,6 +16,11 @@ import requests
 HOST = "127.0.0.1"
 ACCESS = {"AWS_ACCESS_KEY_ID": "a-name", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_EC2_METADATA_DISABLED": "true"}
 STRANGER = ACCESS | {"AWS_SECRET_ACCESS_KEY": "a-guess"}
+NOBODY = {
+    **dict.fromkeys(ACCESS, ""),
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 START_S = 90  # on a machine that others share
 
 
