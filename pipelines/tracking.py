@@ -85,7 +85,8 @@ def track(stage: str, task: str, settings: Section | None = None, retries: int =
     delivery = Delivery(client, run_id, uri)
     delivery.params(_flat(described.model_dump()))
     try:
-        yield StageRun(delivery, run_id)
+        with in_one_line(uri):  # a stage may ask MLflow itself
+            yield StageRun(delivery, run_id)
     except BaseException as error:
         delivery.close_after(error)
         raise

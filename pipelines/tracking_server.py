@@ -82,13 +82,13 @@ def check_artifacts(client: MlflowClient, run_id: str, uri: str) -> None:
 
 @contextmanager
 def in_one_line(uri: str) -> Iterator[None]:
-    """Turn what MLflow refuses into a StageError; a full disk stays what it is."""
+    """Turn MLflow's errors into a StageError; a full disk stays what it is."""
     try:
         yield
     except (MlflowException, requests.HTTPError) as error:
         if disk_is_full(error):
             raise
-        raise StageError(f"MLflow at {shown(uri)} refuses: {first_cause(error)}") from error
+        raise StageError(f"MLflow at {shown(uri)} has not done what this stage asked for: {first_cause(error)}") from error
 
 
 def shown(uri: str) -> str:

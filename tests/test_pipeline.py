@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,8 +81,9 @@ def test_a_second_clone_pulls_what_the_first_has_pushed_and_reruns_nothing(clone
     second = tmp_path / "second clone"
     assert run(tmp_path, "git", "clone", "--quiet", str(clone), str(second)).returncode == 0
     with object_storage(tmp_path / "objects", "dvc") as url:
-        for folder in (clone, second):
-            add_remote(folder, url)
+        for arguments in (["add", "--default", "store", "s3://dvc"], ["modify", "store", "endpointurl", url]):
+            assert run(clone, "dvc", "remote", *arguments, "--local").returncode == 0
+        shutil.copy(clone / ".dvc/config.local", second / ".dvc")
         for environment, answer in ((STRANGER, "Forbidden"), (NOBODY, "Unable to locate credentials")):
             refused = run(clone, "dvc", "push", **environment)
             (line,) = (line for line in refused.stderr.splitlines() if line.startswith("ERROR: "))
@@ -97,12 +99,6 @@ def test_a_second_clone_pulls_what_the_first_has_pushed_and_reruns_nothing(clone
     assert again.returncode == 0, again.stderr
     assert "Running stage" not in again.stdout
     assert run(second, "git", "status", "--porcelain").stdout == ""
-
-
-def add_remote(folder: Path, url: str) -> None:
-    """As the README says to, but for this clone alone."""
-    for arguments in (["add", "--default", "store", "s3://dvc"], ["modify", "store", "endpointurl", url]):
-        assert run(folder, "dvc", "remote", arguments[0], "--local", *arguments[1:]).returncode == 0
 
 
 def tracking(clone: Path) -> MlflowClient:

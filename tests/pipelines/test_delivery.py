@@ -99,7 +99,7 @@ def test_what_is_refused_is_raised_once_and_the_rest_arrives() -> None:
     log = Log(REFUSED)
     run = deliver(log)
     run.metrics({"bad name": 1.0}, 0)
-    with pytest.raises(StageError, match=r"http://somewhere refuses: .*no such name"):
+    with pytest.raises(StageError, match=r"http://somewhere has not done what this stage asked for: .*no such name"):
         log_until_it_raises(run)
     run.artifacts(Path("last.csv"))
     run.close("FINISHED")
