@@ -84,8 +84,10 @@ class Delivery:
             StageError: the server is still away, or has refused an entry.
             OSError: see `metrics`.
         """
-        self._closed = True
-        self._add(partial(self._terminate, status, _now_ms()))
+        with self._changed:  # in one: the thread ends when nothing waits and no more can come
+            self._waiting.append(partial(self._terminate, status, _now_ms()))
+            self._closed = True
+            self._changed.notify()
         self._thread.join(min(NOTICE_S, patience_s))
         if self._thread.is_alive() and patience_s > NOTICE_S:
             self._say(f"waiting for {shown(self._uri)} to take {self._left()}")
@@ -96,11 +98,12 @@ class Delivery:
         self._raise_refusal()
 
     def close_after(self, error: BaseException) -> None:
-        """Send that the run failed, and wait as in `close`; what goes wrong in that is only printed, beside the error itself."""
+        """Send that the run failed, and wait as in `close`; what else goes wrong in that is printed beside the error itself."""
         try:
             self.close("FAILED", PATIENCE_S if isinstance(error, Exception) else INTERRUPTED_S)
         except (StageError, OSError) as undelivered:
-            self._say(str(undelivered))
+            if str(undelivered) != str(error):
+                self._say(str(undelivered))
 
     def _terminate(self, status: str, ended_ms: int) -> None:
         self._client.set_terminated(self._run_id, "FAILED" if self._refused else status, ended_ms)
@@ -113,9 +116,6 @@ class Delivery:
 
     def _put(self, *entries: Entry) -> None:
         self._raise_refusal()
-        self._add(*entries)
-
-    def _add(self, *entries: Entry) -> None:
         with self._changed:
             self._waiting.extend(entries)
             self._changed.notify()

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -82,12 +83,12 @@ def check_artifacts(client: MlflowClient, run_id: str, uri: str) -> None:
 
 @contextmanager
 def in_one_line(uri: str) -> Iterator[None]:
-    """Turn MLflow's errors into a StageError; a full disk stays what it is."""
+    """Turn MLflow's errors into a StageError, and a full disk under its database into the OSError that it is elsewhere."""
     try:
         yield
     except (MlflowException, requests.HTTPError) as error:
         if disk_is_full(error):
-            raise
+            raise OSError(ENOSPC, os.strerror(ENOSPC), shown(uri)) from error
         raise StageError(f"MLflow at {shown(uri)} has not done what this stage asked for: {first_cause(error)}") from error
 
 

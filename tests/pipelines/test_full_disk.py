@@ -123,7 +123,7 @@ def test_mlflow(disk: Path, runs: Path, when: str, capsys: pytest.CaptureFixture
             for epoch in range(2000):
                 run.metrics({"loss": 1 / (epoch + 1), "rate": 0.5}, step=epoch)
 
-    assert FULL in told(capsys, monkeypatch, work)
+    assert f"{FULL} (sqlite:///{disk / RUNS})" in told(capsys, monkeypatch, work)
 
 
 def test_artifacts(

@@ -34,7 +34,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
     start = time.monotonic()
     with pytest.raises(StageError) as raised, track("train", "surname"):
         pytest.fail("the work began")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 10
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
