@@ -69,15 +69,15 @@ def _check(uri: str) -> None:
 
 
 def check_artifacts(client: MlflowClient, run_id: str, uri: str) -> None:
-    """Ask for the artifacts of some run: a server whose own access to their store is wrong knows the run, and not these.
+    """Ask for the artifacts of some run: who knows the run may still lack the way to the store of its artifacts.
 
     Raises:
-        StageError: the server cannot tell.
+        StageError: nobody can tell, neither the server nor, where it leaves that to its clients, this machine.
     """
     try:
         client.list_artifacts(run_id)
-    except (MlflowException, requests.HTTPError) as error:
-        advice = "see to the credentials and the address that the server has for it"
+    except Exception as error:  # whatever the store's own library raises
+        advice = "see to the address and the credentials of their store"
         raise StageError(f"MLflow at {shown(uri)} has no access to its artifacts ({first_cause(error)}): {advice}") from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from real_servers import NOBODY
 
 from pipelines.params import load_params
 from pipelines.stage import StageError
@@ -64,6 +65,14 @@ def test_an_error_of_mlflow_in_the_stage_itself_is_one_line(client: MlflowClient
     assert "\n" not in str(raised.value)
     (run,) = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id], "tags.stage = 'register'")
     assert run.info.status == "FAILED"
+
+
+def test_no_credentials_for_the_store_of_artifacts(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in NOBODY.items():
+        monkeypatch.setenv(name, value)
+    client.create_experiment(EXPERIMENT, artifact_location="s3://nowhere/here")
+    with pytest.raises(StageError, match="Unable to locate credentials"), track("train", "surname"):
+        pytest.fail("the work began")
 
 
 def test_without_mlflow_a_stage_runs_untracked(tmp_path: Path) -> None:
