@@ -10,7 +10,9 @@ PROXY ?=
 PROFILE ?=
 # Stages of dvc.yaml, for `repro`: these alone, with what they need; all where none is named.
 STAGES ?=
-# The name of a folder in pipelines/studies/, for `study`.
+# Most stages that run at the same time, for `repro` and `study`.
+JOBS ?= 1
+# The name of a folder in pipelines/studies/, for `study`, or of a file in pipelines/sweeps/, for `sweep`.
 NAME ?=
 # Of the images, for `images`.
 TAG ?= latest
@@ -27,6 +29,7 @@ OTHER := $(OTHER_VENV)/.installed
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+SIDE_BY_SIDE = $(if $(filter-out 1,$(JOBS)),$(BIN)/python -m pipelines.side_by_side $(JOBS))
 # Images are labelled with what they were made of.
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD -- 2> /dev/null || echo +)
@@ -42,20 +45,20 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro serve serve-open-inference stop test test-fast test-containers lint format soak study benchmark images secrets \
+.PHONY: help repro serve serve-open-inference stop test test-fast test-containers lint format soak study sweep benchmark images secrets \
 	constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
-repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small
+repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small; JOBS=2: two stages at a time
 ifeq ($(PROFILE),)
-	$(BIN)/dvc repro $(STAGES)
+	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
 else ifneq ($(STAGES),)
 	@echo "error: STAGES goes without PROFILE: an experiment, as which DVC runs a profile, is of all stages" >&2; exit 1
 else
-	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(BIN)/dvc exp run
+	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(or $(SIDE_BY_SIDE),$(BIN)/dvc exp run)
 	@$(BIN)/python -m pipelines.report
 endif
 
@@ -84,7 +87,10 @@ soak: $(WORKSHOP) ## Put what repro built under load, faults and strange request
 	$(BIN)/python -m benchmarks.serving
 
 study: pipelines/studies/$(or $(NAME),NAME)/dvc.yaml $(ENVIRONMENT) ## Run a comparison that takes longer than `repro`: NAME=contextual; results in benchmarks/results/
-	$(BIN)/dvc repro $<
+	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $<
+
+sweep: pipelines/sweeps/$(or $(NAME),NAME).yaml $(WORKSHOP) ## Search for better settings of a task: NAME=surname; the best become a profile, for `repro`
+	$(BIN)/python -m pipelines.sweep $(NAME)
 
 benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, the translator beside Joey NMT, and recurrent training, for benchmarks/results/: some hours, after `make repro`
 	$(BIN)/python -m benchmarks.pipeline
@@ -150,6 +156,9 @@ profiles/%.txt:
 
 pipelines/studies/%/dvc.yaml:
 	@echo "error: there is no study '$*'; there are: $(notdir $(patsubst %/dvc.yaml,%,$(wildcard pipelines/studies/*/dvc.yaml)))" >&2; exit 1
+
+pipelines/sweeps/%.yaml:
+	@echo "error: there is no sweep '$*'; there are: $(basename $(notdir $(wildcard pipelines/sweeps/*.yaml)))" >&2; exit 1
 
 # A local version, such as torch's +cpu, is the choice of one machine; is_direct is this project itself.
 define PINS

@@ -1,6 +1,5 @@
 """Stage `compare`: all word vectors, side by side. `python -m pipelines.compare vectors`."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pipelines.params import RELATIONS, load_params
 from pipelines.paths import BUNDLES, METRICS, PLOTS, PREPARED, RAW, VECTORS
 from pipelines.preparation.words import COUNTS
 from pipelines.settings.vectors import Method, OneHotVectors, VectorsEvaluate
-from pipelines.stage import rounded, run_stage, write_json
+from pipelines.stage import rounded, run_stage, threads, write_json
 from pipelines.tracking import track
 from serving.predictors.contexts import Contexts
 
@@ -30,7 +29,7 @@ def load_embedding(settings: Method, folder: Path) -> Embedding:
 def evaluate_contexts(settings: VectorsEvaluate, prepared: Path, bundle: Path) -> tuple[dict[str, float], Table]:
     """Look at some words in sentences of the corpus, by the model that is served; see `compare_contexts`."""
     vocabulary, corpus = WordVocabulary.load(prepared / VOCABULARY), read_corpus(prepared / "train")
-    contexts = Contexts(bundle, threads=os.cpu_count() or 1)
+    contexts = Contexts(bundle, threads=threads())
     found = {word: sentences_with(word, corpus, vocabulary, settings.contexts, LENGTHS) for word in settings.contexts_of}
     usages = [Usage.read(contexts, word, sentences) for word, sentences in found.items() if len(sentences) > 1]
     return compare_contexts(usages, settings.contexts_shown, settings.neighbours)

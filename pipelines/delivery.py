@@ -68,6 +68,10 @@ class Delivery:
         now = _now_ms()
         self._put(*(Metric(name, value, now, step) for name, value in values.items()))
 
+    def tag(self, name: str, value: str) -> None:
+        """Send a tag; see `metrics` for errors."""
+        self._put(partial(self._client.set_tag, self._run_id, name, value))
+
     def artifacts(self, path: Path) -> None:
         """Send a file or a folder, which has to stay as it is until `close`; see `metrics` for errors."""
         upload = self._client.log_artifacts if path.is_dir() else self._client.log_artifact

@@ -92,11 +92,18 @@ def read_settings(path: Path, block: type[Settings]) -> Settings:
         StageError: names each wrong key in full, what is allowed there, and the closest valid key to an unknown one.
     """
     try:
-        return block.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    return checked(content, block, str(path))
+
+
+def checked(content: object, block: type[Settings], source: str) -> Settings:
+    """Check what was read against the types of a block. Raises StageError like `read_settings`, which begins with the source."""
+    try:
+        return block.model_validate(content)
     except ValidationError as error:
-        raise StageError(f"{path}: " + "; ".join(_explain(dict(e), block) for e in error.errors())) from error
+        raise StageError(f"{source}: " + "; ".join(_explain(dict(e), block) for e in error.errors())) from error
 
 
 def closest(name: str, valid: Any) -> str:

@@ -1,6 +1,7 @@
 """What every stage's entry point does alike: one clear line and a non-zero exit when something is wrong."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +63,12 @@ def fail(message: str) -> None:
     """Print one line on standard error and exit with status 1."""
     Console(stderr=True).print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(1)
+
+
+def threads() -> int:
+    """Cores that a stage may use: OMP_NUM_THREADS, which stages that run side by side are given; where it is not set, all."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else os.cpu_count() or 1
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -5,14 +5,15 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from pipelines.catalogue import load_catalogue
-from pipelines.params import load_params
-from pipelines.paths import CATALOGUE
+from pipelines.params import Params, load_params
+from pipelines.paths import CATALOGUE, CHECKPOINTS
 from pipelines.settings.section import Section
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "seqline"
 INVOCATION = "seqline.invocation"  # tag of a parent run: the process that its stages were started by
 DEFAULT_URI = "sqlite:///mlflow.db"
+STARTERS = {"dvc", "pipelines.side_by_side"}
 
 
 class StageRun:
@@ -45,6 +47,11 @@ class StageRun:
             numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
             self._delivery.metrics(numbers, step)
 
+    def tag(self, name: str, value: str) -> None:
+        """Note something about the run."""
+        if self._delivery:
+            self._delivery.tag(name, value)
+
     def artifacts(self, path: Path) -> None:
         """Upload a file, or a folder with all that is in it; it has to stay as it is until the stage ends."""
         if self._delivery:
@@ -52,7 +59,9 @@ class StageRun:
 
 
 @contextmanager
-def track(stage: str, task: str, settings: Section | None = None, retries: int = 0) -> Iterator[StageRun]:
+def track(
+    stage: str, task: str, settings: Section | None = None, *, params: Params | None = None, group: str = "", retries: int = 0
+) -> Iterator[StageRun]:
     """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
 
     The run has the params of what it works on, a task or whatever `Params.described` knows, and as tags the git commit, the
@@ -63,13 +72,15 @@ def track(stage: str, task: str, settings: Section | None = None, retries: int =
         stage: its name.
         task: what it works on.
         settings: of a study of no data set, instead of the task's.
+        params: of a trial of a sweep, instead of those of params.yaml.
+        group: name of the parent run, whichever process its children are of; without one it is that of this invocation.
         retries: of requests that the stage makes by MLflow itself; see `pipelines.tracking_server.connect`.
 
     Raises:
         StageError: no server answers, or it does not fit, before the work; it has refused something, or did not come back,
             after it.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    uri = _uri()
     client = _client(uri, retries)
     if client is None:
         yield StageRun(None, "")
@@ -77,9 +88,10 @@ def track(stage: str, task: str, settings: Section | None = None, retries: int =
     from pipelines.delivery import Delivery
     from pipelines.tracking_server import check_artifacts, in_one_line
 
-    described, datasets = load_params().described(task) if settings is None else (settings, [])
+    described, datasets = (params or load_params()).described(task) if settings is None else (settings, [])
     with in_one_line(uri):
-        parent = _parent(client)
+        with _alone():
+            parent = _parent(client, group)
         check_artifacts(client, parent, uri)
         run_id = _create_run(client, parent, f"{stage}@{task}", {"stage": stage, "task": task, **_provenance(datasets)})
     delivery = Delivery(client, run_id, uri)
@@ -93,6 +105,10 @@ def track(stage: str, task: str, settings: Section | None = None, retries: int =
     delivery.close("FINISHED")
 
 
+def _uri() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+
+
 def _client(uri: str, retries: int) -> "MlflowClient | None":
     """A client, or None where MLflow is not installed: a bare GPU worker trains without it."""
     try:
@@ -101,7 +117,8 @@ def _client(uri: str, retries: int) -> "MlflowClient | None":
         return None
     from pipelines.tracking_server import connect
 
-    return connect(uri, retries)
+    with _alone():  # a SQLite file that is not there yet is made now
+        return connect(uri, retries)
 
 
 def _create_run(client: "MlflowClient", parent: str, name: str, tags: Mapping[str, str]) -> str:
@@ -109,26 +126,45 @@ def _create_run(client: "MlflowClient", parent: str, name: str, tags: Mapping[st
     return str(client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **tags}).info.run_id)
 
 
-def _parent(client: "MlflowClient") -> str:
-    """The id of the parent run of this invocation, made by the first stage that asks."""
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other stage of this working tree meanwhile: of several that begin at once, one makes what all of them need."""
+    CHECKPOINTS.mkdir(parents=True, exist_ok=True)
+    with (CHECKPOINTS / "tracking.lock").open("w") as file:
+        flock(file, LOCK_EX)
+        yield
+
+
+def mark_best(group: str, name: str) -> None:
+    """Tag the runs of a group: `best` is true of the one with this name, and of no other."""
+    client = _client(_uri(), retries=0)
+    if client is None:
+        return
+    parent = client.get_run(_parent(client, group))
+    for run in client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"):
+        client.set_tag(run.info.run_id, "best", str(run.info.run_name == name).lower())
+
+
+def _parent(client: "MlflowClient", group: str) -> str:
+    """The id of the parent run of a group, or else of this invocation, made by the first stage that asks."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     identity = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT)
-    invocation = _invocation()
+    invocation = group or _invocation()
     found = client.search_runs([identity], f"tags.`{INVOCATION}` = '{invocation}'", max_results=1)
     if found:
         return str(found[0].info.run_id)
-    run = client.create_run(identity, run_name="repro", tags={INVOCATION: invocation, **_repository()})
+    run = client.create_run(identity, run_name=group or "repro", tags={INVOCATION: invocation, **_repository()})
     client.set_terminated(run.info.run_id)  # only its children measure anything
     return str(run.info.run_id)
 
 
 def _invocation() -> str:
-    """Name the `dvc` process that started this stage, or this process itself where none did.
+    """Name the process that started this stage, of `dvc` or of pipelines.side_by_side, or this process itself where none did.
 
     DVC hands its stages no id of the run they are part of, but they are all its children.
     """
     this = psutil.Process()
-    starter = next((p for p in this.parents() if any(Path(word).name == "dvc" for word in p.cmdline()[:4])), this)
+    starter = next((p for p in this.parents() if any(Path(word).name in STARTERS for word in p.cmdline()[:4])), this)
     return f"{os.uname().nodename}-{starter.pid}-{int(starter.create_time())}"
 
 

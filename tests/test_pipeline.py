@@ -30,11 +30,11 @@ def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which `make repro PROFILE=smoke` has run."""
+    """A clone in which `make repro PROFILE=smoke JOBS=2` has run."""
     folder = tmp_path_factory.mktemp("seqline") / "a clone"  # a path with a space has to work, too
     assert run(ROOT, "git", "clone", "--quiet", ".", str(folder)).returncode == 0
     # --old-file: this environment is complete, whatever the age of the clone's files.
-    done = run(folder, "make", "repro", "PROFILE=smoke", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.installed")
+    done = run(folder, "make", "repro", "PROFILE=smoke", "JOBS=2", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.installed")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return folder
 

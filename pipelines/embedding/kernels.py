@@ -1,6 +1,5 @@
 """The methods that train on a memory-mapped corpus by loops of their own."""
 
-import os
 from collections.abc import Mapping
 from typing import Literal
 
@@ -12,6 +11,7 @@ from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
 from pipelines.embedding.progress import progress_bar
 from pipelines.settings.vectors import FastTextVectors, GloVeVectors, SkipGramVectors, Word2VecVectors
+from pipelines.stage import threads
 
 
 def train_words(
@@ -23,7 +23,7 @@ def train_words(
     seed: int,
     device: str,
 ) -> WordVectors:
-    """Vectors of all words, by all cores, or by the engine that uses a device.
+    """Vectors of all words, by the cores that the stage may use, or by the engine that uses a device.
 
     What needs torch is imported where it is used: that takes longer than some methods take to train.
 
@@ -40,11 +40,11 @@ def train_words(
         ValueError: the corpus is empty or does not fit the vocabulary, or the device is not there.
         FloatingPointError: the vectors grew beyond what a float holds.
     """
-    threads = os.cpu_count() or 1
+    cores = threads()
     if isinstance(settings, GloVeVectors):
         from pipelines.embedding.cooccurring import glove_matrix
 
-        return WordVectors(vocabulary, glove_matrix(settings, corpus, len(vocabulary), threads, seed), provenance)
+        return WordVectors(vocabulary, glove_matrix(settings, corpus, len(vocabulary), cores, seed), provenance)
     plain = settings.model_dump(include={*Settings.__annotations__})
     words, counts = Settings(**plain), vocabulary.counts
     with progress_bar(name, len(corpus.tokens) * settings.epochs, "words") as bar:
@@ -52,18 +52,16 @@ def train_words(
             ngrams = settings.shortest_ngram, settings.longest_ngram
             bags = subword_bags(vocabulary.words, *ngrams, settings.buckets)
             matrix, buckets = train_fasttext(
-                corpus, counts, bags, settings.buckets, words, threads=threads, seed=seed, progress=bar.update
+                corpus, counts, bags, settings.buckets, words, threads=cores, seed=seed, progress=bar.update
             )
             return WordVectors(vocabulary, matrix, provenance, Subwords(buckets, *ngrams))
         if isinstance(settings, SkipGramVectors) and settings.engine == "batched":
             from models.embeddings.batched import train_batched
-            from pipelines.training.hardware import pick_accelerator
+            from pipelines.training.hardware import pick_device
 
-            where = pick_accelerator(device)
+            where = pick_device(device)
             options = {"batch": settings.batch, "noise": settings.noise, "device": where, "seed": seed, "progress": bar.update}
             return WordVectors(vocabulary, train_batched(corpus, counts, words, **options), provenance)
         method: Literal["skip_gram", "cbow"] = "skip_gram" if name == "skip-gram" else "cbow"
-        matrix = train_word2vec(
-            method, settings.objective, corpus, counts, words, threads=threads, seed=seed, progress=bar.update
-        )
+        matrix = train_word2vec(method, settings.objective, corpus, counts, words, threads=cores, seed=seed, progress=bar.update)
     return WordVectors(vocabulary, matrix, provenance)

@@ -1,6 +1,5 @@
 """How well a classifier tells labels apart, and how well it knows when it does not."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipelines.evaluation.linear import linear_baseline
 from pipelines.evaluation.report import Report
 from pipelines.preparation.prepared import read_texts
 from pipelines.settings.section import Evaluate
+from pipelines.stage import threads
 from serving.bundle import Bundle
 from serving.predictors.classification import Classifier
 
@@ -36,7 +36,7 @@ def evaluate_classification(bundle: Path, prepared: Path, settings: Evaluate, se
         BundleError: the folder is no intact classification bundle.
     """
     train, test = read_texts(prepared, "train"), read_texts(prepared, "test", settings.limit)
-    classifier = Classifier.load(bundle, threads=os.cpu_count() or 1)
+    classifier = Classifier.load(bundle, threads=threads())
 
     def classify(names: Sequence[str]) -> list[str]:
         best = classifier.probabilities(names, batch_size=settings.batch_size).argmax(axis=1)

@@ -1,6 +1,5 @@
 """How well a generator of names knows real ones, and whether what it makes is new."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pipelines.evaluation.ngram import LabelledNGram
 from pipelines.evaluation.report import Report
 from pipelines.preparation.prepared import read_texts
 from pipelines.settings.tasks import NamesEvaluate
+from pipelines.stage import threads
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
 from serving.sampling import Sampling
@@ -41,7 +41,7 @@ def evaluate_generation(bundle: Path, prepared: Path, settings: NamesEvaluate, s
         BundleError: a folder is no intact bundle of its kind.
     """
     test, train = read_texts(prepared, "test", settings.limit), read_texts(prepared, "train")
-    generator = Generator.load(bundle, threads=os.cpu_count() or 1)
+    generator = Generator.load(bundle, threads=threads())
     bits, predicted = generator.bits(test["name"], test["label"], batch_size=settings.batch_size)
     labels = np.random.default_rng(seed).choice(train["label"], settings.samples).tolist()  # in the split's proportions
     known = {name.casefold() for name in train["name"]}
@@ -67,9 +67,9 @@ def _judged(novel: Sequence[tuple[str, str]], known: set[str], judge: Path) -> d
     if not novel:
         return {"nearest_distance": 0.0, "label_agreement": 0.0}
     names, labels = zip(*novel, strict=True)
-    distances = cdist(names, sorted(known), scorer=Levenshtein.distance, dtype=np.uint8, workers=-1)  # [N, known]
+    distances = cdist(names, sorted(known), scorer=Levenshtein.distance, dtype=np.uint8, workers=threads())  # [N, known]
     found = {"nearest_distance": float(distances.min(axis=1).mean())}
-    classifier = Classifier.load(judge, threads=os.cpu_count() or 1)
+    classifier = Classifier.load(judge, threads=threads())
     if set(labels) <= set(classifier.bundle.labels):
         taken_for = [classifier.bundle.labels[i] for i in classifier.probabilities(names).argmax(axis=1)]
         found["label_agreement"] = float(np.mean(np.array(taken_for) == np.array(labels)))

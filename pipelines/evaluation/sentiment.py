@@ -1,6 +1,5 @@
 """How well a classifier of sentences does beside two that know no order of words."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipelines.evaluation.linear import Split, fitted
 from pipelines.evaluation.report import Report, Table
 from pipelines.preparation.prepared import read_texts, read_vectors
 from pipelines.settings.tasks import SentimentEvaluate
+from pipelines.stage import threads
 from serving.predictors.classification import Classified, Classifier
 
 Features = Sequence[Any]  # matrices of train, valid and test
@@ -38,7 +38,7 @@ def evaluate_sentiment(bundle: Path, prepared: Path, settings: SentimentEvaluate
     """
     train, valid = read_texts(prepared, "train"), read_texts(prepared, "valid")
     test = read_texts(prepared, "test", settings.limit)
-    classifier = Classifier.load(bundle, threads=os.cpu_count() or 1)
+    classifier = Classifier.load(bundle, threads=threads())
     found = classifier.classify(test["text"], batch_size=settings.batch_size)
     tokenizer = WordTokenizer.load(prepared / "tokenizer.json")
     vectors = np.array(read_vectors(prepared))

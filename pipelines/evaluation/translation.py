@@ -1,6 +1,5 @@
 """How close a translator comes to people's translations."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pipelines.evaluation.heat_map import heat_map
 from pipelines.evaluation.report import Report
 from pipelines.preparation.prepared import further_tests, read_texts
 from pipelines.settings.tasks import TranslationEvaluate
+from pipelines.stage import threads
 from serving.bundle import Decoding
 from serving.predictors.translation import Translator
 
@@ -35,7 +35,7 @@ def evaluate_translation(bundle: Path, prepared: Path, settings: TranslationEval
     """
     test = read_texts(prepared, "test", settings.limit)
     sources, references = test["source"], test["target"]
-    translator = Translator.load(bundle, threads=os.cpu_count() or 1)
+    translator = Translator.load(bundle, threads=threads())
     greedily = translator.decoding.model_copy(update={"num_beams": 1})
     hypotheses, greedy = (translate(translator, sources, settings.batch_size, how) for how in (translator.decoding, greedily))
     bleu, chrf = BLEU(), CHRF()

@@ -1,6 +1,5 @@
 """What word vectors know: analogies, people's ratings of similarity, and how much of a text they cover."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from scipy.stats import spearmanr
 from models.text.one_hot import OneHot
 from models.text.vectors import UnknownWord, Vector, WordVectors
 from models.text.words import WordVocabulary
-from pipelines.stage import StageError
+from pipelines.stage import StageError, threads
 
 VOCABULARY_BLOCK, QUESTION_BLOCK = 2048, 64  # scores of one block, 512 KiB, stay in a core's cache
 
@@ -200,7 +199,7 @@ def _solved(vectors: WordVectors, quadruples: Quadruples, candidates: NDArray[np
     others = np.setdiff1d(candidates, asked)
     blocks = (others[start : start + VOCABULARY_BLOCK] for start in range(0, len(others), VOCABULARY_BLOCK))
     # NumPy releases the interpreter's lock; threads that each do a block on their own need not wait for each other.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         for scores in pool.map(lambda ids: _best_scores(terms @ _units(vectors, ids).T, rows), blocks):
             np.maximum(best, scores, out=best)
     solved: NDArray[np.bool_] = expected > best

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipelines.settings.section import Train
 from pipelines.store import Rows
 from pipelines.training.checkpoints import save
-from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision
+from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision, take_gpu
 from pipelines.training.loop import Loop
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate
@@ -104,7 +104,8 @@ def _weights(checkpoints: Path, row: Row) -> Path:
 def _fabric(job: Job) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, every time
     accelerator = pick_accelerator(job.device)
-    return Fabric(accelerator=accelerator, devices=1, precision=pick_precision(job.precision, accelerator))
+    devices = [take_gpu()] if accelerator == "cuda" else 1
+    return Fabric(accelerator=accelerator, devices=devices, precision=pick_precision(job.precision, accelerator))
 
 
 def _resume(loop: Loop, last: Path, report: Callable[[Row], None]) -> list[Row]:

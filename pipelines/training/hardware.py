@@ -2,10 +2,18 @@
 
 import ctypes
 import sys
-from typing import Literal
+from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import cache
+from time import sleep
+from typing import IO, Literal
 
 import torch
+from rich.console import Console
 
+from pipelines.paths import CHECKPOINTS
+
+LOOK_S = 1.0  # between two looks for a free GPU
+_taken: list[IO[str]] = []  # lock files that must stay open
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -14,6 +22,42 @@ def pick_accelerator(device: str) -> Literal["cpu", "cuda"]:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda, but torch sees no GPU here; use auto or cpu")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def pick_device(device: str) -> str:
+    """The accelerator of `pick_accelerator`, as torch names it; if it is a GPU, then one of this process's own."""
+    return f"cuda:{take_gpu()}" if pick_accelerator(device) == "cuda" else "cpu"
+
+
+@cache  # one is enough for a process, however often it trains
+def take_gpu() -> int:
+    """Wait until there is a GPU that no other process takes in this working tree, and take it until this process ends.
+
+    Returns:
+        its index among those that torch sees.
+    """
+    # By what each is, not by its index: two processes need not see the same ones.
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
+    folder = CHECKPOINTS / "gpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = [(folder / name).open("w") for name in names]
+    told = False
+    while (free := next((index for index, lock in enumerate(locks) if _locked(lock)), None)) is None:
+        if not told:
+            Console().print("waiting for a GPU: other stages have them all")
+        told = True
+        sleep(LOOK_S)
+    _taken.append(locks[free])
+    return free
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file, if no other process has. The lock goes with the process, however that ends."""
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def pick_precision(precision: str, accelerator: str) -> Literal["32-true", "bf16-mixed"]:

@@ -1,5 +1,7 @@
 """What a stage leaves in MLflow, and where."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +25,27 @@ with track("train", "names") as run:
     run.metrics({"a": 1})
     run.artifacts(Path("nothing"))
 print(repr(run.run_id))
+"""
+
+ROOT = Path(__file__).parents[2]
+SIDE_BY_SIDE = """
+stages:
+  train:
+    foreach: [a, b, c, d]
+    do:
+      cmd: python stage.py ${item}
+      outs: ["${item}"]
+"""
+TRACKED = """
+import sys
+from pathlib import Path
+from pipelines.settings.section import Section
+from pipelines.tracking import track
+item = sys.argv[1]
+with track("train", item, Section()) as run:
+    for step in range(50):
+        run.metrics({"loss": 1 / (step + 1)}, step=step)
+Path(item).touch()
 """
 
 
@@ -79,3 +102,25 @@ def test_without_mlflow_a_stage_runs_untracked(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_MLFLOW], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "''\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.timeout(120)
+def test_stages_side_by_side_share_a_parent_though_each_would_make_it(client: MlflowClient, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy("data/catalogue.yaml", tmp_path / "data")
+    (tmp_path / "dvc.yaml").write_text(SIDE_BY_SIDE)
+    (tmp_path / "stage.py").write_text(TRACKED)
+    path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/new.db"}
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], [sys.executable, "-m", "pipelines.side_by_side", "4"]):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    mlflow.set_tracking_uri(environment["MLFLOW_TRACKING_URI"])
+    client = MlflowClient()
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    (parent,) = (run for run in runs if INVOCATION in run.data.tags)
+    children = [run for run in runs if run is not parent]
+    assert sorted(run.info.run_name for run in children) == ["train@a", "train@b", "train@c", "train@d"]
+    for run in children:
+        assert (run.info.status, run.data.tags["mlflow.parentRunId"]) == ("FINISHED", parent.info.run_id)
+        assert len(client.get_metric_history(run.info.run_id, "loss")) == 50

@@ -4,7 +4,6 @@ All classifiers share one split of Rotten Tomatoes' snippets, none of which the 
 trained to the lowest validation loss; the test split is read once, at the end.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +23,7 @@ from pipelines.params import read_settings
 from pipelines.paths import BUNDLES, RAW, VECTORS
 from pipelines.record import Figures, record
 from pipelines.settings.section import Count, Positive, Section, Share, Train
-from pipelines.stage import StageError, fail
+from pipelines.stage import StageError, fail, threads
 from pipelines.store import Split
 from pipelines.studies.contextual.data import Features, Snippet, make_features
 from pipelines.tracking import track
@@ -111,7 +110,7 @@ def _named(name: str, found: Interval) -> Figures:
 def main() -> None:
     """Write benchmarks/results/contextual.json."""
     settings = read_settings(SETTINGS, Settings)
-    contexts = Contexts(BUNDLES / "vectors", threads=os.cpu_count() or 1)
+    contexts = Contexts(BUNDLES / "vectors", threads=threads())
     glove = WordVectors.load(VECTORS / "glove-6b")
     snippets = [Snippet(words, label) for words, label in read_snippets(RAW / "movie-reviews")]
     shares = settings.valid_share, settings.test_share

@@ -1,6 +1,5 @@
 """Study `surnames`, stage `classify`: one network with every seed. `python -m pipelines.studies.surnames.classify NETWORK`."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,7 @@ from pipelines.models import build_model
 from pipelines.params import Params, load_params, read_settings
 from pipelines.paths import PREPARED
 from pipelines.settings.tasks import SurnameTask
-from pipelines.stage import run_stage, write_json
+from pipelines.stage import run_stage, threads, write_json
 from pipelines.store import Split
 from pipelines.studies.surnames.settings import FOUND, READINGS, SETTINGS, Network, Settings
 from pipelines.training.batches import PaddedRows
@@ -81,7 +80,7 @@ def main(item: str) -> None:
     """Write build/studies/surnames/NETWORK.json."""
     network, params = Network.parse(item), load_params()
     seeds = read_settings(SETTINGS, Settings).seeds
-    workers = 1 if torch.cuda.is_available() else os.cpu_count() or 1
+    workers = 1 if torch.cuda.is_available() else threads()
     runs: list[Run] = Parallel(n_jobs=workers)(delayed(train_and_test)(params, network, seed) for seed in seeds)
     columns = {name: [getattr(run, name) for run in runs] for name in ("valid_macro_f1", "predicted")}
     write_json(FOUND / f"{network}.json", {**columns, "parameters": runs[0].parameters})

@@ -3,7 +3,6 @@
 `python -m pipelines.studies.translation.search translation`.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 
@@ -12,7 +11,7 @@ from pipelines.evaluation.translation import heat_maps, translate
 from pipelines.params import load_params, read_settings
 from pipelines.paths import PLOTS, PREPARED
 from pipelines.preparation.prepared import read_texts
-from pipelines.stage import run_stage
+from pipelines.stage import run_stage, threads
 from pipelines.studies.translation.figures import draw_beams
 from pipelines.studies.translation.found import best_attention, bundles, read_found
 from pipelines.studies.translation.lines import named
@@ -41,7 +40,7 @@ def main(_: str) -> None:
     """Write plots/studies/translation/search."""
     settings, batch_size = read_settings(SETTINGS, Settings), load_params().fr_en.evaluate.batch_size
     best, texts = best_attention(read_found()), read_texts(PREPARED / TASK, "test")
-    translator = Translator.load(bundles(best) / str(settings.seeds[0]), threads=os.cpu_count() or 1)
+    translator = Translator.load(bundles(best) / str(settings.seeds[0]), threads=threads())
     rows = [search(translator, texts, beams, batch_size, settings.resamples) for beams in settings.beams]
     pictures = {"beams.png": draw_beams(rows), **heat_maps(translator, texts["source"][: settings.heat_maps])}
     Report({}, {"beams.csv": rows}, pictures).write_plots(FOLDER)

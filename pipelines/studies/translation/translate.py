@@ -3,7 +3,6 @@
 `python -m pipelines.studies.translation.translate NETWORK`.
 """
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -17,7 +16,7 @@ from pipelines.params import Params, load_params, read_settings
 from pipelines.paths import PREPARED
 from pipelines.preparation.prepared import read_texts, train_rows
 from pipelines.settings.tasks import Teacher, TranslationTask
-from pipelines.stage import run_stage, write_json
+from pipelines.stage import run_stage, threads, write_json
 from pipelines.store import Split
 from pipelines.studies.translation.found import Found, Run, bundles
 from pipelines.studies.translation.settings import FOUND, SETTINGS, TASK, Network, Settings
@@ -49,7 +48,7 @@ def train_and_translate(task: TranslationTask, seed: int, params: Params, bundle
         seconds = perf_counter() - start
     model.load_state_dict(weights)
     export(TASK, task, model, prepared, bundle)
-    translator = Translator.load(bundle, threads=os.cpu_count() or 1)
+    translator = Translator.load(bundle, threads=threads())
     sources = read_texts(prepared, "test")["source"]
     return Run(
         parameters=sum(p.numel() for p in model.parameters()),

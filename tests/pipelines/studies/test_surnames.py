@@ -54,7 +54,7 @@ def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monke
     shutil.copytree(prepared["surname"], tmp_path / "data/prepared/surname")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(classify, "load_params", lambda: params)
-    monkeypatch.setattr(classify.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(classify, "threads", lambda: 1)
     for stage in (classify, table):
         monkeypatch.setattr(stage, "read_settings", lambda *_: few)
     return tmp_path

@@ -1,0 +1,103 @@
+"""What a sweep searches: the values of some keys of a task's `model` and `train`, each one that params.yaml could have."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from pipelines.params import Params, checked, closest
+from pipelines.settings.sweep import Choices, Span, Sweep
+from pipelines.stage import StageError
+
+DIGITS = 3  # significant ones of a fraction: more would say nothing
+Value = bool | int | float | str
+Values = Mapping[str, Value]
+
+
+class Space:
+    """The values to search.
+
+    Args:
+        sweep: its settings.
+        params: all that is not searched.
+        source: of the settings, for messages.
+
+    Attributes:
+        distributions: key below the task's block -> the values that it may have.
+
+    Raises:
+        StageError: a key is none of the task's `model` and `train`, or params.yaml would not take one of its values.
+    """
+
+    def __init__(self, sweep: Sweep, params: Params, source: str) -> None:
+        self.task, self._content = sweep.task, params.model_dump(by_alias=True)
+        block = self._content[self.task]
+        self._present = dict(_leaves({part: block[part] for part in ("model", "train")}))
+        self._allowed = {key: self._read(key, raw, source) for key, raw in sweep.keys.items()}
+        self.distributions = {key: self._distribution(key) for key in self._allowed}
+
+    def params(self, values: Values) -> Params:
+        """Params with these values in place of the present ones."""
+        return self._with(values, self.task)
+
+    def present(self) -> Values | None:
+        """What params.yaml has, if that is part of the space."""
+        values = {key: self._present[key] for key in self._allowed}
+        return values if all(_holds(self._allowed[key], value) for key, value in values.items()) else None
+
+    def overrides(self, values: Values) -> list[str]:
+        """The values as lines of a profile."""
+        return [f"{self.task}.{key}={_written(value)}" for key, value in values.items()]
+
+    def _read(self, key: str, raw: Mapping[str, Any], source: str) -> Span | Choices:
+        if key not in self._present:
+            raise StageError(f"{source}: {key!r} is no key of the task's model or train{closest(key, self._present)}")
+        where = f"{source}: {key}"
+        allowed = checked(raw, Choices, where) if "choices" in raw else checked(raw, Span, where)
+        for value in allowed.choices if isinstance(allowed, Choices) else (allowed.low, allowed.high):
+            self._with({key: value}, where)
+        return allowed
+
+    def _with(self, values: Values, source: str) -> Params:
+        block = dict(self._content[self.task])
+        for key, value in values.items():
+            block = _replaced(block, key.split("."), value)
+        return checked({**self._content, self.task: block}, Params, source)
+
+    def _distribution(self, key: str) -> BaseDistribution:
+        allowed = self._allowed[key]
+        if isinstance(allowed, Choices):
+            return CategoricalDistribution(allowed.choices)
+        if isinstance(self._present[key], int):
+            return IntDistribution(int(allowed.low), int(allowed.high), log=allowed.log)
+        return FloatDistribution(allowed.low, allowed.high, log=allowed.log)
+
+
+def shortened(values: Values) -> dict[str, Value]:
+    """The values as they are trained with and written: fractions with DIGITS significant digits."""
+    return {key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value for key, value in values.items()}
+
+
+def _holds(allowed: Span | Choices, value: Value) -> bool:
+    if isinstance(allowed, Choices):
+        return value in allowed.choices
+    return not isinstance(value, str) and allowed.low <= value <= allowed.high
+
+
+def _written(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _leaves(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+    """Nested keys as dotted ones."""
+    for name, value in block.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _replaced(block: Mapping[str, Any], path: list[str], value: Value) -> dict[str, Any]:
+    """The block with one value replaced, where `path` leads."""
+    first, *rest = path
+    return {**block, first: _replaced(block[first], rest, value) if rest else value}

@@ -1,0 +1,342 @@
+"""Stages side by side: in the right order, at the same time, and with all that DVC keeps as `dvc repro` leaves it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from fcntl import LOCK_EX, LOCK_UN, flock
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines.jobs.pipeline import by_chain
+
+ROOT = Path(__file__).parents[2]
+# Each notes that it ran, and when; `left` and `right` wait for each other, and come to no end where they run one by one.
+PIPELINE = """
+stages:
+  source:
+    cmd: echo source >> ran && sort input > sorted
+    deps: [input]
+    outs: [sorted]
+  side:
+    foreach: [left, right]
+    do:
+      cmd: echo side@${item} >> ran && touch met-${item} && sh meet && head -n $(cat head) sorted > ${item}
+      deps: [sorted, head]
+      params: ["${item}"]
+      outs: ["${item}"]
+      metrics: [{"${item}.json": {cache: false, persist: true}}]
+  join:
+    cmd: echo join >> ran && cat left right > joined
+    deps: [left, right]
+    outs: [{joined: {cache: false}}]
+  last:
+    cmd: echo last >> ran && wc -l < joined > count
+    deps: [joined]
+    outs: [count]
+"""
+MEET = """
+echo 1 > left.json; echo 2 > right.json
+for i in $(seq "${PATIENCE:-1}"); do test -e met-left -a -e met-right && exit 0; sleep 0.05; done
+test "$PATIENCE" = ""
+"""
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONPATH": str(ROOT),
+    "DVC_NO_ANALYTICS": "1",
+    "OMP_NUM_THREADS": "8",
+}
+
+
+def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def side_by_side(folder: Path, jobs: int | str, *stages: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, sys.executable, "-m", "pipelines.side_by_side", str(jobs), *stages, **environment)
+
+
+def start(folder: Path, jobs: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "pipelines.side_by_side", str(jobs)]
+    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def repository(folder: Path, stages: str) -> Path:
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text(stages)
+    assert run(folder, "git", "init", "--quiet").returncode == 0
+    assert run(folder, "dvc", "init", "--quiet").returncode == 0
+    return folder
+
+
+def ran(folder: Path) -> list[str]:
+    """What ran since this was last asked."""
+    lines = (folder / "ran").read_text().splitlines() if (folder / "ran").exists() else []
+    (folder / "ran").unlink(missing_ok=True)
+    return lines
+
+
+def kept(folder: Path) -> object:
+    return yaml.safe_load((folder / "dvc.lock").read_text())
+
+
+def cached(folder: Path) -> set[Path]:
+    """Files of DVC's cache, those of earlier runs among them. Each is named by what is in it."""
+    cache = folder / ".dvc/cache"
+    return {path.relative_to(cache) for path in cache.rglob("*") if path.is_file()}
+
+
+def wait_for(*paths: Path) -> None:
+    deadline = monotonic() + 20
+    while not all(path.exists() for path in paths):
+        assert monotonic() < deadline, f"no {paths}"
+        sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = repository(tmp_path_factory.mktemp("dvc") / "fresh", PIPELINE)
+    (folder / "input").write_text("c\nb\na\n")
+    (folder / "head").write_text("2\n")
+    (folder / "meet").write_text(MEET)
+    (folder / "params.yaml").write_text("left: 1\nright: 1\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(fresh: Path) -> Path:
+    """Where `dvc repro` has run."""
+    folder = fresh.parent / "plain"
+    shutil.copytree(fresh, folder)
+    assert run(folder, "dvc", "repro").returncode == 0
+    assert ran(folder) == ["source", "side@left", "side@right", "join", "last"]
+    return folder
+
+
+def test_what_is_independent_overlaps_and_all_is_as_dvc_repro_leaves_it(fresh: Path, plain: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(fresh, tmp_path / "here")
+    done = side_by_side(folder, 2, PATIENCE="200")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, *sides, join, last = ran(folder)
+    assert (first, sorted(sides), join, last) == ("source", ["side@left", "side@right"], "join", "last")
+    assert kept(folder) == kept(plain)
+    assert cached(folder) == cached(plain)
+    assert (folder / ".gitignore").read_text().split().sort() == (plain / ".gitignore").read_text().split().sort()
+    assert json.loads(run(folder, "dvc", "status", "--json").stdout) == {}
+    for again in (side_by_side(folder, 2), run(folder, "dvc", "repro")):
+        assert again.returncode == 0
+        assert ran(folder) == []
+
+
+CHANGES = {
+    "nothing": "true",
+    "the first stage's input": "echo d >> input",
+    "an input that gives the same output": "printf 'b\\nc\\na\\n' > input",
+    "a param in the middle": "printf 'left: 2\\nright: 1\\n' > params.yaml",
+    "a dependency of two": "echo 1 > head",
+    "an output that is gone": "rm right",
+    "an output that was edited": "chmod u+w left && echo x > left",
+    "an output outside the cache": "rm joined",
+    "a command": "sed -i 's/cat left right/cat right left/' dvc.yaml",
+}
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_reruns_what_dvc_repro_reruns(change: str, plain: Path, tmp_path: Path) -> None:
+    theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
+    for folder in (theirs, ours):
+        assert run(folder, "sh", "-c", change).returncode == 0
+    assert run(theirs, "dvc", "repro").returncode == 0
+    assert side_by_side(ours, 3).returncode == 0
+    assert sorted(ran(ours)) == sorted(ran(theirs))
+    assert kept(ours) == kept(theirs)
+
+
+def test_those_for_which_most_stages_wait_come_first() -> None:
+    needs = {"alone": [], "a": [], "b": ["a"], "short": ["a"], "c": ["b", "alone"]}
+    assert by_chain(needs) == {"alone": 1, "a": 2, "b": 1, "short": 0, "c": 0}
+
+
+@pytest.mark.pipeline
+def test_a_change_of_params_makes_the_experiment_that_dvc_exp_run_makes(plain: Path, tmp_path: Path) -> None:
+    theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
+    for folder in (theirs, ours):
+        (folder / "another").mkdir()  # a pipeline that is not asked for, and has not run
+        (folder / "another/dvc.yaml").write_text("stages: {one: {cmd: echo 1 > x, outs: [x]}}")
+        assert run(folder, "git", "add", ".").returncode == 0
+        assert run(folder, "git", *AUTHOR, "commit", "--quiet", "-m", "all").returncode == 0
+    assert run(theirs, "dvc", "exp", "run", "-S", "left=2").returncode == 0
+    done = side_by_side(ours, 2, "-S", "left=2")
+    assert done.returncode == 0, done.stderr
+    assert kept(ours) == kept(theirs)
+    assert (ours / "params.yaml").read_text() == (theirs / "params.yaml").read_text()
+    name = run(ours, "dvc", "exp", "list", "--name-only").stdout.strip()
+    assert f"this is the experiment {name}\n" in done.stdout
+    shown = [run(folder, "dvc", "exp", "show", "--json").stdout for folder in (ours, theirs)]
+    assert [experiments(json.loads(text)) for text in shown] == [[{"left": 2, "right": 1}]] * 2
+
+
+AUTHOR = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")
+
+
+def experiments(shown: Any) -> list[object]:
+    """The params of all experiments."""
+    rows = [row["revs"][0] for commit in shown if commit["experiments"] for row in commit["experiments"]]
+    return [row["data"]["params"]["params.yaml"]["data"] for row in rows]
+
+
+def test_some_stages_alone_run_with_what_they_need(fresh: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(fresh, tmp_path / "here")
+    assert side_by_side(folder, 2, "side@left").returncode == 0
+    assert ran(folder) == ["source", "side@left"]
+
+
+COUNTED = """
+stages:
+  one:
+    foreach: [a, b, c, d, e]
+    do:
+      cmd: mkdir now-${item} && ls -d now-* | wc -l >> counts && sleep 0.5 && rmdir now-${item} && echo $OMP_NUM_THREADS > ${item}
+      outs: ["${item}"]
+"""
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_no_more_run_at_once_than_asked_and_they_share_the_cores(jobs: int, tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", COUNTED)
+    assert side_by_side(folder, jobs).returncode == 0
+    assert max(map(int, (folder / "counts").read_text().split())) == jobs
+    assert {(folder / name).read_text().strip() for name in "abcde"} == {str(8 // jobs)}
+
+
+BROKEN = """
+stages:
+  bad: {cmd: "until test -e began; do sleep 0.05; done; echo what is wrong; touch broken; exit 3", outs: [x]}
+  good: {cmd: "touch began; until test -e broken; do sleep 0.05; done; sleep 0.5; echo good >> ran; echo y > y", outs: [y]}
+  after-bad: {cmd: "echo after-bad >> ran; cat x > z", deps: [x], outs: [z]}
+  after-good: {cmd: "echo after-good >> ran; cat y > u", deps: [y], outs: [u]}
+"""
+
+
+def test_after_a_failure_what_runs_ends_and_nothing_begins(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", BROKEN)
+    done = side_by_side(folder, 2)
+    assert done.returncode == 1
+    assert ran(folder) == ["good"]
+    assert set(kept(folder)["stages"]) == {"good"}  # type: ignore[index]
+    assert "bad | what is wrong\nbad | failed: its command ended with status 3\n" in done.stdout
+    assert done.stderr == "error: failed: bad; what it printed is above, after its name\n"
+    (folder / "dvc.yaml").write_text(BROKEN.replace("exit 3", "echo x > x"))
+    assert side_by_side(folder, 2).returncode == 0
+    assert sorted(ran(folder)) == ["after-bad", "after-good"]
+
+
+def test_a_stage_that_does_not_make_its_output_has_failed(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", "stages: {idle: {cmd: 'true', outs: [x]}, next: {cmd: cp x y, deps: [x], outs: [y]}}")
+    done = side_by_side(folder, 2)
+    assert done.returncode == 1
+    assert "idle | failed: output 'x' does not exist" in done.stdout
+    assert "next" not in done.stdout
+
+
+SLOW = """
+stages:
+  slow:
+    foreach: [a, b]
+    do: {cmd: "echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 60 | cat; touch ${item}", outs: ["${item}"]}
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether any process of the group is."""
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", SLOW)
+    process = start(folder, 2)
+    wait_for(folder / "pid-a", folder / "pid-b")
+    groups = [int((folder / f"pid-{name}").read_text()) for name in "ab"]
+    assert all(map(alive, groups))
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "")
+    assert not any(map(alive, groups))
+    assert not (folder / "dvc.lock").exists()
+    (folder / "dvc.yaml").write_text(SLOW.replace("sleep 60", "true"))
+    assert run(folder, "dvc", "repro").returncode == 0  # nothing is locked
+
+
+WAIT = "touch began; until test -e go; do sleep 0.05; done"
+
+
+@pytest.mark.pipeline
+def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", f"stages: {{one: {{cmd: '{WAIT}; echo 1 > x', outs: [x]}}}}")
+    process = start(folder, 2)
+    wait_for(folder / "began")
+    with (folder / ".dvc/tmp/lock").open("a") as lock:
+        flock(lock, LOCK_EX)
+        (folder / "go").touch()
+        sleep(4)  # DVC itself gives up after three seconds
+        assert process.poll() is None
+        flock(lock, LOCK_UN)
+        output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, output + errors
+    assert set(kept(folder)["stages"]) == {"one"}  # type: ignore[index]
+
+
+@pytest.mark.pipeline
+def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> None:
+    made, waiting = "made: {cmd: echo 1 > x, outs: [x]}", f"waiting: {{cmd: '{WAIT}; cat x > y', deps: [x], outs: [y]}}"
+    folder = repository(tmp_path / "here", f"stages: {{{made}, {waiting}}}")
+    process = start(folder, 2)
+    wait_for(folder / "began")
+    other = run(folder, "dvc", "repro", "--force", "made")
+    assert other.returncode != 0
+    assert "busy" in other.stderr
+    assert "waiting" in other.stderr
+    (folder / "go").touch()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["0"], "argument jobs: '0' is no number of stages; it has to be a whole number from 1 on"),
+        (["two"], "argument jobs: 'two' is no number of stages"),
+        (["2", "-S", "epochs=2"], "error: Invalid `--set-param` value: Could not override 'epochs'"),
+        (["2", "trian@surname"], "error: Stage 'trian@surname' not found inside 'dvc.yaml' file"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", COUNTED)
+    (folder / "params.yaml").write_text("epoch: 1\n")
+    done = side_by_side(folder, *arguments)
+    assert done.returncode != 0
+    assert told in done.stderr.splitlines()[-1]
+    assert done.stdout == ""
+
+
+def test_a_wrong_file_of_stages_is_an_error(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", "stages: {a: {deps: [b]}}")
+    done = side_by_side(folder, 2)
+    assert done.returncode == 1
+    assert done.stderr == "error: './dvc.yaml' validation failed: required key not provided @ data['stages']['a']['cmd']\n"
