@@ -18,6 +18,7 @@ from serving.bundle import GRAPH
 from serving.session import Session
 
 NEEDED = ("mlflow", "numpy", "onnx", "onnxruntime")  # packages that a registered model needs
+RETRIES = 7  # of MLflow's own requests: some four minutes for a server that is starting again
 ROWS, UNITS = 2, 5  # batch size and length of the input example
 
 
@@ -73,7 +74,7 @@ def input_example(model: onnx.ModelProto) -> dict[str, Any]:
 
 def main(task: str) -> None:
     """Write build/registered/TASK.json: what was registered, and in which run."""
-    with track("register", task) as run:
+    with track("register", task, retries=RETRIES) as run:
         if not run.run_id:
             raise StageError("registering models needs MLflow; install the train extra")
         number = register(task, BUNDLES / task, run)

@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from errno import ENOSPC
 from pathlib import Path
 
 from rich.console import Console
 
 DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
+
+# What safetensors and tokenizers, SQLite, numpy and torch say of a full disk, whose errors have no number.
+FULL = re.compile(r"No space left on device|disk is full|\d+ requested and \d+ written|iostream error")
 
 
 class StageError(Exception):
@@ -30,10 +34,29 @@ def run_stage(main: Callable[[str], None]) -> None:
         fail(str(error))
     except FileNotFoundError as error:
         fail(f"{error.filename} is missing; `dvc repro` makes it from the stages before")
-    except OSError as error:
-        if error.errno != ENOSPC:
+    except Exception as error:
+        if not disk_is_full(error):
             raise
-        fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run it again")
+        fail(f"the disk is full ({getattr(error, 'filename', None) or 'while writing'}); free some space and run it again")
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a write for which there was no room is behind an error."""
+    return any((isinstance(cause, OSError) and cause.errno == ENOSPC) or FULL.search(str(cause)) for cause in causes(error))
+
+
+def first_cause(error: BaseException) -> str:
+    """What went wrong in the first place, without the words that each library wraps around it: one line."""
+    *_, first = causes(error)
+    return (str(first).strip() or type(first).__name__).splitlines()[0]
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised for, and so on."""
+    cause: BaseException | None = error
+    while cause:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def fail(message: str) -> None:

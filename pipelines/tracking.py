@@ -19,6 +19,8 @@ from pipelines.settings.section import Section
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from pipelines.delivery import Delivery
+
 EXPERIMENT = "seqline"
 INVOCATION = "seqline.invocation"  # tag of a parent run: the process that its stages were started by
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -28,74 +30,100 @@ STARTERS = {"dvc", "pipelines.side_by_side"}
 class StageRun:
     """The MLflow run of one stage; where MLflow is not installed, every call does nothing.
 
+    What is logged is on its way when a call returns, and has arrived when the stage ends: a server that is away stops no
+    training. An error of an earlier call is raised by a later one, see `Delivery`.
+
     Args:
-        client: talks to the tracking server; None where there is none.
+        delivery: to the tracking server; None where there is none.
         run_id: of the stage's run.
     """
 
-    def __init__(self, client: "MlflowClient | None", run_id: str) -> None:
-        self._client, self.run_id = client, run_id
+    def __init__(self, delivery: "Delivery | None", run_id: str) -> None:
+        self._delivery, self.run_id = delivery, run_id
 
     def metrics(self, values: Mapping[str, object], step: int = 0) -> None:
         """Log the numbers among `values`, at an epoch if one is given."""
-        if self._client:
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self._client.log_metric(self.run_id, name, float(value), step=step)
+        if self._delivery:
+            numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+            self._delivery.metrics(numbers, step)
 
     def tag(self, name: str, value: str) -> None:
         """Note something about the run."""
-        if self._client:
-            self._client.set_tag(self.run_id, name, value)
+        if self._delivery:
+            self._delivery.tag(name, value)
 
     def artifacts(self, path: Path) -> None:
-        """Upload a file, or a folder with all that is in it."""
-        if self._client:
-            upload = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-            upload(self.run_id, str(path))
+        """Upload a file, or a folder with all that is in it; it has to stay as it is until the stage ends."""
+        if self._delivery:
+            self._delivery.artifacts(path)
 
 
 @contextmanager
 def track(
-    stage: str, task: str, settings: Section | None = None, *, params: Params | None = None, group: str = ""
+    stage: str, task: str, settings: Section | None = None, *, params: Params | None = None, group: str = "", retries: int = 0
 ) -> Iterator[StageRun]:
     """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
 
     The run has the params of what it works on, a task or whatever `Params.described` knows, and as tags the git commit, the
-    sha256 of dvc.lock and the data sets with their files' sha256. A study of no data set hands over its own `settings` instead.
-    A trial of a sweep hands over `params` that are not those of params.yaml, and the name of its `group`, whose runs share a
-    parent of that name, whichever process they are of. It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in the working
-    directory.
+    sha256 of dvc.lock and the data sets with their files' sha256. It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in
+    the working directory.
+
+    Args:
+        stage: its name.
+        task: what it works on.
+        settings: of a study of no data set, instead of the task's.
+        params: of a trial of a sweep, instead of those of params.yaml.
+        group: name of the parent run, whichever process its children are of; without one it is that of this invocation.
+        retries: of requests that the stage makes by MLflow itself; see `pipelines.tracking_server.connect`.
+
+    Raises:
+        StageError: no server answers, or it does not fit, before the work; it has refused something, or did not come back,
+            after it.
     """
-    client = _client()
+    uri = _uri()
+    client = _client(uri, retries)
     if client is None:
         yield StageRun(None, "")
         return
+    from pipelines.delivery import Delivery
+    from pipelines.tracking_server import check_artifacts, in_one_line
+
     described, datasets = (params or load_params()).described(task) if settings is None else (settings, [])
-    with _alone():
-        parent = _parent(client, group)
-    experiment = client.get_run(parent).info.experiment_id
-    tags = {"mlflow.parentRunId": parent, "stage": stage, "task": task, **_provenance(datasets)}
-    run = client.create_run(experiment, run_name=f"{stage}@{task}", tags=tags)
-    for name, value in _flat(described.model_dump()):
-        client.log_param(run.info.run_id, name, value)
+    with in_one_line(uri):
+        with _alone():
+            parent = _parent(client, group)
+        check_artifacts(client, parent, uri)
+        run_id = _create_run(client, parent, f"{stage}@{task}", {"stage": stage, "task": task, **_provenance(datasets)})
+    delivery = Delivery(client, run_id, uri)
+    delivery.params(_flat(described.model_dump()))
     try:
-        yield StageRun(client, run.info.run_id)
-    except BaseException:
-        client.set_terminated(run.info.run_id, "FAILED")
+        with in_one_line(uri):  # a stage may ask MLflow itself
+            yield StageRun(delivery, run_id)
+    except BaseException as error:
+        delivery.close_after(error)
         raise
-    client.set_terminated(run.info.run_id)
+    delivery.close("FINISHED")
 
 
-def _client() -> "MlflowClient | None":
+def _uri() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+
+
+def _client(uri: str, retries: int) -> "MlflowClient | None":
     """A client, or None where MLflow is not installed: a bare GPU worker trains without it."""
     try:
-        import mlflow
+        import mlflow  # noqa: F401 - what follows cannot do without it
     except ImportError:
         return None
-    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI))
+    from pipelines.tracking_server import connect
+
     with _alone():  # a SQLite file that is not there yet is made now
-        return mlflow.MlflowClient()
+        return connect(uri, retries)
+
+
+def _create_run(client: "MlflowClient", parent: str, name: str, tags: Mapping[str, str]) -> str:
+    experiment = client.get_run(parent).info.experiment_id
+    return str(client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **tags}).info.run_id)
 
 
 @contextmanager
@@ -109,7 +137,7 @@ def _alone() -> Iterator[None]:
 
 def mark_best(group: str, name: str) -> None:
     """Tag the runs of a group: `best` is true of the one with this name, and of no other."""
-    client = _client()
+    client = _client(_uri(), retries=0)
     if client is None:
         return
     parent = client.get_run(_parent(client, group))

@@ -3,12 +3,14 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from real_servers import ACCESS, NOBODY, STRANGER, object_storage
 
 from pipelines.measures import COMPARED
 from pipelines.report import TASKS
@@ -19,9 +21,9 @@ ROOT = Path(__file__).parents[1]
 TRACKED = {f"{stage}@{task}" for stage in ("train", "export", "evaluate", "register") for task in COMPARED}
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of this environment in a folder, where `python` finds the folder's own modules first."""
-    environment = {**os.environ, "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}", **more}
     environment.pop("MLFLOW_TRACKING_URI", None)  # no test run belongs on somebody's server
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -71,6 +73,32 @@ def test_one_parent_run_has_a_run_of_each_stage(clone: Path) -> None:
 def test_models_are_registered(clone: Path) -> None:
     names = {model.name for model in tracking(clone).search_registered_models()}
     assert names == {f"seqline-{task}" for task in TASKS}
+
+
+def test_a_second_clone_pulls_what_the_first_has_pushed_and_reruns_nothing(clone: Path, tmp_path: Path) -> None:
+    author = ("-c", "user.name=A tester", "-c", "user.email=tester@example.org")
+    assert run(clone, "git", *author, "commit", "--quiet", "--all", "--message", "the smoke profile").returncode == 0
+    second = tmp_path / "second clone"
+    assert run(tmp_path, "git", "clone", "--quiet", str(clone), str(second)).returncode == 0
+    with object_storage(tmp_path / "objects", "dvc") as url:
+        for arguments in (["add", "--default", "store", "s3://dvc"], ["modify", "store", "endpointurl", url]):
+            assert run(clone, "dvc", "remote", *arguments, "--local").returncode == 0
+        shutil.copy(clone / ".dvc/config.local", second / ".dvc")
+        for environment, answer in ((STRANGER, "Forbidden"), (NOBODY, "Unable to locate credentials")):
+            refused = run(clone, "dvc", "push", **environment)
+            (line,) = (line for line in refused.stderr.splitlines() if line.startswith("ERROR: "))
+            assert answer in line
+            assert "Traceback" not in refused.stderr
+        assert not any((tmp_path / "objects/dvc").iterdir())
+        assert run(clone, "dvc", "push", **ACCESS).returncode == 0
+        pulled = run(second, "dvc", "pull", "dvc.yaml", **ACCESS)
+        assert pulled.returncode == 0, pulled.stderr
+    # The storage is gone now: all that is needed is there.
+    assert json.loads(run(second, "dvc", "status", "--json", "dvc.yaml").stdout) == {}
+    again = run(second, "dvc", "repro")
+    assert again.returncode == 0, again.stderr
+    assert "Running stage" not in again.stdout
+    assert run(second, "git", "status", "--porcelain").stdout == ""
 
 
 def tracking(clone: Path) -> MlflowClient:

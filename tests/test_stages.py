@@ -15,7 +15,18 @@ PIPELINES = {
 }
 # What reads settings, tracks, records and reports errors, and does not change what a stage makes.
 FRAME = {f"models/{part}/names.py" for part in ("attention", "recurrent", "seq2seq")} | {
-    "pipelines/" + name for name in ("catalogue.py", "params.py", "paths.py", "record.py", "settings", "stage.py", "tracking.py")
+    "pipelines/" + name
+    for name in (
+        "catalogue.py",
+        "delivery.py",
+        "params.py",
+        "paths.py",
+        "record.py",
+        "settings",
+        "stage.py",
+        "tracking.py",
+        "tracking_server.py",
+    )
 }
 
 

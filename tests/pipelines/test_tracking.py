@@ -10,8 +10,10 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from real_servers import NOBODY
 
 from pipelines.params import load_params
+from pipelines.stage import StageError
 from pipelines.tracking import EXPERIMENT, INVOCATION, track
 
 WITHOUT_MLFLOW = """
@@ -78,6 +80,22 @@ def test_stages_of_one_invocation_share_a_parent(client: MlflowClient, tmp_path:
     assert [len(sha) for sha in train.data.tags["dataset_sha256"].split()] == [64, 64]
     assert {"git_commit", "dvc_lock_sha256", "stage", "task"} <= set(train.data.tags)
     assert [a.path for a in client.list_artifacts(train.info.run_id)] == ["curve.csv"]
+
+
+def test_an_error_of_mlflow_in_the_stage_itself_is_one_line(client: MlflowClient) -> None:
+    with pytest.raises(StageError, match="no-such-run") as raised, track("register", "surname"):
+        client.get_run("no-such-run")
+    assert "\n" not in str(raised.value)
+    (run,) = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id], "tags.stage = 'register'")
+    assert run.info.status == "FAILED"
+
+
+def test_no_credentials_for_the_store_of_artifacts(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in NOBODY.items():
+        monkeypatch.setenv(name, value)
+    client.create_experiment(EXPERIMENT, artifact_location="s3://nowhere/here")
+    with pytest.raises(StageError, match="Unable to locate credentials"), track("train", "surname"):
+        pytest.fail("the work began")
 
 
 def test_without_mlflow_a_stage_runs_untracked(tmp_path: Path) -> None:

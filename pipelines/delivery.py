@@ -1,0 +1,201 @@
+"""Delivery of what a stage logs, to a server that may be away for a while: in order, each thing once, holding up nobody."""
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Final
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+from rich.console import Console
+from tenacity import RetryCallState, Retrying, retry_if_exception, sleep_using_event, stop_when_event_set, wait_random_exponential
+
+from pipelines.stage import StageError, causes, first_cause
+from pipelines.tracking_server import in_one_line, shown
+
+BATCH: Final = 500  # metrics in one request; MLflow takes 1000
+WAIT: Final = wait_random_exponential(multiplier=0.5, max=5.0)  # seconds; random, so that stages do not come back together
+PATIENCE_S: Final = 600.0  # that a stage waits at its end for a server that is away
+INTERRUPTED_S: Final = 5.0  # the same of a stage that was told to end
+NOTICE_S: Final = 3.0  # of waiting at a stage's end, before it says what it waits for
+TOO_MANY_REQUESTS: Final = 429
+LOCKED: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+Entry = Metric | Callable[[], object]
+console = Console(stderr=True)
+
+
+class Delivery:
+    """Sends what a run logs from a thread of its own, and tries again, with growing waits, what may come to pass.
+
+    Where only an answer was lost, an entry is sent twice. That changes nothing: MLflow stores a metric of the same name, value,
+    step and time once, and a param, a file or a state over itself.
+
+    Args:
+        client: talks to the server.
+        run_id: of the run.
+        uri: of the server, for messages.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, uri: str) -> None:
+        self._client, self._run_id, self._uri = client, run_id, uri
+        self._waiting: deque[Entry] = deque()  # an entry leaves it when it has arrived
+        self._changed, self._given_up = threading.Condition(), threading.Event()
+        self._closed, self._away, self._refused = False, False, False
+        self._refusal: Exception | None = None
+        self._thread = threading.Thread(target=self._deliver, name="delivery", daemon=True)
+        self._thread.start()
+
+    def params(self, values: Iterable[tuple[str, object]]) -> None:
+        """Send params; see `metrics` for errors."""
+        params = [Param(name, str(value)) for name, value in values]
+        self._put(partial(self._client.log_batch, self._run_id, params=params))
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Send numbers, with the time at which this was called.
+
+        Raises:
+            StageError: the server has refused an earlier entry.
+            OSError: a file of an earlier entry could not be read, or the disk is full.
+        """
+        now = _now_ms()
+        self._put(*(Metric(name, value, now, step) for name, value in values.items()))
+
+    def tag(self, name: str, value: str) -> None:
+        """Send a tag; see `metrics` for errors."""
+        self._put(partial(self._client.set_tag, self._run_id, name, value))
+
+    def artifacts(self, path: Path) -> None:
+        """Send a file or a folder, which has to stay as it is until `close`; see `metrics` for errors."""
+        upload = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+        self._put(partial(upload, self._run_id, str(path)))
+
+    def close(self, status: str, patience_s: float = PATIENCE_S) -> None:
+        """Send the run's state, and wait until everything has arrived.
+
+        Args:
+            status: of MLflow's; where an entry was refused it is FAILED.
+            patience_s: seconds to wait for a server that is away.
+
+        Raises:
+            StageError: the server is still away, or has refused an entry.
+            OSError: see `metrics`.
+        """
+        with self._changed:  # in one: the thread ends when nothing waits and no more can come
+            self._waiting.append(partial(self._terminate, status, _now_ms()))
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(min(NOTICE_S, patience_s))
+        if self._thread.is_alive() and patience_s > NOTICE_S:
+            self._say(f"waiting for {shown(self._uri)} to take {self._left()}")
+            self._thread.join(patience_s - NOTICE_S)
+        self._given_up.set()
+        if self._waiting:
+            raise StageError(f"{shown(self._uri)} has not taken {self._left()}: see to the server and run the stage again")
+        self._raise_refusal()
+
+    def close_after(self, error: BaseException) -> None:
+        """Send that the run failed, and wait as in `close`; what else goes wrong in that is printed beside the error itself."""
+        try:
+            self.close("FAILED", PATIENCE_S if isinstance(error, Exception) else INTERRUPTED_S)
+        except (StageError, OSError) as undelivered:
+            if str(undelivered) != str(error):
+                self._say(str(undelivered))
+
+    def _terminate(self, status: str, ended_ms: int) -> None:
+        self._client.set_terminated(self._run_id, "FAILED" if self._refused else status, ended_ms)
+
+    def _left(self) -> str:
+        with self._changed:
+            entries = list(self._waiting)
+        metrics = sum(isinstance(entry, Metric) for entry in entries)
+        return f"{metrics} metrics and {len(entries) - metrics} other messages of this stage"
+
+    def _put(self, *entries: Entry) -> None:
+        self._raise_refusal()
+        with self._changed:
+            self._waiting.extend(entries)
+            self._changed.notify()
+
+    def _raise_refusal(self) -> None:
+        """Raise it once."""
+        refusal, self._refusal = self._refusal, None
+        if refusal:
+            with in_one_line(self._uri):
+                raise refusal
+
+    def _deliver(self) -> None:
+        """The thread: until the stage has ended and nothing waits, or until it is given up."""
+        attempts = Retrying(
+            retry=retry_if_exception(may_pass),
+            wait=WAIT,
+            stop=stop_when_event_set(self._given_up),
+            sleep=sleep_using_event(self._given_up),
+            before_sleep=self._tell_away,
+            reraise=True,
+        )
+        while batch := self._next():
+            try:
+                attempts(self._send, batch)
+                self._tell_back()
+            except Exception as error:  # raised where the stage logs next, whatever it is
+                if self._given_up.is_set():
+                    return
+                self._refused, self._refusal = True, self._refusal or error
+            with self._changed:
+                for _ in batch:
+                    self._waiting.popleft()
+
+    def _next(self) -> list[Entry]:
+        """The metrics that wait in a row, or one call; nothing at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            metrics = takewhile(lambda entry: isinstance(entry, Metric), islice(self._waiting, BATCH))
+            return list(metrics) or list(islice(self._waiting, 1))
+
+    def _send(self, batch: list[Entry]) -> None:
+        metrics = [entry for entry in batch if isinstance(entry, Metric)]
+        if metrics:
+            self._client.log_batch(self._run_id, metrics=metrics)
+        for call in (entry for entry in batch if not isinstance(entry, Metric)):
+            call()
+
+    def _tell_away(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if error and not self._away:
+            reason = first_cause(error)
+            self._say(f"{shown(self._uri)} does not take what this stage logs ({reason}); the stage goes on, and sends it later")
+        self._away = True
+
+    def _tell_back(self) -> None:
+        if self._away:
+            self._say(f"{shown(self._uri)} takes what this stage logs again")
+        self._away = False
+
+    def _say(self, text: str) -> None:
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again may help: the server is away or at fault, or a SQLite file is being written by another stage."""
+    for cause in causes(error):
+        if isinstance(cause, sqlite3.Error):
+            return getattr(cause, "sqlite_errorcode", None) in LOCKED
+    if isinstance(error, requests.RequestException):
+        return error.response is None or _passing_status(error.response.status_code)
+    return isinstance(error, MlflowException) and _passing_status(error.get_http_status_code())  # type: ignore[no-untyped-call]
+
+
+def _passing_status(status: int) -> bool:
+    return status >= 500 or status == TOO_MANY_REQUESTS
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,164 @@
+"""A tracking server that is not there, does not fit, or dies while a stage runs."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from misbehaving_server import serving
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from real_servers import ACCESS, STRANGER, TrackingServer, object_storage
+
+from pipelines import tracking_server
+from pipelines.stage import StageError
+from pipelines.tracking import EXPERIMENT, track
+
+PARAMETERS = 12  # at least so many params a task has
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client has no access to the object storage, and none of MLflow's settings stays behind a test."""
+    for name in ACCESS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
+    """What a stage says of a server, before any work."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    start = time.monotonic()
+    with pytest.raises(StageError) as raised, track("train", "surname"):
+        pytest.fail("the work began")
+    assert time.monotonic() - start < 10
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        told = refusal(monkeypatch, f"http://me:a-secret@127.0.0.1:{held.getsockname()[1]}")
+    assert told.startswith("no MLflow server answers at http://127.0.0.1:")
+    assert told.endswith("start it or unset MLFLOW_TRACKING_URI")
+
+
+def test_somebody_who_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking_server, "ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "no MLflow server answers" in refusal(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_another_major_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        server.files["/version"] = b"2.9.0"
+        told = refusal(monkeypatch, server.url)
+    assert "is of version 2.9.0, and MLflow here of 3." in told
+
+
+def test_another_server_than_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        assert "is no MLflow server" in refusal(monkeypatch, server.url)
+        server.files["/version"] = b"<html>Welcome</html>"
+        assert "is no MLflow server" in refusal(monkeypatch, server.url)
+        server.faults = [401]
+        assert "MLFLOW_TRACKING_USERNAME" in refusal(monkeypatch, server.url)
+        server.faults = [502]
+        assert "no MLflow server answers" in refusal(monkeypatch, server.url)
+
+
+@pytest.mark.parametrize("uri", ["htp://127.0.0.1:5000", "http://[::1"])
+def test_an_address_of_no_kind_that_mlflow_knows(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    assert f"MLFLOW_TRACKING_URI is {uri}, which MLflow does not know how to reach" in refusal(monkeypatch, uri)
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The URL of object storage, and the folder of its bucket for artifacts."""
+    folder = tmp_path_factory.mktemp("storage") / "objects"
+    with object_storage(folder, "mlflow") as url:
+        yield url, folder / "mlflow"
+
+
+@pytest.fixture(scope="module")
+def server(bucket: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
+    """A running server that keeps artifacts in the bucket."""
+    server = TrackingServer(tmp_path_factory.mktemp("mlflow"), "s3://mlflow", {"MLFLOW_S3_ENDPOINT_URL": bucket[0]})
+    try:
+        server.start(ACCESS)
+        yield server
+    finally:
+        server.kill()
+
+
+def newest(server: TrackingServer) -> tuple[MlflowClient, Run]:
+    """A client, and the last run of a stage."""
+    client = MlflowClient(server.url)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], "tags.stage != ''", max_results=1)
+    return client, run
+
+
+@pytest.mark.live
+@pytest.mark.timeout(300)
+def test_a_server_killed_in_mid_training_gets_everything_once_it_is_back(
+    server: TrackingServer, bucket: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve, before, after = tmp_path / "curve.csv", range(1, 101), range(101, 301)
+    curve.write_text("epoch,loss\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    with track("train", "surname") as run:
+        first = time.time_ns() // 1_000_000
+        for epoch in before:
+            run.metrics({"loss": 1 / epoch, "rate": 0.5}, step=epoch)
+        server.kill()  # wherever it was with these
+        start = time.monotonic()
+        for epoch in after:
+            run.metrics({"loss": 1 / epoch, "rate": 0.5}, step=epoch)
+        run.artifacts(curve)
+        assert time.monotonic() - start < 1, "who trains has waited"
+        last = time.time_ns() // 1_000_000
+        time.sleep(2)
+        server.start(ACCESS)
+
+    client, stored = newest(server)
+    assert stored.info.run_id == run.run_id
+    assert stored.info.status == "FINISHED"
+    logged = {epoch: 1 / epoch for epoch in [*before, *after]}
+    for name, values in (("loss", logged), ("rate", dict.fromkeys(logged, 0.5))):
+        history = client.get_metric_history(run.run_id, name)
+        assert [(metric.step, metric.value) for metric in history] == list(values.items())
+        assert all(first <= metric.timestamp <= last for metric in history)
+    assert len(stored.data.params) >= PARAMETERS
+    (path,) = bucket[1].rglob("curve.csv")  # by way of the server: the client knows nothing of the bucket
+    assert path.read_text() == curve.read_text()
+
+
+@pytest.mark.live
+@pytest.mark.timeout(300)
+def test_what_a_server_refuses_ends_the_stage(server: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    with (
+        pytest.raises(StageError, match=rf"{server.url} has not done what this stage asked for: "),
+        track("train", "surname") as run,
+    ):
+        run.metrics({"a name with $": 1.0})
+    assert newest(server)[1].info.status == "FAILED"
+
+
+@pytest.mark.live
+@pytest.mark.timeout(300)
+def test_a_server_with_wrong_credentials_for_its_bucket(
+    bucket: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = TrackingServer(tmp_path, "s3://mlflow", {"MLFLOW_S3_ENDPOINT_URL": bucket[0]})
+    try:
+        server.start(STRANGER)
+        assert f"MLflow at {server.url} has no access to its artifacts" in refusal(monkeypatch, server.url)
+    finally:
+        server.kill()

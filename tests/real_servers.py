@@ -1,0 +1,111 @@
+"""Real servers on this machine for the tests: object storage that speaks S3, and MLflow's tracking server."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+HOST = "127.0.0.1"
+ACCESS = {"AWS_ACCESS_KEY_ID": "a-name", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_EC2_METADATA_DISABLED": "true"}
+STRANGER = ACCESS | {"AWS_SECRET_ACCESS_KEY": "a-guess"}
+NOBODY = {
+    **dict.fromkeys(ACCESS, ""),
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+START_S = 90  # on a machine that others share
+
+
+class Process:
+    """A server as a child process, with all processes of its own; it can be killed and started again at the same place."""
+
+    def __init__(self, command: list[str], port: int, log: Path) -> None:
+        self._command, self._log = command, log
+        self.url = f"http://{HOST}:{port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready: Callable[[str], bool], environment: Mapping[str, str] | None = None) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env={**os.environ, **(environment or {})}, start_new_session=True
+            )
+        deadline = time.monotonic() + START_S
+        while not ready(self.url):
+            assert self._process.poll() is None, self._log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, self._log.read_text(encoding="utf-8")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """As `kill -9` does, and its children."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def object_storage(folder: Path, *buckets: str) -> Iterator[str]:
+    """The URL of an S3 server for who has ACCESS; an object lies in `folder`/BUCKET/KEY."""
+    for bucket in buckets:
+        (folder / bucket).mkdir(parents=True)
+    rclone = shutil.which("rclone", path=f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert rclone, "the dev extra brings rclone"
+    port = free_port()
+    keys = f"{ACCESS['AWS_ACCESS_KEY_ID']},{ACCESS['AWS_SECRET_ACCESS_KEY']}"
+    command = [rclone, "serve", "s3", "--addr", f"{HOST}:{port}", "--auth-key", keys, str(folder)]
+    process = Process(command, port, folder.with_suffix(".log"))
+    try:
+        process.start(_listens)
+        yield process.url
+    finally:
+        process.kill()
+
+
+class TrackingServer:
+    """MLflow's, with its runs in a SQLite file.
+
+    Args:
+        folder: for that file and the log.
+        artifacts: where it keeps artifacts.
+        environment: what it needs for that.
+    """
+
+    def __init__(self, folder: Path, artifacts: str, environment: Mapping[str, str]) -> None:
+        port, self._environment = free_port(), environment
+        stores = ["--backend-store-uri", f"sqlite:///{folder / 'runs.db'}", "--artifacts-destination", artifacts]
+        command = [sys.executable, "-m", "mlflow", "server", *stores, "--host", HOST, "--port", str(port), "--workers", "1"]
+        self._process = Process(command, port, folder / "mlflow.log")
+        self.url = self._process.url
+
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        self._process.start(_tells_version, {**self._environment, **lean, **(environment or {})})
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind((HOST, 0))
+        return int(held.getsockname()[1])
+
+
+def _listens(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, int(url.rpartition(":")[2]))) == 0
+
+
+def _tells_version(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/version", timeout=5).ok
+    except requests.RequestException:
+        return False
