@@ -136,13 +136,17 @@ def _alone() -> Iterator[None]:
 
 
 def mark_best(group: str, name: str) -> None:
-    """Tag the runs of a group: `best` is true of the one with this name, and of no other."""
-    client = _client(_uri(), retries=0)
+    """Tag the runs of a group: `best` is true of the one with this name, and of no other. Raises StageError like `track`."""
+    uri = _uri()
+    client = _client(uri, retries=0)
     if client is None:
         return
-    parent = client.get_run(_parent(client, group))
-    for run in client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"):
-        client.set_tag(run.info.run_id, "best", str(run.info.run_name == name).lower())
+    from pipelines.tracking_server import in_one_line
+
+    with in_one_line(uri):
+        parent = client.get_run(_parent(client, group))
+        for run in client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"):
+            client.set_tag(run.info.run_id, "best", str(run.info.run_name == name).lower())
 
 
 def _parent(client: "MlflowClient", group: str) -> str:
