@@ -14,13 +14,11 @@ from pathlib import Path
 import requests
 
 HOST = "127.0.0.1"
-ACCESS = {"AWS_ACCESS_KEY_ID": "a-name", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_EC2_METADATA_DISABLED": "true"}
+# rclone sends the checksum of a whole object with each part of it, which clients would hold against the part.
+CLIENT = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required"}
+ACCESS = CLIENT | {"AWS_ACCESS_KEY_ID": "a-name", "AWS_SECRET_ACCESS_KEY": "a-secret"}
 STRANGER = ACCESS | {"AWS_SECRET_ACCESS_KEY": "a-guess"}
-NOBODY = {
-    **dict.fromkeys(ACCESS, ""),
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
+NOBODY = CLIENT | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 START_S = 90  # on a machine that others share
 
 
