@@ -49,7 +49,7 @@ engine_images() {
 # debian:bookworm-slim, with this machine's package sources and certificates.
 engine_debian() {
     local sources
-    sources=$(ls /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2> /dev/null)
+    sources=$(ls /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2> /dev/null || :)
     # shellcheck disable=SC2086,SC2016 # several files; and $1 is the hook's, the new root
     mmdebstrap --quiet --variant=minbase --include=ca-certificates,netbase,tzdata \
         --customize-hook='mkdir -p "$1/usr/local/share/ca-certificates"; cp /usr/local/share/ca-certificates/*.crt "$1/usr/local/share/ca-certificates/" 2>/dev/null || :; chroot "$1" update-ca-certificates > /dev/null 2>&1' \
