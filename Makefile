@@ -53,11 +53,13 @@ help: ## List the targets
 
 repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small; JOBS=2: two stages at a time
 ifeq ($(PROFILE),)
+	@$(BIN)/python -m pipelines.preflight
 	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $(STAGES)
 	@$(BIN)/python -m pipelines.report --write
 else ifneq ($(STAGES),)
 	@echo "error: STAGES goes without PROFILE: an experiment, as which DVC runs a profile, is of all stages" >&2; exit 1
 else
+	@$(BIN)/python -m pipelines.preflight
 	sed -e 's/[[:space:]]*#.*//' -e '/^$$/d' -e 's/^/-S /' profiles/$(PROFILE).txt | xargs $(or $(SIDE_BY_SIDE),$(BIN)/dvc exp run)
 	@$(BIN)/python -m pipelines.report
 endif

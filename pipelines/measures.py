@@ -201,9 +201,16 @@ TRANSLATION_FIGURES = (
     Measure("translation", "stages_s", "`make repro`: seconds of the stages of fr-en", ".0f"),
 )
 
+CONTAINERS_FIGURES = (
+    Measure("containers", "serve_image_mb", "the image that serves, on CPUs: MB", ".0f"),
+    Measure("containers", "compose_ready_s", "`docker compose up` of built images until everything is healthy: seconds", ".0f"),
+    Measure("containers", "two_workers_over_one", "training, two workers of one core over one of two: subwords a second", ".2f"),
+    Measure("containers", "jobs2_speedup", "`make repro JOBS=2` over `JOBS=1`, three trainings on two cores", ".2f"),
+    Measure("containers", "lost", "runs, metrics and models lost when MLflow, its database or the server was killed", ".0f"),
+)
 SERVING_FIGURES = (
     Measure("serving", "ready_s", "start to all models ready: seconds", ".1f"),
-    Measure("serving", "server_rss_mb", "memory of all processes, five models: MB", ".0f"),
+    Measure("serving", "server_rss_mb", "memory of all processes, five models: MiB", ".0f"),
     Measure("serving", "overhead_p50_ms", "TorchServe's cost, one client: ms, median", ".1f"),
     Measure(
         "serving",

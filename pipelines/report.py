@@ -17,6 +17,7 @@ from rich.table import Table
 
 from pipelines.measures import (
     BENCHMARKS,
+    CONTAINERS_FIGURES,
     RECURRENT_FIGURES,
     REPLICA_FIGURES,
     SERVING_FIGURES,
@@ -170,6 +171,7 @@ PAGES: dict[Path, Sections] = {
         "translation-figures": partial(compared, TRANSLATION_FIGURES),
         "answers": answers,
         "serving-figures": partial(compared, SERVING_FIGURES),
+        "containers-figures": partial(compared, CONTAINERS_FIGURES),
     },
     SCALING: {
         "replica": partial(scaled, REPLICA_FIGURES),
