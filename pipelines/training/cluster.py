@@ -4,15 +4,12 @@ import json
 import logging
 import math
 import shutil
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from safetensors.torch import load
 from torch import Tensor
@@ -21,19 +18,26 @@ from pipelines.params import Params
 from pipelines.paths import PREPARED
 from pipelines.stage import StageError
 from pipelines.training.fit import Row
+from pipelines.training.preflight import (
+    check_answers,
+    check_device,
+    check_ray,
+    check_room,
+    check_storage,
+    first_line,
+    unreachable,
+)
 
 if TYPE_CHECKING:
-    from pipelines.training.rank import Outcome
+    from pipelines.training.remote import Outcome
 
 ROOT = Path(__file__).parents[2]
 CODE = ("models", "pipelines")
 LIMIT_MIB = 500  # that Ray sends to its nodes with a job
 MIB = 2**20
-TIMEOUT_S = 10  # for the cluster to answer
 BUSY_S = 60  # that the cluster may take to notice that a stage was killed
 POLL_S = 0.5
 NAMESPACE = "seqline"
-NODE_ID = "ray.io/node-id"  # a label that Ray gives each node
 
 
 def fit_on_cluster(
@@ -55,10 +59,7 @@ def fit_on_cluster(
         StageError: there is no such cluster, it has no room for the job, or its workers fail again and again.
         ValueError: see `fit`.
     """
-    if find_spec("ray") is None:
-        raise StageError(
-            "RAY_ADDRESS is set, but Ray is not installed: pip install -c constraints.txt -e '.[train,workers]', or unset it"
-        )
+    check_ray()
     check_device(params)
     check_answers(address)
     with TemporaryDirectory() as folder:
@@ -69,36 +70,6 @@ def fit_on_cluster(
         raise ValueError(outcome.fault)
     history: list[Row] = json.loads(outcome.history)
     return load(outcome.weights), history
-
-
-def check_device(params: Params) -> None:
-    """Raises StageError where `device` and the workers' GPUs contradict each other."""
-    gpus = params.cluster.gpus_per_worker
-    if params.device != "auto" and (params.device == "cuda") != bool(gpus):
-        raise StageError(
-            f"device: {params.device}, but cluster.gpus_per_worker is {gpus}; change one of them, or use device: auto"
-        )
-
-
-def check_answers(address: str) -> None:
-    """Raises StageError, in TIMEOUT_S or less, where nothing listens at the address or it is none."""
-    if address == "auto":
-        return
-    parts = urlsplit(address if "://" in address else f"gcs://{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:  # of the port
-        host, port = None, None
-    if parts.scheme not in ("ray", "gcs") or not host or not port:
-        raise StageError(f"RAY_ADDRESS is {address!r}; it has to be ray://host:10001, host:6379 or auto")
-    try:
-        socket.create_connection((host, port), TIMEOUT_S).close()
-    except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from error
-
-
-def _unreachable(address: str, reason: str) -> StageError:
-    return StageError(f"no Ray cluster answers at RAY_ADDRESS={address} ({reason}); start it, or unset RAY_ADDRESS to train here")
 
 
 def pack(task: str, folder: Path) -> None:
@@ -133,7 +104,7 @@ def connected(address: str, folder: Path) -> Iterator[None]:
     try:
         ray.init(address, namespace=NAMESPACE, runtime_env=runtime, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as error:
-        raise _unreachable(address, _first_line(error)) from error
+        raise unreachable(address, first_line(error)) from error
     try:
         yield
     finally:
@@ -145,87 +116,46 @@ def _run(address: str, task: str, params: Params, name: str, report: Callable[[R
     import ray
     from ray.exceptions import RayError
 
-    from pipelines.training import rank
+    from pipelines.training import remote
 
     nodes = [node for node in cast(Callable[[], list[dict[str, Any]]], ray.nodes)() if node["Alive"]]
     check_room(address, params, [node["Resources"] for node in nodes])
-    progress = _begin_progress(name, ray.remote(rank.Progress))
-    check_storage(params.cluster.storage, name, [node["NodeID"] for node in nodes])
-    job = ray.remote(num_cpus=0)(rank.run_job).remote(name, task, params, progress)
-    seen = 0.0
     try:
-        while not ray.wait([job], timeout=POLL_S)[0]:
-            seen = _report_after(seen, ray.get(progress.after.remote(seen)), report)
-        outcome: Outcome = ray.get(job)
+        progress = _begin_progress(name, ray.remote(remote.Progress))
+        check_storage(params.cluster.storage, name, [node["NodeID"] for node in nodes])
+        job = ray.remote(num_cpus=0)(remote.run).remote(name, task, params, progress)
+        outcome = _follow(job, progress, report)
+        ray.get(ray.remote(num_cpus=0)(remote.forget).remote(params.cluster.storage, name))
     except RayError as error:
-        raise StageError(f"training {task} on the cluster failed, see its log above: {_last_line(error)}") from error
+        raise StageError(
+            f"training {task} on the cluster failed; its log is above, and says last: {_last_line(error)}"
+        ) from error
+    except ConnectionError as error:
+        raise StageError(
+            f"the connection to the cluster at {address} was lost ({first_line(error)}); run it again to go on from the last epoch"
+        ) from error
+    return outcome
+
+
+def _follow(job: Any, progress: Any, report: Callable[[Row], None]) -> "Outcome":
+    """Report each epoch of a job once, as soon as it is known, to the job's end."""
+    import ray
+
+    seen = 0.0
+    while not ray.wait([job], timeout=POLL_S)[0]:
+        seen = _report_after(seen, ray.get(progress.after.remote(seen)), report)
+    outcome: Outcome = ray.get(job)
     _report_after(seen, json.loads(outcome.history), report)
-    ray.get(ray.remote(num_cpus=0)(rank.forget).remote(params.cluster.storage, name))
     return outcome
 
 
 def _report_after(seen: float, rows: Sequence[Row], report: Callable[[Row], None]) -> float:
-    """Report the rows of epochs after `seen`; the last epoch that is reported now."""
+    """Report the rows of epochs after `seen`, and return the last epoch that is reported now."""
     for row in rows:
         if row["epoch"] > seen:
             report(row)
             seen = row["epoch"]
     return seen
-
-
-def check_room(address: str, params: Params, nodes: Sequence[Mapping[str, float]]) -> None:
-    """Whether all workers of a job fit on the nodes, were these idle.
-
-    Args:
-        address: of the cluster.
-        params: see params.yaml.
-        nodes: what each one has, in Ray's terms.
-
-    Raises:
-        StageError: they do not.
-    """
-    from pipelines.training.rank import needs
-
-    needed, workers = needs(params), params.cluster.workers
-    if "GPU" in needed and not any(node.get("GPU") for node in nodes):
-        raise StageError(
-            f"cluster.gpus_per_worker is 1, but the cluster at {address} has no GPU; set it to 0, or join nodes with one"
-        )
-    room = sum(min(int(node.get(kind, 0) // amount) for kind, amount in needed.items()) for node in nodes)
-    if room < workers:
-        each = " and ".join(f"{amount:g} {kind}" for kind, amount in needed.items())
-        raise StageError(
-            f"cluster.workers is {workers}, but the cluster at {address} has room for {room} of {each};"
-            " lower it, or join more nodes"
-        )
-
-
-def check_storage(storage: str, name: str, nodes: Sequence[str]) -> None:
-    """Whether all nodes can use the storage.
-
-    Args:
-        storage: folder or URI.
-        name: of the job.
-        nodes: Ray's ids of them.
-
-    Raises:
-        StageError: it cannot be written, or some node does not see what another wrote.
-    """
-    import ray
-    from ray.exceptions import RayTaskError
-
-    from pipelines.training import rank
-
-    try:
-        ray.get(ray.remote(num_cpus=0)(rank.mark).remote(storage, name))
-        looks = [ray.remote(num_cpus=0, label_selector={NODE_ID: node})(rank.sees) for node in nodes]
-        shared = all(ray.get([look.remote(storage, name) for look in looks]))
-    except RayTaskError as error:
-        raise StageError(f"cluster.storage: {storage} cannot be written on the cluster ({_first_line(error.cause)})") from error
-    if not shared:
-        raise StageError(
-            f"cluster.storage: {storage} is not the same on all nodes; use a folder that they share, or s3://bucket/prefix"
-        )
 
 
 def _begin_progress(name: str, actor: Any) -> Any:
@@ -244,10 +174,6 @@ def _begin_progress(name: str, actor: Any) -> Any:
                     f"the cluster is training this very job, {name}, for another stage; wait for that one"
                 ) from error
         time.sleep(1)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _last_line(error: BaseException) -> str:

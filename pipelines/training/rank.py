@@ -1,15 +1,13 @@
-"""What runs on the cluster. This module imports Ray, and is imported where Ray is known to be."""
+"""A job on the cluster, and each rank's part in it. This module imports Ray, and is imported where Ray is known to be."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import ray.train
 import torch
-from pyarrow.fs import FileSystem
 from ray.train import Checkpoint
 from ray.train.torch import get_device
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
@@ -20,40 +18,12 @@ from safetensors.torch import save
 from pipelines.params import Params
 from pipelines.training.begin import begin
 from pipelines.training.fit import Row, fit
+from pipelines.training.preflight import needs
+from pipelines.training.remote import Outcome
 from pipelines.training.world import World
 
 FAILURES = 3  # how often workers may be lost before the job is given up
 EPOCHS = "epochs"  # of a checkpoint's metadata
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a job ends with.
-
-    Args:
-        weights: as safetensors.
-        history: a row for each epoch, as JSON.
-        fault: what the user can mend, and no further attempt can; empty if there are weights.
-    """
-
-    weights: bytes = b""
-    history: str = "[]"
-    fault: str = ""
-
-
-class Progress:
-    """An actor that has the rows of finished epochs until they are asked for."""
-
-    def __init__(self) -> None:
-        self._rows: dict[float, Row] = {}
-
-    def add(self, row: Row) -> None:
-        """An epoch is finished; perhaps again, after a worker was lost."""
-        self._rows[row["epoch"]] = row
-
-    def after(self, epoch: float) -> list[Row]:
-        """The rows of later epochs."""
-        return [self._rows[number] for number in sorted(self._rows) if number > epoch]
 
 
 def run_job(name: str, task: str, params: Params, progress: Any) -> Outcome:
@@ -126,29 +96,3 @@ def _checkpoint(folder: Path, row: Row) -> Checkpoint:
     checkpoint = Checkpoint.from_directory(folder)
     checkpoint.set_metadata({EPOCHS: row["epoch"]})
     return checkpoint
-
-
-def needs(params: Params) -> dict[str, float]:
-    """What a worker takes of its node, in Ray's terms."""
-    amounts = {"CPU": params.cluster.cpus_per_worker, "GPU": params.cluster.gpus_per_worker}
-    return {kind: float(amount) for kind, amount in amounts.items() if amount}
-
-
-def mark(storage: str, name: str) -> None:
-    """Leave a file in the storage. Raises OSError where that is not possible."""
-    system, path = FileSystem.from_uri(storage)
-    system.create_dir(f"{path}/{name}")
-    with system.open_output_stream(f"{path}/{name}/.mark"):
-        pass
-
-
-def sees(storage: str, name: str) -> bool:
-    """Whether this node finds what `mark` left."""
-    system, path = FileSystem.from_uri(storage)
-    return bool(system.get_file_info(f"{path}/{name}/.mark").is_file)
-
-
-def forget(storage: str, name: str) -> None:
-    """Remove a finished job's checkpoints."""
-    system, path = FileSystem.from_uri(storage)
-    system.delete_dir(f"{path}/{name}")

@@ -38,7 +38,7 @@ class World:
         if self.size == 1:
             return model
         # The buffers change in the same way on all ranks.
-        return DistributedDataParallel(model.to(device), broadcast_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(model.to(device), forward_sync_buffers=False, gradient_as_bucket_view=True)
 
     def mean(self, value: int, device: torch.device) -> Tensor | int:
         """The mean over ranks, which is left on the device: reading it would wait for it at every step."""
