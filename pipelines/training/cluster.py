@@ -132,7 +132,7 @@ def _run(address: str, task: str, params: Params, name: str, report: Callable[[R
         ) from error
     except ConnectionError as error:
         raise StageError(
-            f"the connection to the cluster at {address} was lost ({first_line(error)}); run it again to go on from the last epoch"
+            f"the connection to the cluster at {address} was lost ({first_line(error)}); run it again to go on"
         ) from error
     return outcome
 

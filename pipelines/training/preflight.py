@@ -1,5 +1,6 @@
 """What has to be right about a cluster before a training begins there; what is not is one line."""
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -30,7 +31,7 @@ def check_device(params: Params) -> None:
 
 
 def check_answers(address: str) -> None:
-    """Raises StageError, in TIMEOUT_S or less, where nothing listens at the address or it is none."""
+    """Raises StageError where nothing answers at the address or it is none. Ray by itself might wait for minutes."""
     if address == "auto":
         return
     parts = urlsplit(address if "://" in address else f"gcs://{address}")
@@ -44,6 +45,19 @@ def check_answers(address: str) -> None:
         socket.create_connection((host, port), TIMEOUT_S).close()
     except OSError as error:
         raise unreachable(address, error.strerror or str(error)) from error
+    if not os.environ.get("RAY_USE_TLS"):  # else it takes Ray's certificates to ask
+        _check_speaks(address, f"{host}:{port}")
+
+
+def _check_speaks(address: str, place: str) -> None:
+    """Raises StageError where what listens does not speak Ray's protocol."""
+    import grpc  # which comes with Ray
+
+    with grpc.insecure_channel(place) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(TIMEOUT_S)
+        except grpc.FutureTimeoutError as error:
+            raise unreachable(address, f"what listens there did not answer in {TIMEOUT_S} s") from error
 
 
 def unreachable(address: str, reason: str) -> StageError:
