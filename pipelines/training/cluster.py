@@ -164,16 +164,22 @@ def _begin_progress(name: str, actor: Any) -> Any:
     Raises:
         StageError: another stage has it.
     """
+    import ray
+    from ray.exceptions import ActorAlreadyExistsError
+
     end = time.monotonic() + BUSY_S
     while True:
         try:
-            return actor.options(name=name, num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
-        except ValueError as error:  # the name is taken
+            progress = actor.options(name=name, num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+            ray.get(progress.after.remote(0.0))  # a client at ray:// learns with the first answer that the name is taken
+        except ActorAlreadyExistsError as error:
             if time.monotonic() > end:
                 raise StageError(
                     f"the cluster is training this very job, {name}, for another stage; wait for that one"
                 ) from error
-        time.sleep(1)
+            time.sleep(1)
+        else:
+            return progress
 
 
 def _last_line(error: BaseException) -> str:
