@@ -1,5 +1,6 @@
 """Ranks that share each batch: together they see what one process sees, and end with the same weights."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,6 @@ def exact(params: Params) -> Params:
 def train_all(rank: int, params: Params, folder: Path, size: int) -> None:
     """Train every task, as one of so many ranks, and write what comes out of it."""
     os.chdir(folder)
-    torch.set_num_threads(1)
     if size > 1:
         distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=size)
     world = World(rank, size)
@@ -54,8 +54,9 @@ def trained(small_params: Params, prepared: dict[str, Path], tmp_path_factory: p
     (folder / "data/prepared").mkdir(parents=True)
     for task in TASKS:
         (folder / "data/prepared" / task).symlink_to(prepared[task])
-    for size in (1, RANKS):
-        multiprocessing.spawn(train_all, (exact(small_params), folder, size), nprocs=size)
+    with contextlib.chdir(folder):
+        train_all(0, exact(small_params), folder, 1)
+    multiprocessing.spawn(train_all, (exact(small_params), folder, RANKS), nprocs=RANKS)
     return folder
 
 
