@@ -1,8 +1,9 @@
 """Settings of training on a Ray cluster."""
 
-from typing import Annotated, Literal
+import re
+from typing import Literal
 
-from pydantic import Field
+from pydantic import field_validator
 
 from pipelines.settings.section import Positive, Section
 
@@ -13,4 +14,11 @@ class Cluster(Section):
     workers: Positive
     cpus_per_worker: Positive
     gpus_per_worker: Literal[0, 1]
-    storage: Annotated[str, Field(pattern=r"^(/|s3://[^/]).*")]
+    storage: str
+
+    @field_validator("storage")
+    @classmethod
+    def _means_the_same_on_all_nodes(cls, storage: str) -> str:
+        if not re.match("/|s3://[^/]", storage):
+            raise ValueError("has to be a folder's absolute path, or s3://bucket/prefix")
+        return storage

@@ -1,6 +1,7 @@
 """Training on a Ray cluster: a real one, of two nodes of one core, on this machine."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from test_world import exact
+from test_world import RANKS, exact
 
 from pipelines.params import Params
 from pipelines.stage import StageError
@@ -170,7 +171,7 @@ def folder_of(folder: Path, task: str, data: Path, params: Params, storage: Path
     (folder / "data/prepared").mkdir(parents=True)
     (folder / "data/prepared" / task).symlink_to(data)
     content = exact(params).model_dump(by_alias=True)
-    content["cluster"] |= {"workers": 2, "storage": str(storage)}
+    content["cluster"] |= {"workers": RANKS, "storage": str(storage)}
     content[task]["train"] |= changed
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     return folder
@@ -237,6 +238,8 @@ def test_a_job_that_loses_a_worker_and_then_a_node_goes_on_from_its_last_epoch(
     assert_same(stage.weights(), weights, atol=1e-3)
     assert [float(row.split()[2]) for row in stage.rows()] == [row["epoch"] for row in history]
     assert "size 1" in log
+    reports = re.findall(r"RayTrainWorker pid=(\d+)\S* Reporting training result .*'epoch': 1\.0", log)
+    assert 0 < len(set(reports)) <= RANKS, "the first epoch was trained again"
 
 
 @pytest.mark.live
