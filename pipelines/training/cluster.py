@@ -24,7 +24,7 @@ from pipelines.training.preflight import (
     check_ray,
     check_room,
     check_storage,
-    first_line,
+    last_line,
     unreachable,
 )
 
@@ -38,6 +38,10 @@ MIB = 2**20
 BUSY_S = 60  # that the cluster may take to notice that a stage was killed
 POLL_S = 0.5
 NAMESPACE = "seqline"
+WORKERS = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay in their copy of the code and data
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # until an epoch's checkpoint counts, and a lost worker is noticed
+}
 
 
 def fit_on_cluster(
@@ -99,12 +103,11 @@ def connected(address: str, folder: Path) -> Iterator[None]:
     """
     import ray
 
-    # RAY_CHDIR_TO_TRIAL_DIR: workers stay in their copy of the folder.
-    runtime = {"working_dir": str(folder), "env_vars": {"RAY_CHDIR_TO_TRIAL_DIR": "0"}}
+    runtime = {"working_dir": str(folder), "env_vars": WORKERS}
     try:
         ray.init(address, namespace=NAMESPACE, runtime_env=runtime, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as error:
-        raise unreachable(address, first_line(error)) from error
+        raise unreachable(address, last_line(error)) from error
     try:
         yield
     finally:
@@ -127,12 +130,10 @@ def _run(address: str, task: str, params: Params, name: str, report: Callable[[R
         outcome = _follow(job, progress, report)
         ray.get(ray.remote(num_cpus=0)(remote.forget).remote(params.cluster.storage, name))
     except RayError as error:
-        raise StageError(
-            f"training {task} on the cluster failed; its log is above, and says last: {_last_line(error)}"
-        ) from error
+        raise StageError(f"training {task} on the cluster failed; its log is above, and says last: {last_line(error)}") from error
     except ConnectionError as error:
         raise StageError(
-            f"the connection to the cluster at {address} was lost ({first_line(error)}); run it again to go on"
+            f"the connection to the cluster at {address} was lost ({last_line(error)}); run it again to go on"
         ) from error
     return outcome
 
@@ -180,7 +181,3 @@ def _begin_progress(name: str, actor: Any) -> Any:
             time.sleep(1)
         else:
             return progress
-
-
-def _last_line(error: BaseException) -> str:
-    return ([line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]

@@ -117,13 +117,13 @@ def check_storage(storage: str, name: str, nodes: Sequence[str]) -> None:
         looks = [ray.remote(num_cpus=0, label_selector={NODE_ID: node})(remote.sees) for node in nodes]
         shared = all(ray.get([look.remote(storage, name) for look in looks]))
     except RayTaskError as error:
-        raise StageError(f"cluster.storage: {storage} cannot be written on the cluster ({first_line(error.cause)})") from error
+        raise StageError(f"cluster.storage: {storage} cannot be written on the cluster ({last_line(error.cause)})") from error
     if not shared:
         raise StageError(
             f"cluster.storage: {storage} is not the same on all nodes; use a folder that they share, or s3://bucket/prefix"
         )
 
 
-def first_line(error: BaseException) -> str:
-    """Of what it says."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def last_line(error: BaseException) -> str:
+    """Of what it says: after a traceback, that is the cause."""
+    return ([line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]

@@ -230,6 +230,7 @@ def test_a_job_that_loses_a_worker_and_then_a_node_goes_on_from_its_last_epoch(
     weights, history = at_home(long_job, "names", monkeypatch)
     stage = Stage(long_job, "names", f"127.0.0.1:{cluster.port}")
     stage.wait_for_epoch(1)
+    until(lambda: any(long_job.with_name("storage").rglob("checkpoint_manager_snapshot.json")), "the first checkpoint")
     cluster.ranks()[0].send_signal(signal.SIGKILL)
     stage.wait_for_epoch(2)
     cluster.lose(cluster.node)
