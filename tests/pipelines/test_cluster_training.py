@@ -60,7 +60,7 @@ def free_port() -> int:
 
 
 class RayCluster:
-    """A head node and a further one, each a `ray start --block`, which ends with its processes."""
+    """A head node and a further one, each a `ray start --block` with files of its own, as on another machine."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port, self.client_port = folder, free_port(), free_port()
@@ -69,7 +69,6 @@ class RayCluster:
             "--head",
             f"--port={self.port}",
             f"--ray-client-server-port={self.client_port}",
-            f"--temp-dir={folder}/ray",
             "--include-dashboard=false",
         )
         self.join()
@@ -85,6 +84,7 @@ class RayCluster:
             *options,
             *sizes,
             "--node-ip-address=127.0.0.1",
+            f"--temp-dir={tempfile.mkdtemp(dir=self.folder)}",
             "--disable-usage-stats",
         ]
         log = self.folder / f"{name}.log"
