@@ -58,11 +58,11 @@ def run_job(name: str, task: str, params: Params, progress: Any) -> Outcome:
     return cast(Outcome, cast(Result, trainer.fit()).return_value)
 
 
-def train_rank(task: str, params: Params, progress: Any) -> Outcome:
+def train_rank(task: str, params: Params, progress: Any) -> Outcome | None:
     """One rank's part. It needs the job's code and data in the working directory.
 
     Returns:
-        the same from each rank.
+        the job's outcome, from rank 0; the other ranks have the same weights.
     """
     context = ray.train.get_context()
     world = World(context.get_world_rank(), context.get_world_size(), get_device().index or 0)
@@ -73,7 +73,7 @@ def train_rank(task: str, params: Params, progress: Any) -> Outcome:
             weights, history = fit(model, job, _reporter(job.checkpoints, world, progress), world)
         except ValueError as error:  # which another attempt would only come to again
             return Outcome(fault=str(error))
-    return Outcome(save(weights), json.dumps(history))
+    return Outcome(save(weights), json.dumps(history)) if world.rank == 0 else None
 
 
 def _reporter(checkpoints: Path, world: World, progress: Any) -> Callable[[Row], None]:

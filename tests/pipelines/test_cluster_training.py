@@ -1,5 +1,6 @@
 """Training on a Ray cluster: a real one, of two nodes of one core, on this machine."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -64,7 +65,10 @@ class RayCluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port, self.client_port = folder, free_port(), free_port()
-        self.head = self._start(
+        self.nodes: list[psutil.Popen] = []
+
+    def start(self) -> None:
+        self._start(
             "head",
             "--head",
             f"--port={self.port}",
@@ -74,9 +78,9 @@ class RayCluster:
         self.join()
 
     def join(self) -> None:
-        self.node = self._start("node", f"--address=127.0.0.1:{self.port}")
+        self._start("node", f"--address=127.0.0.1:{self.port}")
 
-    def _start(self, name: str, *options: str) -> psutil.Popen:
+    def _start(self, name: str, *options: str) -> None:
         sizes = ("--num-cpus=1", "--num-gpus=0", "--object-store-memory=80000000")
         command = [
             shutil.which("ray") or "ray",
@@ -91,25 +95,26 @@ class RayCluster:
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}  # it has to bring its own code
         with log.open("w") as file:
             process = psutil.Popen([*command, "--block"], stdout=file, stderr=subprocess.STDOUT, env=environment)
+        self.nodes.append(process)
         until(lambda: "Ray runtime started" in log.read_text() or process.poll() is not None, name)
         assert process.poll() is None, log.read_text()
-        return process
 
     def ranks(self) -> list[psutil.Process]:
         """The processes that train."""
-        found = [child for node in (self.head, self.node) if node.is_running() for child in node.children(recursive=True)]
+        found = [child for node in self.nodes for child in node.children(recursive=True)]
         return [process for process in found if "RayTrainWorker" in "".join(command_of(process))]
 
-    def lose(self, node: psutil.Popen) -> None:
-        """Let a node die with all of its processes, as by a power cut."""
+    def lose(self) -> None:
+        """Let the last node die with all of its processes, as by a power cut."""
+        node = self.nodes.pop()
         for process in [*node.children(recursive=True), node]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         node.wait()
 
     def stop(self) -> None:
-        for node in (self.node, self.head):
-            if node.poll() is None:
-                self.lose(node)
+        while self.nodes:
+            self.lose()
 
 
 def command_of(process: psutil.Process) -> list[str]:
@@ -123,9 +128,12 @@ def command_of(process: psutil.Process) -> list[str]:
 def cluster() -> Iterator[RayCluster]:
     pytest.importorskip("ray")
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:  # Ray's sockets take short paths alone
-        started = RayCluster(Path(folder))
-        yield started
-        started.stop()
+        made = RayCluster(Path(folder))
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()
 
 
 class Stage:
@@ -143,7 +151,7 @@ class Stage:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._reader = threading.Thread(target=self._read)
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
@@ -233,7 +241,7 @@ def test_a_job_that_loses_a_worker_and_then_a_node_goes_on_from_its_last_epoch(
     until(lambda: any(long_job.with_name("storage").rglob("checkpoint_manager_snapshot.json")), "the first checkpoint")
     cluster.ranks()[0].send_signal(signal.SIGKILL)
     stage.wait_for_epoch(2)
-    cluster.lose(cluster.node)
+    cluster.lose()
     log = stage.end()
     cluster.join()
     assert_same(stage.weights(), weights, atol=1e-3)
