@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError
 
+from pipelines.settings.cluster import Cluster
 from pipelines.settings.corpora import Brown, Reviews
 from pipelines.settings.section import Count, Section
 from pipelines.settings.tasks import NamesTask, SentimentTask, SurnameTask, Task, TranslationTask
@@ -27,6 +28,7 @@ class Params(Section):
     seed: Count
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]
+    cluster: Cluster
     surname: SurnameTask
     names: NamesTask
     fr_en: Annotated[TranslationTask, Field(alias="fr-en")]

@@ -1,66 +1,46 @@
 """Stage `train`: from prepared data to the weights with the lowest validation loss. `python -m pipelines.train TASK`."""
 
 import csv
+import os
 
-import torch
 from rich.console import Console
 from safetensors.torch import save_model
 
 from models.attentive_classifier import AttentiveClassifier
 from models.classifier import Classifier
-from pipelines.models import begin_pretrained, build_model
 from pipelines.params import Params, load_params
-from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, PREPARED, WEIGHTS
-from pipelines.preparation.prepared import train_rows
-from pipelines.settings.tasks import SurnameTrain
+from pipelines.paths import CHECKPOINTS, METRICS, PLOTS, WEIGHTS
 from pipelines.stage import StageError, rounded, run_stage, write_json
-from pipelines.store import Split
 from pipelines.tracking import StageRun, track
-from pipelines.training.checkpoints import fingerprint, forget
-from pipelines.training.classifiers import balance, calibrate
-from pipelines.training.fit import Job, Row, fit
+from pipelines.training.begin import begin, identity
+from pipelines.training.checkpoints import forget
+from pipelines.training.classifiers import calibrate
+from pipelines.training.cluster import fit_on_cluster
+from pipelines.training.fit import Row, fit
 
 console = Console()
-
-
-def job_of(task: str, params: Params) -> Job:
-    """What to train, with a checkpoint folder that only an attempt at the same job shares."""
-    prepared, block = PREPARED / task, params.task(task)
-    settings = [
-        block.model.model_dump_json(),
-        block.train.model_dump_json(),
-        *map(str, (params.seed, params.device, params.precision)),
-    ]
-    return Job(
-        train=train_rows(prepared),
-        valid=Split(prepared / "valid"),
-        params=block.train,
-        seed=params.seed,
-        device=params.device,
-        precision=params.precision,
-        checkpoints=CHECKPOINTS / task / fingerprint(settings, prepared),
-    )
 
 
 def train(task: str, params: Params, run: StageRun) -> list[Row]:
     """Train one task, or go on with training it, and write build/weights/TASK/model.safetensors.
 
+    Where RAY_ADDRESS is set, the cluster there trains.
+
     Returns:
         a row for each epoch.
     """
-    job = job_of(task, params)
-    torch.manual_seed(params.seed)
-    model = build_model(params.task(task), PREPARED / task)
-    if isinstance(model, Classifier) and isinstance(job.params, SurnameTrain) and job.params.class_weighting == "balanced":
-        balance(model, job.train)
 
     def report(row: Row) -> None:
         run.metrics(row, step=int(row["epoch"]))
         console.print(f"{task}: " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
+    name, address = identity(task, params), os.environ.get("RAY_ADDRESS")
     try:
-        begin_pretrained(model, PREPARED / task)
-        weights, history = fit(model, job, report)
+        model, job = begin(task, params, CHECKPOINTS / task / name)
+        if address:
+            weights, history = fit_on_cluster(address, task, params, f"{task}-{name}", report)
+        else:
+            weights, history = fit(model, job, report)
     except ValueError as error:
         raise StageError(str(error)) from error
     (WEIGHTS / task).mkdir(parents=True, exist_ok=True)

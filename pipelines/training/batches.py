@@ -9,10 +9,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models.text.special import PAD
 from pipelines.store import Ids, Rows
+from pipelines.training.world import ALONE, World
 
 
 class LengthBuckets(Sampler[list[int]]):
-    """Yields the row numbers of each batch.
+    """Yields the row numbers of each batch, or of one rank's share of it.
 
     Rows are sorted by length, ties in random order, cut into batches, and the batches shuffled. The lengths alone decide
     where the cuts fall, so that every epoch has the same number of steps; the seed and the epoch alone decide the rest,
@@ -23,10 +24,11 @@ class LengthBuckets(Sampler[list[int]]):
         units: most padded units of that column in a batch; a longer row is a batch of its own.
         seed: of the order.
         shuffle: if not, the order is the same in every epoch.
+        world: the ranks that share the batches.
     """
 
-    def __init__(self, split: Rows, units: int, seed: int, *, shuffle: bool) -> None:
-        self._seed, self._shuffle, self._epoch = seed, shuffle, 0
+    def __init__(self, split: Rows, units: int, seed: int, *, shuffle: bool, world: World = ALONE) -> None:
+        self._seed, self._shuffle, self._world, self._epoch = seed, shuffle, world, 0
         *others, last = [split.lengths(name) for name in split.texts]
         self._keys = [*(lengths // 4 for lengths in others), last]  # 4: coarse enough to mix rows, fine enough to pad little
         self._cuts = _cuts(np.sort(last), units)
@@ -44,7 +46,8 @@ class LengthBuckets(Sampler[list[int]]):
         rng = np.random.default_rng([self._seed, self._epoch if self._shuffle else 0])
         order = np.lexsort([rng.random(len(self._keys[-1])), *self._keys])
         batches = [order[start:end].tolist() for start, end in self._cuts]
-        yield from (batches[i] for i in (rng.permutation(len(batches)) if self._shuffle else range(len(batches))))
+        turns = rng.permutation(len(batches)) if self._shuffle else range(len(batches))
+        yield from (self._world.share(batches[i]) for i in turns)
 
 
 def _cuts(lengths: Ids, units: int) -> list[tuple[int, int]]:
@@ -58,7 +61,10 @@ def _cuts(lengths: Ids, units: int) -> list[tuple[int, int]]:
 
 
 class PaddedRows(Dataset[dict[str, Tensor]]):
-    """Rows of a split as one padded batch: a text column gives [B, T] and `<name>_lengths` [B], a label column [B]."""
+    """Rows of a split as one padded batch: a text column gives [B, T] and `<name>_lengths` [B], a label column [B].
+
+    No rows give no columns.
+    """
 
     def __init__(self, split: Rows) -> None:
         self._split = split
@@ -67,7 +73,7 @@ class PaddedRows(Dataset[dict[str, Tensor]]):
         """The batch of these rows."""
         rows = [self._split.row(i) for i in indices]
         batch = {}
-        for name in rows[0]:
+        for name in rows[0] if rows else ():
             values = [torch.from_numpy(row[name]) for row in rows]
             if name in self._split.texts:
                 batch[name] = torch.nn.utils.rnn.pad_sequence(values, batch_first=True, padding_value=PAD)
@@ -77,7 +83,9 @@ class PaddedRows(Dataset[dict[str, Tensor]]):
         return batch
 
 
-def loader(split: Rows, units: int, seed: int, *, shuffle: bool, ahead: int = 0) -> DataLoader[dict[str, Tensor]]:
+def loader(
+    split: Rows, units: int, seed: int, *, shuffle: bool, ahead: int = 0, world: World = ALONE
+) -> DataLoader[dict[str, Tensor]]:
     """Batches of a split, in the order of LengthBuckets.
 
     Args:
@@ -87,6 +95,7 @@ def loader(split: Rows, units: int, seed: int, *, shuffle: bool, ahead: int = 0)
         shuffle: see LengthBuckets.
         ahead: processes that make batches ahead of their use, in memory from which a GPU can copy them by itself. Without any,
             each is made when it is asked for.
+        world: see LengthBuckets.
     """
-    order = LengthBuckets(split, units, seed, shuffle=shuffle)
+    order = LengthBuckets(split, units, seed, shuffle=shuffle, world=world)
     return DataLoader(PaddedRows(split), batch_size=None, sampler=order, num_workers=ahead, pin_memory=ahead > 0)

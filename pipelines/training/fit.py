@@ -16,6 +16,7 @@ from pipelines.store import Rows
 from pipelines.training.checkpoints import save
 from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision, take_gpu
 from pipelines.training.loop import Loop
+from pipelines.training.world import ALONE, World
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate
 
@@ -43,13 +44,15 @@ class Job:
     checkpoints: Path
 
 
-def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict[str, Tensor], list[Row]]:
+def fit(model: nn.Module, job: Job, report: Callable[[Row], None], world: World = ALONE) -> tuple[dict[str, Tensor], list[Row]]:
     """Train `model` by `job`. Killed at any moment and called again, it goes on after the last finished epoch, to the same end.
 
     Args:
         model: one of models/. It is left on the CPU, wherever it was trained, with the weights of the last epoch.
         job: how.
-        report: called with the row of each finished epoch, also with those of a run that is being resumed.
+        report: called with the row of each finished epoch, also with those of a run that is being resumed. Its checkpoint is
+            written by then.
+        world: the ranks that train it together, each with checkpoints of its own.
 
     Returns:
         the mean of the weights of the epochs with the lowest validation loss, on the CPU, and a row for each epoch.
@@ -58,7 +61,7 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None]) -> tuple[dict
         ValueError: the device is not there, or the loss is no longer a finite number.
     """
     keep_freed_memory()
-    loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(job))
+    loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(job, world), world)
     last = job.checkpoints / "last.ckpt"
     history = _resume(loop, last, report)
     while len(history) < job.params.epochs and not _out_of_patience(history, job.params.patience):
@@ -101,10 +104,10 @@ def _weights(checkpoints: Path, row: Row) -> Path:
     return checkpoints / f"epoch-{int(row['epoch']):04}.ckpt"
 
 
-def _fabric(job: Job) -> Fabric:
+def _fabric(job: Job, world: World) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, every time
     accelerator = pick_accelerator(job.device)
-    devices = [take_gpu()] if accelerator == "cuda" else 1
+    devices = [take_gpu() if world is ALONE else world.gpu] if accelerator == "cuda" else 1
     return Fabric(accelerator=accelerator, devices=devices, precision=pick_precision(job.precision, accelerator))
 
 

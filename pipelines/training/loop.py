@@ -13,7 +13,8 @@ from models.clipping import clip_gradient
 from models.loss import Loss
 from pipelines.settings.section import Train
 from pipelines.store import Alternating, Rows
-from pipelines.training.batches import LengthBuckets, loader
+from pipelines.training.batches import LengthBuckets, PaddedRows, loader
+from pipelines.training.world import ALONE, World
 
 AHEAD = 2  # processes that make batches for a GPU
 
@@ -32,15 +33,18 @@ class Loop:
         params: see params.yaml.
         seed: of the batch order and of dropout.
         fabric: the device, and the precision there.
+        world: the ranks that train it together.
     """
 
-    def __init__(self, model: nn.Module, train: Rows, valid: Rows, params: Train, seed: int, fabric: Fabric) -> None:
-        self.params, self.seed, self.fabric, self.step = params, seed, fabric, 0
+    def __init__(
+        self, model: nn.Module, train: Rows, valid: Rows, params: Train, seed: int, fabric: Fabric, world: World = ALONE
+    ) -> None:
+        self.model, self.params, self.seed, self.fabric, self.world, self.step = model, params, seed, fabric, world, 0
         ahead = AHEAD if fabric.device.type == "cuda" else 0  # a CPU's cores have the training to do
-        self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True, ahead=ahead)
-        self._held_out = loader(valid, params.batch_units, seed, shuffle=False)
+        self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True, ahead=ahead, world=world)
+        self._held_out = loader(valid, params.batch_units, seed, shuffle=False, world=world)
         optimizer = torch.optim.AdamW(model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
-        self.model, self._optimizer = fabric.setup(model, optimizer)
+        self._joined, self._optimizer = fabric.setup(world.joined(model, fabric.device), optimizer)
         self._schedule = _one_cycle(optimizer, params, params.epochs * len(self._batches))
 
     @property
@@ -57,7 +61,7 @@ class Loop:
         Returns:
             the mean training loss, in nats a unit.
         """
-        self.model.train()
+        self._joined.train()
         cast(LengthBuckets, self._batches.sampler).set_epoch(epoch)
         if isinstance(self._train, Alternating):
             self._train.set_epoch(epoch)
@@ -66,13 +70,17 @@ class Loop:
             loss = self._learn(batch)
             total += loss.total.detach()  # added up where it is: reading it would wait for the device at every step
             units += loss.units
-        return float(total) / units
+        return self._mean(float(total), units)
 
     def _learn(self, batch: dict[str, Tensor]) -> Loss:
-        """One step. bf16 needs no loss scaling: the gradient is clipped as it comes."""
-        seed_draws(self.seed * 1_000_003 + self.step)
+        """One step. bf16 needs no loss scaling: the gradient is clipped as it comes.
+
+        Gradients become the mean over ranks. Each rank's loss is divided by a rank's mean number of units, so that the mean of
+        the gradients is that of the whole batch's loss.
+        """
+        seed_draws(self.world.seed(self.seed * 1_000_003 + self.step))
         loss = self._loss(batch)
-        self.fabric.backward(loss.total / loss.units)
+        self.fabric.backward(loss.total / self.world.mean(loss.units, self.fabric.device))
         clip_gradient(self.model.parameters(), norm=self.params.clip_norm, value=self.params.clip_value)
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -83,13 +91,20 @@ class Loop:
     @torch.no_grad()
     def validate(self) -> float:
         """The mean validation loss, in nats a unit."""
-        self.model.eval()
+        self._joined.eval()
         losses = [self._loss(batch) for batch in self._held_out]
-        return math.fsum(float(loss.total) for loss in losses) / sum(loss.units for loss in losses)
+        return self._mean(math.fsum(float(loss.total) for loss in losses), sum(loss.units for loss in losses))
+
+    def _mean(self, total: float, units: int) -> float:
+        """The mean loss over the units of all ranks."""
+        total, scored = self.world.sum((total, units), self.fabric.device)
+        return total / scored
 
     def _loss(self, batch: dict[str, Tensor]) -> Loss:
-        loss: Loss = self.model(**{name: column.to(self.fabric.device, non_blocking=True) for name, column in batch.items()})
-        return loss
+        """The loss of this rank's rows. Without any it takes a row that does not count: all ranks have to step together."""
+        columns = batch or PaddedRows(self._train)[[0]]
+        loss: Loss = self._joined(**{name: column.to(self.fabric.device, non_blocking=True) for name, column in columns.items()})
+        return loss if batch else Loss(loss.total * 0, 0)
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes in training."""

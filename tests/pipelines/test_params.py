@@ -33,6 +33,12 @@ def test_the_projects_own_file_is_valid() -> None:
         ("source: fr", "source: french", "fr-en.prepare.source = 'french': must be 'fr' or 'en'"),
         ("    source: fr", "    sources: fr", "unknown key 'fr-en.prepare.sources'; did you mean 'source'?"),
         ("dataset: debian-fr-en", "dataset: multi30k", "fr-en.dataset = 'multi30k': must be 'debian-fr-en', 'multi30k-fr-en' or"),
+        (
+            "storage: /tmp",
+            "storage: tmp",
+            "cluster.storage = 'tmp/seqline': value error, has to be a folder's absolute path, or s3://",
+        ),
+        ("gpus_per_worker: 0", "gpus_per_worker: 2", "cluster.gpus_per_worker = 2: must be 0 or 1"),
         ("surname:", "surname: [", "is not valid YAML"),
     ],
 )
