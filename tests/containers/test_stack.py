@@ -40,7 +40,7 @@ def test_training_goes_on_while_mlflow_is_away_and_its_metrics_arrive_when_it_is
     stack.up("postgres", "storage", "mlflow")
     training = stack.train(PROFILE="smoke")
     log = stack.clone / "train.log"
-    wait_until(lambda: "Running stage 'train@" in log.read_text() or training.poll() is not None, 900)
+    wait_until(lambda: "fr-en: epoch 1 " in log.read_text() or training.poll() is not None, 900)
     assert training.poll() is None, log.read_text()[-4000:]
     stack.kill("mlflow")
     time.sleep(AWAY_S)
