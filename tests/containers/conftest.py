@@ -1,5 +1,7 @@
 """One stack for all tests of containers, in a clone of the last commit whose models the training container builds."""
 
+import json
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(clone, {name: _free_port() for name in ("serve", "mlflow", "grafana")})
     try:
         yield stack
+        if file := os.environ.get("SEQLINE_FIGURES"):
+            Path(file).write_text(json.dumps(stack.figures))
     finally:
         print(stack.compose("logs", "--tail", "30"))  # noqa: T201 - pytest shows it where something failed
         stack.compose("--profile", "train", "--profile", "workers", "down", "--volumes", "--timeout", "5")

@@ -5,8 +5,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,21 @@ class Stack:
     Attributes:
         clone: of the repository; it belongs to the containers' user.
         ports: published, by service.
+        figures: what the tests measure, for SEQLINE_FIGURES.
     """
 
     clone: Path
     ports: dict[str, int]
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def keep_all(self, before: Iterable[object], after: Iterable[object]) -> None:
+        """Fail where something that was known before is not any more, and count it."""
+        lost = [*before]
+        for found in after:
+            if found in lost:
+                lost.remove(found)
+        self.figures["lost"] = self.figures.get("lost", 0) + len(lost)
+        assert not lost
 
     def compose(self, *arguments: str, profile: str = "", env: dict[str, str] | None = None) -> str:
         """Run `docker compose` and return what it printed; what it printed before it failed is in the error."""

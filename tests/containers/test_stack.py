@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,14 +47,15 @@ def test_training_goes_on_while_mlflow_is_away_and_its_metrics_arrive_when_it_is
     stack.compose("start", "mlflow")
     assert training.wait(900) == 0, log.read_text()[-4000:]
     found = runs(stack)
-    assert found.keys() >= {f"{stage}@{task}" for stage in ("train", "export", "evaluate", "register") for task in TRAINED}
+    stack.keep_all([f"{stage}@{task}" for stage in ("train", "export", "evaluate", "register") for task in TRAINED], found)
     assert {run.info.status for run in found.values()} == {"FINISHED"}
     for task in TRAINED:
         written = json.loads((stack.clone / f"metrics/train/{task}.json").read_text())
         history = tracking(stack).get_metric_history(found[f"train@{task}"].info.run_id, "valid_loss")
-        assert [metric.step for metric in history] == list(range(1, written["epochs"] + 1)), task
+        stack.keep_all(range(1, written["epochs"] + 1), [metric.step for metric in history])
+        assert len(history) == written["epochs"]
         assert math.isclose(min(metric.value for metric in history), written["valid_loss"], abs_tol=1e-5)
-    assert {model.name for model in tracking(stack).search_registered_models()} == {f"seqline-{name}" for name in MODELS}
+    stack.keep_all([f"seqline-{name}" for name in MODELS], [model.name for model in tracking(stack).search_registered_models()])
 
 
 def test_artifacts_lie_in_the_object_storage(stack: Stack) -> None:
@@ -92,6 +92,15 @@ def test_a_container_is_what_it_promises(stack: Stack) -> None:
         stack.compose("exec", "--no-TTY", "serve", "python", "-c", "import pipelines")
     with pytest.raises(AssertionError, match="Read-only file system"):
         stack.compose("exec", "--no-TTY", "serve", "touch", "/app/new")
+
+
+def test_the_image_that_serves_is_small(stack: Stack) -> None:
+    image = stack.inspect("serve")["Image"]
+    done = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Size}}", image], capture_output=True, text=True, check=True
+    )
+    stack.figures["serve_image_mb"] = int(done.stdout) / 1e6
+    assert stack.figures["serve_image_mb"] <= 2000
 
 
 def test_prometheus_has_the_models_counts_and_the_dashboard_asks_what_it_knows(stack: Stack) -> None:
@@ -132,13 +141,12 @@ def test_no_run_is_lost_with_the_database(stack: Stack) -> None:
     assert requests.get(url, timeout=60).status_code >= 500
     stack.compose("start", "postgres")
     wait_until(lambda: stack.inspect("postgres")["State"]["Health"]["Status"] == "healthy")
-    wait_until(lambda: {name: run.info.run_id for name, run in runs(stack).items()} == before)
+    stack.keep_all(before.items(), [(name, run.info.run_id) for name, run in runs(stack).items()])
 
 
 def test_the_whole_stack_comes_back_with_what_it_had(stack: Stack) -> None:
     before = {name: run.info.run_id for name, run in runs(stack).items()}
     stack.compose("down", "--timeout", "45")
-    seconds = stack.up()
-    Path(os.environ.get("SEQLINE_FIGURES", os.devnull)).write_text(json.dumps({"compose_ready_s": seconds}))
-    assert {name: run.info.run_id for name, run in runs(stack).items()} == before
+    stack.figures["compose_ready_s"] = stack.up()
+    stack.keep_all(before.items(), [(name, run.info.run_id) for name, run in runs(stack).items()])
     assert stack.ask("fr-en", {"inputs": "Ce paquet contient les fichiers."}).status_code == 200
