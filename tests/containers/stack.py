@@ -60,11 +60,11 @@ class Stack:
         owner = {"SEQLINE_UID": str(CONTAINERS_USER), "SEQLINE_GID": str(CONTAINERS_USER)}
         return {**os.environ, **{name: str(self.ports[service]) for name, service in published.items()}, **owner, **(more or {})}
 
-    def up(self, *services: str) -> float:
+    def up(self, *services: str, profile: str = "") -> float:
         """Start services, all that can run where none are named, and return the seconds until each was healthy."""
         started = time.monotonic()
         wanted = services or self.services()
-        self.compose("up", "--detach", "--wait", "--wait-timeout", "240", "--no-build", *wanted)
+        self.compose("up", "--detach", "--wait", "--wait-timeout", "240", "--no-build", *wanted, profile=profile)
         return time.monotonic() - started
 
     def services(self) -> Sequence[str]:

@@ -145,6 +145,19 @@ def test_no_run_is_lost_with_the_database(stack: Stack) -> None:
     stack.keep_all(before.items(), [(name, run.info.run_id) for name, run in runs(stack).items()])
 
 
+def test_a_training_is_shared_by_containers(stack: Stack) -> None:
+    stack.up("mlflow", "ray-head", "ray-worker", profile="workers")
+    weights = stack.clone / "build/weights/surname/model.safetensors"
+    weights.unlink()
+    cluster = ["--env", "RAY_ADDRESS=ray://ray-head:10001"]
+    said = stack.compose(
+        "run", "--rm", "--no-TTY", *cluster, "train", "python", "-m", "pipelines.train", "surname", profile="train"
+    )
+    assert "surname: epoch 2 " in said
+    assert weights.is_file()
+    stack.compose("rm", "--stop", "--force", "ray-head", "ray-worker", profile="workers")
+
+
 def test_the_whole_stack_comes_back_with_what_it_had(stack: Stack) -> None:
     before = {name: run.info.run_id for name, run in runs(stack).items()}
     stack.compose("down", "--timeout", "45")
