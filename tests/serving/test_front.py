@@ -143,9 +143,7 @@ def test_whoever_owns_the_file_of_keys_changes_them(front: Target) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "short", '"; return 200; "' * 3, f"{FIRST}\n{SECOND}\n{THIRD}"])
-def test_wrong_keys_are_refused_before_anything_starts(
-    content: str, brittle: Path, make_store: MakeStore, tmp_path: Path
-) -> None:
+def test_wrong_keys_stop_it_before_anything_starts(content: str, brittle: Path, make_store: MakeStore, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(content)
     store = make_store(tmp_path / "packaged", brittle)
     with pytest.raises(ControlError, match="has to hold one key") as caught:
