@@ -22,3 +22,8 @@ class Cluster(Section):
         if not re.match("/|s3://[^/]", storage):
             raise ValueError("has to be a folder's absolute path, or s3://bucket/prefix")
         return storage
+
+    def needs(self) -> dict[str, float]:
+        """What a worker takes of its node, in Ray's terms."""
+        amounts = {"CPU": self.cpus_per_worker, "GPU": self.gpus_per_worker}
+        return {kind: float(amount) for kind, amount in amounts.items() if amount}

@@ -29,7 +29,7 @@ from pipelines.training.preflight import (
 )
 
 if TYPE_CHECKING:
-    from pipelines.training.remote import Outcome
+    from pipelines.training.outcome import Outcome
 
 ROOT = Path(__file__).parents[2]
 CODE = ("models", "pipelines")

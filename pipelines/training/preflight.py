@@ -76,7 +76,7 @@ def check_room(address: str, params: Params, nodes: Sequence[Mapping[str, float]
     Raises:
         StageError: they do not.
     """
-    needed, workers = needs(params), params.cluster.workers
+    needed, workers = params.cluster.needs(), params.cluster.workers
     if "GPU" in needed and not any(node.get("GPU") for node in nodes):
         raise StageError(
             f"cluster.gpus_per_worker is 1, but the cluster at {address} has no GPU; set it to 0, or join nodes with one"
@@ -88,12 +88,6 @@ def check_room(address: str, params: Params, nodes: Sequence[Mapping[str, float]
             f"cluster.workers is {workers}, but the cluster at {address} has room for {room} of {each};"
             " lower it, or join more nodes"
         )
-
-
-def needs(params: Params) -> dict[str, float]:
-    """What a worker takes of its node, in Ray's terms."""
-    amounts = {"CPU": params.cluster.cpus_per_worker, "GPU": params.cluster.gpus_per_worker}
-    return {kind: float(amount) for kind, amount in amounts.items() if amount}
 
 
 def check_storage(storage: str, name: str, nodes: Sequence[str]) -> None:

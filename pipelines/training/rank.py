@@ -18,8 +18,7 @@ from safetensors.torch import save
 from pipelines.params import Params
 from pipelines.training.begin import begin
 from pipelines.training.fit import Row, fit
-from pipelines.training.preflight import needs
-from pipelines.training.remote import Outcome
+from pipelines.training.outcome import Outcome
 from pipelines.training.world import World
 
 FAILURES = 3  # how often workers may be lost before the job is given up
@@ -46,7 +45,7 @@ def run_job(name: str, task: str, params: Params, progress: Any) -> Outcome:
         scaling_config=ScalingConfig(
             num_workers=(1, cluster.workers),
             use_gpu=cluster.gpus_per_worker > 0,
-            resources_per_worker=needs(params),
+            resources_per_worker=cluster.needs(),
         ),
         run_config=RunConfig(
             name=name,

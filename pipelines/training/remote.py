@@ -4,27 +4,13 @@ A client at ray://host:port has a server of its own there, which unpickles what 
 imports nothing large, so that it can: torch, imported in two threads at once, may end the process.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pipelines.training.outcome import Outcome
 
 if TYPE_CHECKING:
     from pipelines.params import Params
     from pipelines.training.fit import Row
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a job ends with.
-
-    Args:
-        weights: as safetensors.
-        history: a row for each epoch, as JSON.
-        fault: what the user can mend, and no further attempt can; empty if there are weights.
-    """
-
-    weights: bytes = b""
-    history: str = "[]"
-    fault: str = ""
 
 
 class Progress:
