@@ -1,6 +1,6 @@
 """params.yaml as one typed, validated object."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -106,6 +106,15 @@ def checked(content: object, block: type[Settings], source: str) -> Settings:
         return block.model_validate(content)
     except ValidationError as error:
         raise StageError(f"{source}: " + "; ".join(_explain(dict(e), block) for e in error.errors())) from error
+
+
+def flat(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A block's values, each with its keys joined by dots."""
+    for name, value in block.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def closest(name: str, valid: Any) -> str:

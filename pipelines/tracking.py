@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
 from pipelines.catalogue import load_catalogue
-from pipelines.params import Params, load_params
+from pipelines.params import Params, flat, load_params
 from pipelines.paths import CATALOGUE, CHECKPOINTS
 from pipelines.settings.section import Section
 
@@ -95,7 +95,7 @@ def track(
         check_artifacts(client, parent, uri)
         run_id = _create_run(client, parent, f"{stage}@{task}", {"stage": stage, "task": task, **_provenance(datasets)})
     delivery = Delivery(client, run_id, uri)
-    delivery.params(_flat(described.model_dump()))
+    delivery.params(flat(described.model_dump()))
     try:
         with in_one_line(uri):  # a stage may ask MLflow itself
             yield StageRun(delivery, run_id)
@@ -190,12 +190,3 @@ def _repository() -> dict[str, str]:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 - the user's own git
     return done.stdout.strip()
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Nested keys as dotted names."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

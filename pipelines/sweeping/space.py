@@ -1,11 +1,11 @@
 """What a sweep searches: the values of some keys of a task's `model` and `train`, each one that params.yaml could have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from pipelines.params import Params, checked, closest
+from pipelines.params import Params, checked, closest, flat
 from pipelines.settings.sweep import Choices, Span, Sweep
 from pipelines.stage import StageError
 
@@ -32,7 +32,7 @@ class Space:
     def __init__(self, sweep: Sweep, params: Params, source: str) -> None:
         self.task, self._content = sweep.task, params.model_dump(by_alias=True)
         block = self._content[self.task]
-        self._present = dict(_leaves({part: block[part] for part in ("model", "train")}))
+        self._present = dict(flat({part: block[part] for part in ("model", "train")}))
         self._allowed = {key: self._read(key, raw, source) for key, raw in sweep.keys.items()}
         self.distributions = {key: self._distribution(key) for key in self._allowed}
 
@@ -86,15 +86,6 @@ def _holds(allowed: Span | Choices, value: Value) -> bool:
 
 def _written(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _leaves(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
-    """Nested keys as dotted ones."""
-    for name, value in block.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _replaced(block: Mapping[str, Any], path: list[str], value: Value) -> dict[str, Any]:

@@ -86,8 +86,6 @@ def test_the_server_has_no_training_code() -> None:
 @pytest.mark.parametrize("image", sorted(OURS))
 def test_hadolint_finds_nothing(image: str) -> None:
     linter = Path(sys.prefix) / "bin/hadolint"
-    if not linter.exists():
-        pytest.skip("hadolint is not installed")
     command = [linter, "--config", DOCKER / "hadolint.yaml", DOCKER / image / "Dockerfile"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
