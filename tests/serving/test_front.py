@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +110,23 @@ def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(fr
     assert counted(front) == before
     assert front.ask("classification", GOOD, {"X-Probe": "1"}).status_code == 200
     assert counted(front) == before + 1
+
+
+def test_status_tells_of_a_model_that_answers_something_else(front: Target) -> None:
+    (path,) = (front.folder / "store").glob("classification-*.mar")
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    said = json.loads(files["examples.json"])
+    said[0]["answer"] = "something else"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (files | {"examples.json": json.dumps(said).encode()}).items():
+            archive.writestr(name, content)
+    try:
+        assert [ready for _, ready in control.status(front.folder).values()] == [False]
+    finally:
+        path.write_bytes(whole)
+    assert [ready for _, ready in control.status(front.folder).values()] == [True]
 
 
 def test_it_can_be_reached_from_elsewhere_and_torchserve_cannot(front: Target) -> None:

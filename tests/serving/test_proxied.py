@@ -223,6 +223,14 @@ def test_keys_change_without_a_failed_request_and_end_one_after_the_other(alone:
         assert (server.folder / name).stat().st_mode & 0o077 == 0, name
 
 
+def test_status_tells_of_a_proxy_that_has_ended(alone: Callable[..., Target]) -> None:
+    server = alone()
+    assert control.status(server.folder)
+    Proxy(Instance(server.folder)).drain(5)
+    with pytest.raises(ControlError, match=r"the proxy of .* has ended"):
+        control.status(server.folder)
+
+
 def test_who_sends_too_much_is_told_when_to_come_again(alone: Callable[..., Target]) -> None:
     server = alone(rate=5, burst=1)
     responses = [server.ask("classification", GOOD) for _ in range(10)]
