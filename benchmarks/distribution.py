@@ -20,7 +20,7 @@ from pipelines.record import Figures
 from pipelines.store import Split
 from pipelines.training.begin import begin
 from pipelines.training.fit import fit
-from pipelines.training.world import World
+from pipelines.training.world import connected
 
 TASK = "fr-en"
 CORES, REPETITIONS = 2, 3
@@ -64,5 +64,5 @@ def _epoch_seconds(workers: int, params: Params, folder: Path, meeting: Path, ra
     ends: list[float] = []
     with TemporaryDirectory() as checkpoints:
         model, job = begin(TASK, params, Path(checkpoints))
-        fit(model, job, lambda _: ends.append(time.perf_counter()), World(rank, workers))
+        fit(model, job, lambda _: ends.append(time.perf_counter()), connected(rank, workers))
     return ends[-1] - ends[-2]

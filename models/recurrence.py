@@ -105,10 +105,10 @@ class GRURecurrence(torch.autograd.Function):
             carried = carried + torch.bmm(d_rec, matrix)
         rows = d_recurrent.flatten(1, 2)  # [D, T * B, 3H]
         d_weight = torch.bmm(rows.transpose(1, 2), before.flatten(1, 2)).to(weight.dtype)
-        return None, d_inputs, carried, d_weight, _sum(rows).to(weight.dtype), None
+        return None, d_inputs, carried, d_weight, column_sums(rows).to(weight.dtype), None
 
 
-def _sum(rows: Tensor) -> Tensor:
+def column_sums(rows: Tensor) -> Tensor:
     """The sum of the rows, [..., N, X] -> [..., X], as a matrix product, whose type needs no copy of them in a wider one."""
     return (rows.new_ones(*rows.shape[:-2], 1, rows.shape[-2]) @ rows).squeeze(-2)
 
@@ -188,6 +188,6 @@ class AttentiveGRURecurrence(torch.autograd.Function):
             None,
             d_energy,
             (rows.t() @ before.flatten(0, 1)).to(from_state.dtype),
-            _sum(rows).to(from_state.dtype),
+            column_sums(rows).to(from_state.dtype),
             d_from_context.to(from_context.dtype),
         )

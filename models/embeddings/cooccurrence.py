@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.embeddings.compiled import compiled
+from models.cpu.compiled import compiled
 
 Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from models.embeddings.compiled import inlined
+from models.cpu.compiled import inlined
 
 GAMMA, MIX_1, MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 SHIFT_1, SHIFT_2, SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)

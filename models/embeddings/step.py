@@ -12,7 +12,7 @@ a window share their outputs is the idea of Ji et al. 2016, arXiv 1604.04661.
 
 from typing import Any
 
-from models.embeddings.arithmetic import (
+from models.cpu.arithmetic import (
     add_inner_product,
     add_outer_product,
     add_product,
@@ -21,8 +21,8 @@ from models.embeddings.arithmetic import (
     outer_zeros,
     zeros,
 )
-from models.embeddings.compiled import inlined
-from models.embeddings.simd import HALF, LANES, add_to_rows, load, load_rows, load_twice, rows_of, spread_each, store
+from models.cpu.compiled import inlined
+from models.cpu.registers import HALF, LANES, add_to_rows, load, load_rows, load_twice, rows_of, spread_each, store
 
 BLOCK = HALF  # most outputs in a block
 

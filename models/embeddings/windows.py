@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.embeddings.compiled import inlined
+from models.cpu.compiled import inlined
+from models.cpu.registers import LANES, prefetch
 from models.embeddings.draws import draw
-from models.embeddings.simd import LANES, prefetch
 from models.embeddings.step import BLOCK
 
 YES, NO = np.float32(1), np.float32(0)  # labels; one type of number for all, as parts are compiled for each combination of types

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from models.cpu.registers import LANES
 from models.embeddings.bags import Bags, mean_vectors
 from models.embeddings.hogwild import Corpus, Places, Progress, Schedule, Train, Words, hogwild
 from models.embeddings.huffman import Paths, huffman_paths
 from models.embeddings.kernels import Method, Objective, word2vec_kernel
 from models.embeddings.sampling import alias_table, keep_thresholds, noise_distribution
-from models.embeddings.simd import LANES
 from models.embeddings.step import BLOCK
 from models.embeddings.workspace import (
     Floats,

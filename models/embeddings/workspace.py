@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.cpu.registers import LANES
 from models.embeddings.bags import Bags
 from models.embeddings.hogwild import CHUNK
 from models.embeddings.huffman import Paths
 from models.embeddings.sampling import AliasTable
-from models.embeddings.simd import LANES
 from models.embeddings.step import BLOCK
 
 Floats = npt.NDArray[np.float32]

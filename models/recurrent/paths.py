@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from models.recurrence import GRURecurrence, recur
 from models.recurrent.cells import CELLS, Cell
+from models.recurrent.fused import FusedGRURecurrence, fits
 from models.recurrent.ragged import last, length_mask, turn
 
 Fused = Callable[..., tuple[Tensor, ...]]  # one of torch's functions, which returns outputs, h and for an LSTM C
@@ -88,11 +89,17 @@ def _parts(state: Tensor, size: int) -> Tensor | tuple[Tensor, ...]:
 def by_hand(
     views: Sequence[Tensor], lengths: Tensor, state: Tensor, weights: Sequence[Sequence[Tensor]]
 ) -> tuple[Sequence[Tensor], Tensor]:
-    """All directions of a GRU by `GRURecurrence`. `views` are what each direction reads, in its own order."""
+    """All directions of a GRU. `views` are what each direction reads, in its own order."""
     w_ih, w_hh, b_ih, b_hh = zip(*weights, strict=True)  # each: one tensor a direction
-    inputs = [functional.linear(view.transpose(0, 1), w, b) for view, w, b in zip(views, w_ih, b_ih, strict=True)]
-    mask = length_mask(lengths, views[0].shape[1]).t()[:, None, :, None].expand(-1, len(views), -1, -1)  # [T, D, B, 1]
-    states = recur(GRURecurrence, w_hh[0].dtype, torch.stack(inputs, 1), state, torch.stack(w_hh), torch.stack(b_hh), mask)
+    each = [functional.linear(view.transpose(0, 1), w, b) for view, w, b in zip(views, w_ih, b_ih, strict=True)]
+    inputs, w, b = torch.stack(each, 1), torch.stack(w_hh), torch.stack(b_hh)
+    if w.dtype is torch.float32 and fits(inputs, w.shape[2]):
+        with torch.autocast("cpu", enabled=False):
+            apply: Callable[..., Tensor] = FusedGRURecurrence.apply
+            states = apply(inputs.dtype, inputs, state.float(), w, b, lengths)
+    else:
+        mask = length_mask(lengths, views[0].shape[1]).t()[:, None, :, None].expand(-1, len(views), -1, -1)  # [T, D, B, 1]
+        states = recur(GRURecurrence, w.dtype, inputs, state, w, b, mask)
     return states.permute(1, 2, 0, 3).unbind(), states[-1]
 
 

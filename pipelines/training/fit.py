@@ -12,10 +12,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipelines.settings.section import Train
+from pipelines.stage import threads
 from pipelines.store import Rows
 from pipelines.training.checkpoints import save
 from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision, take_gpu
 from pipelines.training.loop import Loop
+from pipelines.training.ranks import rank_count, train_by_ranks
 from pipelines.training.world import ALONE, World
 
 Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate
@@ -52,27 +54,40 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None], world: World 
         job: how.
         report: called with the row of each finished epoch, also with those of a run that is being resumed. Its checkpoint is
             written by then.
-        world: the ranks that train it together, each with checkpoints of its own.
+        world: the ranks that train it together. Alone on a CPU, a process becomes ranks, as many as train fastest.
 
     Returns:
         the mean of the weights of the epochs with the lowest validation loss, on the CPU, and a row for each epoch.
 
     Raises:
         ValueError: the device is not there, or the loss is no longer a finite number.
+        ChildProcessError: see train_by_ranks.
     """
     keep_freed_memory()
+    ranks = rank_count(threads(), job.params.batch_units) if world is ALONE and pick_accelerator(job.device) == "cpu" else 1
+    if ranks > 1:
+        history = train_by_ranks(model, ranks, lambda one: _epochs(model, job, report, one))
+    else:
+        history = _epochs(model, job, report, world)
+    model.cpu()
+    best = [torch.load(_weights(job.checkpoints, row), map_location="cpu") for row in _best(history, job.params.average)]
+    return average(best), history
+
+
+def _epochs(model: nn.Module, job: Job, report: Callable[[Row], None], world: World) -> list[Row]:
+    """One rank's part: all epochs that are left. Those that keep checkpoints report."""
     loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(job, world), world)
     last = job.checkpoints / "last.ckpt"
+    report = report if world.keeps else lambda _: None
     history = _resume(loop, last, report)
     while len(history) < job.params.epochs and not _out_of_patience(history, job.params.patience):
         row = _epoch(loop, len(history))
         history.append(row)
-        _keep(loop, row, _best(history, job.params.average), job.checkpoints)
-        save({"loop": loop.state_dict(), "history": history}, last)
+        if world.keeps:
+            _keep(loop, row, _best(history, job.params.average), job.checkpoints)
+            save({"loop": loop.state_dict(), "history": history}, last)
         report(row)
-    model.cpu()
-    best = [torch.load(_weights(job.checkpoints, row), map_location="cpu") for row in _best(history, job.params.average)]
-    return average(best), history
+    return history
 
 
 def average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ class Loop:
         self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True, ahead=ahead, world=world)
         self._held_out = loader(valid, params.batch_units, seed, shuffle=False, world=world)
         optimizer = torch.optim.AdamW(model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
-        self._joined, self._optimizer = fabric.setup(world.joined(model, fabric.device), optimizer)
+        self._joined, self._optimizer = fabric.setup(world.link.joined(model, fabric.device), optimizer)
         self._schedule = _one_cycle(optimizer, params, params.epochs * len(self._batches))
 
     @property
@@ -73,14 +73,11 @@ class Loop:
         return self._mean(float(total), units)
 
     def _learn(self, batch: dict[str, Tensor]) -> Loss:
-        """One step. bf16 needs no loss scaling: the gradient is clipped as it comes.
-
-        Gradients become the mean over ranks. Each rank's loss is divided by a rank's mean number of units, so that the mean of
-        the gradients is that of the whole batch's loss.
-        """
+        """One step. bf16 needs no loss scaling: the gradient is clipped as it comes."""
         seed_draws(self.world.seed(self.seed * 1_000_003 + self.step))
         loss = self._loss(batch)
-        self.fabric.backward(loss.total / self.world.mean(loss.units, self.fabric.device))
+        self.fabric.backward(self.world.link.objective(loss, self.fabric.device))
+        self.world.link.average(self.model, loss.units)
         clip_gradient(self.model.parameters(), norm=self.params.clip_norm, value=self.params.clip_value)
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -97,7 +94,7 @@ class Loop:
 
     def _mean(self, total: float, units: int) -> float:
         """The mean loss over the units of all ranks."""
-        total, scored = self.world.sum((total, units), self.fabric.device)
+        total, scored = self.world.link.sum((total, units), self.fabric.device)
         return total / scored
 
     def _loss(self, batch: dict[str, Tensor]) -> Loss:

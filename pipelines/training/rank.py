@@ -19,7 +19,7 @@ from pipelines.params import Params
 from pipelines.training.begin import begin
 from pipelines.training.fit import Row, fit
 from pipelines.training.outcome import Outcome
-from pipelines.training.world import World
+from pipelines.training.world import World, connected
 
 FAILURES = 3  # how often workers may be lost before the job is given up
 EPOCHS = "epochs"  # of a checkpoint's metadata
@@ -64,7 +64,7 @@ def train_rank(task: str, params: Params, progress: Any) -> Outcome | None:
         the job's outcome, from rank 0; the other ranks have the same weights.
     """
     context = ray.train.get_context()
-    world = World(context.get_world_rank(), context.get_world_size(), get_device().index or 0)
+    world = connected(context.get_world_rank(), context.get_world_size(), get_device().index or 0)
     torch.set_num_threads(params.cluster.cpus_per_worker)
     with TemporaryDirectory() as folder:
         try:

@@ -1,9 +1,15 @@
 """The hand-written recurrences compute what autograd computes, values and gradients."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 
+from models.cpu.compiled import compiled
+from models.cpu.registers import LANES, load_any, store_any
 from models.recurrence import GRURecurrence, recur
+from models.recurrent.fused import FusedGRURecurrence
 from models.recurrent.layer import Recurrent
 
 
@@ -24,3 +30,36 @@ def test_gradient_of_the_recurrence_by_finite_differences() -> None:
     inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     mask = torch.tensor([[1, 1], [1, 1], [1, 0]], dtype=torch.bool)[:, None, :, None].expand(-1, 2, -1, -1)
     assert torch.autograd.gradcheck(lambda *tensors: recur(GRURecurrence, torch.float64, *tensors, mask), inputs)
+
+
+@pytest.mark.parametrize(("directions", "size"), [(1, 16), (2, 48)])
+def test_the_compiled_steps_compute_what_the_equations_do(directions: int, size: int) -> None:
+    torch.manual_seed(directions)
+    lengths = torch.tensor([4, 1, 3])
+    shapes = [(4, directions, 3, 3 * size), (directions, 3, size), (directions, 3 * size, size), (directions, 3 * size)]
+    tensors = [torch.randn(shape) * 0.5 for shape in shapes]
+    mask = (torch.arange(4)[:, None] < lengths)[:, None, :, None].expand(-1, directions, -1, -1)
+    found = []
+    for apply in (
+        lambda *given: FusedGRURecurrence.apply(torch.float32, *given, lengths),
+        lambda *given: recur(GRURecurrence, torch.float64, *(tensor.double() for tensor in given), mask),
+    ):
+        given = [tensor.clone().requires_grad_() for tensor in tensors]
+        states = apply(*given)
+        (states * torch.linspace(-1, 1, states.numel()).view_as(states)).sum().backward()
+        found.append([states.float(), *(tensor.grad for tensor in given)])
+    for fused, exact in zip(*found, strict=True):
+        torch.testing.assert_close(fused, exact, atol=2e-5, rtol=1e-5)
+
+
+def test_bfloat16_is_rounded_to_the_nearest() -> None:
+    numbers = torch.cat((torch.tensor([1.0 + 2**-8, 1.0 + 3 * 2**-8, 0.0, -0.0]), torch.randn(10 * LANES - 4)))
+    rounded = np.zeros(len(numbers), np.uint16)
+    round_all(numbers.numpy(), rounded)
+    assert torch.equal(torch.from_numpy(rounded).view(torch.bfloat16), numbers.bfloat16())
+
+
+@compiled
+def round_all(numbers: Any, rounded: Any) -> None:
+    for k in range(0, len(numbers), LANES):
+        store_any(rounded, k, load_any(numbers, k))

@@ -17,7 +17,7 @@ from pipelines.store import Split, write_split
 from pipelines.training.batches import LengthBuckets
 from pipelines.training.begin import begin
 from pipelines.training.fit import fit
-from pipelines.training.world import ALONE, World
+from pipelines.training.world import ALONE, World, connected
 
 RANKS = 2
 TASKS = {"surname": 40, "names": 40, "fr-en": 40, "sentiment": 1}  # with so many units in a batch; 1: a row
@@ -39,7 +39,7 @@ def train_all(rank: int, params: Params, folder: Path, size: int) -> None:
     os.chdir(folder)
     if size > 1:
         distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=size)
-    world = World(rank, size)
+    world = connected(rank, size)
     for task in TASKS:
         model, job = begin(task, params, folder / f"{task}-{size}-{rank}")
         torch.save(fit(model, job, lambda _: None, world), folder / f"{task}-{size}-{rank}.pt")

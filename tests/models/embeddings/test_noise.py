@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.embeddings.compiled import compiled
+from models.cpu.compiled import compiled
 from models.embeddings.draws import draw, keep_and_reach
 from models.embeddings.sampling import FULL, AliasTable, alias_table, keep_thresholds, noise_distribution
 from models.embeddings.workspace import Windows, new_windows

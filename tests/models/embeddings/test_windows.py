@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from models.cpu.compiled import compiled
+from models.cpu.registers import LANES
 from models.embeddings.bags import Bags
 from models.embeddings.cbow import CBOW
-from models.embeddings.compiled import compiled
 from models.embeddings.fasttext import FastText
 from models.embeddings.hierarchical_softmax import HierarchicalSoftmax
 from models.embeddings.huffman import huffman_paths
 from models.embeddings.kernels import PARTS, Method, Objective
 from models.embeddings.negative_sampling import NegativeSampling
 from models.embeddings.sampling import alias_table
-from models.embeddings.simd import LANES
 from models.embeddings.skip_gram import SkipGram
 from models.embeddings.step import BLOCK
 from models.embeddings.workspace import (

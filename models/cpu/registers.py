@@ -22,6 +22,7 @@ LANES = 16  # numbers in a register of 512 bits
 HALF = LANES // 2
 FLOAT, INT32 = ir.FloatType(), ir.IntType(32)
 NUMBERS, INTEGERS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
+SHORTS = ir.VectorType(ir.IntType(16), LANES)  # bfloat16 numbers: the upper halves of float32 ones
 ALIGNMENT = 4  # bytes: a row may start at any number
 
 
@@ -90,6 +91,10 @@ def _write(builder: Any, array: Any, index: Any, numbers: Any) -> None:
     builder.store(numbers, _pointer(builder, array, index, NUMBERS), align=ALIGNMENT)
 
 
+def _same(number: int) -> Any:
+    return ir.Constant(INTEGERS, [number] * LANES)
+
+
 def _following(builder: Any, index: Any, count: int) -> list[Any]:
     return [builder.add(index, ir.Constant(index.type, n)) for n in range(count)]
 
@@ -104,6 +109,15 @@ def spread(builder: Any, number: Any) -> Any:
 def load(builder: Any, array: Any, index: Any) -> Any:
     """The 16 numbers from `array[index]` on."""
     return _read(builder, array, index)
+
+
+@instruction(lambda array, _index: register(array, types.intp))
+def load_any(builder: Any, array: Any, index: Any) -> Any:
+    """The 16 numbers from `array[index]` on, of float32 or, where the array is of uint16, of bfloat16."""
+    if array.type.pointee == FLOAT:
+        return _read(builder, array, index)
+    shorts = builder.load(_pointer(builder, array, index, SHORTS), align=2)
+    return builder.bitcast(builder.shl(builder.zext(shorts, INTEGERS), _same(16)), NUMBERS)
 
 
 @instruction(lambda array, _index: register(array, types.intp))
@@ -130,6 +144,18 @@ def spread_each(builder: Any, array: Any, index: Any, rows: Any) -> Any:
 def store(builder: Any, array: Any, index: Any, numbers: Any) -> None:
     """Write 16 numbers to `array[index]` and on."""
     _write(builder, array, index, numbers)
+
+
+@instruction(lambda array, _index, numbers: types.void(array, types.intp, numbers))
+def store_any(builder: Any, array: Any, index: Any, numbers: Any) -> None:
+    """Write 16 numbers to `array[index]` and on: float32, or bfloat16, rounded to the nearest, where the array is of uint16."""
+    if array.type.pointee == FLOAT:
+        _write(builder, array, index, numbers)
+        return
+    bits = builder.bitcast(numbers, INTEGERS)
+    tie = builder.and_(builder.lshr(bits, _same(16)), _same(1))  # of two that are equally near, the even one
+    rounded = builder.lshr(builder.add(builder.add(bits, _same(0x7FFF)), tie), _same(16))
+    builder.store(builder.trunc(rounded, SHORTS), _pointer(builder, array, index, SHORTS), align=2)
 
 
 @instruction(lambda array, rows, _k, numbers: types.void(array, rows, types.intp, numbers))

@@ -4,7 +4,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from models.embeddings.simd import HALF, INTEGERS, LANES, NUMBERS, cgutils, each, instruction, register, spread, types
+from models.cpu.registers import HALF, INTEGERS, LANES, NUMBERS, cgutils, each, instruction, register, spread, types
 
 EXP2 = (1.0, 0.69314718, 0.24022651, 0.055504109, 0.0096181291, 0.0013333558, 0.00015403530)  # ln(2)^n / n!
 LOG2_E = 1.44269504
@@ -47,6 +47,43 @@ def outer_zeros(_builder: Any, a: Any, b: Any) -> Any:
 def add(builder: Any, a: Any, b: Any) -> Any:
     """A + b."""
     return builder.fadd(a, b)
+
+
+@instruction(lambda a, b: a(a, b))
+def subtract(builder: Any, a: Any, b: Any) -> Any:
+    """A - b."""
+    return builder.fsub(a, b)
+
+
+@instruction(lambda a, b: a(a, b))
+def multiply(builder: Any, a: Any, b: Any) -> Any:
+    """A times b."""
+    return builder.fmul(a, b)
+
+
+@instruction(lambda a, b, c: a(a, b, c))
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """A times b, plus c."""
+    return _multiply_add(builder, a, b, c)
+
+
+@instruction(lambda a: a(a))
+def sigmoid(builder: Any, a: Any) -> Any:
+    """1 / (1 + e^(-a))."""
+    return _sigmoid(builder, a)
+
+
+@instruction(lambda a: a(a))
+def tanh(builder: Any, a: Any) -> Any:
+    """2 sigmoid(2 a) - 1."""
+    twice = _constant(2.0)
+    return builder.fsub(builder.fmul(twice, _sigmoid(builder, builder.fmul(twice, a))), _constant(1.0))
+
+
+@instruction(lambda a: a(a))
+def complement(builder: Any, a: Any) -> Any:
+    """1 - a."""
+    return builder.fsub(_constant(1.0), a)
 
 
 @instruction(lambda a, _number: a(a, types.float32))

@@ -1,0 +1,69 @@
+"""A GRU layer on a CPU whose steps are a matrix product and a compiled kernel each."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.cpu.registers import LANES
+from models.recurrence import column_sums
+from models.recurrent.gru_kernels import backward_step, forward_step
+
+
+def fits(x: Tensor, hidden_size: int) -> bool:
+    """Whether a layer of H = `hidden_size` that reads x can be computed here: in float32 or bfloat16, on a CPU."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and hidden_size % LANES == 0
+
+
+class FusedGRURecurrence(torch.autograd.Function):
+    """`models.recurrence.GRURecurrence` by the kernels of `models.recurrent.gru_kernels`.
+
+    apply(dtype, inputs [T, D, B, 3H], state [D, B, H], weight [D, 3H, H], bias [D, 3H], lengths [B]) -> states [T, D, B, H].
+    Matrix products are in `dtype`, which is that of the inputs and of their gradient; the rest is float32. A row keeps its state
+    from its length on.
+    """
+
+    @staticmethod
+    def forward(  # noqa: D102 - the class says it
+        ctx: Any, dtype: torch.dtype, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor, lengths: Tensor
+    ) -> Tensor:
+        steps, directions, batch, size = shape = (*inputs.shape[:3], state.shape[-1])
+        inputs, matrix = inputs.to(dtype).contiguous(), weight.transpose(1, 2).to(dtype)
+        states = state.new_empty(steps + 1, directions, batch, size)
+        before = state.new_empty(directions, steps, batch, size, dtype=dtype)
+        gates, recurrent = state.new_empty(steps, directions, batch, 4 * size), inputs.new_empty(directions, batch, 3 * size)
+        states[0] = state
+        before[:, 0] = state
+        arrays = [_flat(tensor) for tensor in (inputs, lengths, recurrent, bias, states, gates, before)]
+        for t, previous in enumerate(before.unbind(1)):
+            torch.bmm(previous, matrix, out=recurrent)
+            forward_step(t, shape, *arrays)
+        ctx.save_for_backward(weight, before, states, gates, lengths)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
+        weight, before, states, gates, lengths = ctx.saved_tensors
+        steps, directions, batch, size = shape = tuple(grad.shape)
+        matrix = weight.to(before.dtype)
+        d_inputs = before.new_empty(steps, directions, batch, 3 * size)
+        d_recurrent = before.new_empty(directions, steps, batch, 3 * size)
+        carried, through_matrix = torch.zeros_like(states[0]), before.new_zeros(directions, batch, size)
+        tensors = (grad.contiguous(), lengths, carried, through_matrix, states, gates, d_inputs, d_recurrent)
+        arrays = [_flat(tensor) for tensor in tensors]
+        for t in range(steps - 1, -1, -1):
+            backward_step(t, shape, *arrays)
+            torch.bmm(d_recurrent[:, t], matrix, out=through_matrix)
+        rows = d_recurrent.flatten(1, 2)  # [D, T * B, 3H]
+        d_weight = torch.bmm(rows.transpose(1, 2), before.flatten(1, 2)).to(weight.dtype)
+        return None, d_inputs, carried + through_matrix, d_weight, column_sums(rows).to(weight.dtype), None
+
+
+def _flat(tensor: Tensor) -> NDArray[np.generic]:
+    """The tensor's own memory as an array of one dimension, bfloat16 as uint16."""
+    flat: NDArray[np.generic] = (
+        (tensor.view(torch.uint16) if tensor.dtype is torch.bfloat16 else tensor).detach().numpy().reshape(-1)
+    )
+    return flat

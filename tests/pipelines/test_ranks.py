@@ -1,0 +1,160 @@
+"""Ranks on one machine's cores: they compute what one process computes, and none of them is left behind."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from models.loss import Loss
+from pipelines.params import Params
+from pipelines.training.begin import begin
+from pipelines.training.fit import Row, fit
+from pipelines.training.loop import Loop
+from pipelines.training.ranks import LEAST_UNITS, rank_count, train_by_ranks
+from pipelines.training.world import World
+from tests.pipelines.test_world import TASKS, exact
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def data(prepared: dict[str, Path], tmp_path: Path) -> Path:
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    for task in TASKS:
+        (tmp_path / "data/prepared" / task).symlink_to(prepared[task])
+    return tmp_path
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_ranks_end_where_one_process_does(task: str, small_params: Params, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.training.ranks.LEAST_UNITS", 1)  # for batches as small as these
+    outcomes = []
+    for cores in (1, 3):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(cores))
+        with contextlib.chdir(data):
+            model, job = begin(task, exact(small_params), data / f"{task}-{cores}")
+            outcomes.append(fit(model, job, lambda _: None))
+    (weights, history), (shared, together) = outcomes
+    for name, tensor in weights.items():
+        torch.testing.assert_close(shared[name], tensor, rtol=0, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+    assert together == [pytest.approx(row, rel=1e-5) for row in history]
+
+
+def test_stopped_after_an_epoch_ranks_end_where_undisturbed_ones_do(
+    small_params: Params, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.training.ranks.LEAST_UNITS", 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    params = exact(small_params)
+
+    def stop(_: Row) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.chdir(data):
+        undisturbed, rows = fit(*begin("names", params, data / "undisturbed"), lambda _: None)
+        with pytest.raises(KeyboardInterrupt):
+            fit(*begin("names", params, data / "stopped"), stop)
+        assert multiprocessing.active_children() == []
+        resumed, same = fit(*begin("names", params, data / "stopped"), lambda _: None)
+    assert rows == same
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in undisturbed.items())
+
+
+class Scale(nn.Module):
+    """One weight, and one that no gradient reaches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.unused = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(2))
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_the_gradient_is_that_of_the_mean_over_all_units(ranks: int) -> None:
+    model, device = Scale(), torch.device("cpu")
+
+    def step(world: World) -> tuple[float, list[float]]:
+        units = world.rank + 1
+        loss = Loss(model.weight.sum() * 10 * units, units)
+        for _ in range(3):  # so that places which are used in turn come round again
+            model.zero_grad()
+            world.link.objective(loss, device).backward(retain_graph=True)
+            world.link.average(model, units)
+            sums = world.link.sum([units, world.rank], device)
+        assert model.weight.grad is not None
+        return float(model.weight.grad), sums
+
+    total = ranks * (ranks + 1) / 2
+    assert train_by_ranks(model, ranks, step) == (pytest.approx(10.0), [total, total - ranks])
+
+
+def test_a_rank_that_dies_ends_the_training() -> None:
+    def work(world: World) -> None:
+        if world.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        world.link.sum([1.0], torch.device("cpu"))
+
+    with pytest.raises(ChildProcessError, match="memory"):
+        train_by_ranks(Scale(), 2, work)
+    assert multiprocessing.active_children() == []
+
+
+def test_what_all_ranks_refuse_is_told_once() -> None:
+    def work(world: World) -> None:
+        world.link.sum([1.0], torch.device("cpu"))
+        raise ValueError("the loss is not finite")
+
+    with pytest.raises(ValueError, match="not finite"):
+        train_by_ranks(Scale(), 2, work)
+
+
+def test_ranks_end_with_the_first_however_it_ends(tmp_path: Path) -> None:
+    script = (
+        "import os, time\nfrom pathlib import Path\nfrom tests.pipelines.test_ranks import Scale\n"
+        "from pipelines.training.ranks import train_by_ranks\n"
+        f"def work(world):\n    Path({str(tmp_path)!r}, str(world.rank)).write_text(str(os.getpid()))\n    time.sleep(600)\n"
+        "train_by_ranks(Scale(), 3, work)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    try:
+        others = [psutil.Process(_number(tmp_path / str(rank))) for rank in (1, 2)]
+    finally:
+        first.kill()
+        first.wait()
+    _, alive = psutil.wait_procs(others, timeout=60)
+    assert alive == []
+
+
+def _number(path: Path) -> int:
+    deadline = time.monotonic() + 120
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"nothing wrote {path}"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def test_a_rank_has_enough_to_do() -> None:
+    assert [rank_count(cores, 3 * LEAST_UNITS) for cores in (1, 2, 3, 64)] == [1, 2, 3, 3]
+    assert rank_count(8, LEAST_UNITS // 2) == 1
+
+
+def test_ranks_step_from_the_same_weights(small_params: Params, data: Path) -> None:
+    with contextlib.chdir(data):
+        model, job = begin("surname", exact(small_params), data / "checkpoints")
+
+        def train(world: World) -> list[float]:
+            loop = Loop(model, job.train, job.valid, job.params, job.seed, Fabric(accelerator="cpu", devices=1), world)
+            loop.train(0)
+            total = sum(float(p.detach().double().sum()) for p in model.parameters())
+            return [*world.link.sum([total if world.rank == 0 else -total], torch.device("cpu"))]
+
+        assert train_by_ranks(model, 2, train) == [0.0]
