@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.progress import heartbeat
+
 DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
 
 # What safetensors and tokenizers, SQLite, numpy and torch say of a full disk, whose errors have no number.
@@ -29,7 +31,8 @@ def run_stage(main: Callable[[str], None]) -> None:
     if len(sys.argv) != 2:
         raise SystemExit(f"usage: {Path(sys.argv[0]).stem} NAME")
     try:
-        main(sys.argv[1])
+        with heartbeat(f"{Path(sys.argv[0]).stem} {sys.argv[1]}"):
+            main(sys.argv[1])
     except StageError as error:
         fail(str(error))
     except FileNotFoundError as error:

@@ -21,6 +21,7 @@ FRAME = {f"models/{part}/names.py" for part in ("attention", "recurrent", "seq2s
         "delivery.py",
         "params.py",
         "paths.py",
+        "progress.py",
         "record.py",
         "settings",
         "stage.py",

@@ -9,8 +9,8 @@ import numpy as np
 from models.embeddings.glove import GloVeSettings, train_glove
 from models.embeddings.hogwild import Corpus
 from pipelines.corpora.cooccurrence_files import read_cooccurrences, write_cooccurrences
-from pipelines.embedding.progress import progress_bar
 from pipelines.paths import VECTORS
+from pipelines.progress import Progress
 from pipelines.settings.vectors import GloVeVectors
 
 MIB = 2**20
@@ -41,9 +41,9 @@ def glove_matrix(settings: GloVeVectors, corpus: Corpus, size: int, threads: int
             memory=settings.memory_mib * MIB,
         )
         plain = GloVeSettings(**settings.model_dump(include={*GloVeSettings.__annotations__}))
-        with progress_bar("glove", pairs * settings.epochs, "pairs") as bar:
+        with Progress("glove", pairs * settings.epochs, "pairs") as bar:
 
             def progress(done: int, _loss: float) -> None:
-                bar.update(done)
+                bar.advance(done)
 
             return train_glove(read_cooccurrences(Path(scratch)), size, plain, threads=threads, seed=seed, progress=progress)

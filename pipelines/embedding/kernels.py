@@ -9,7 +9,7 @@ from models.embeddings.word2vec import Settings, train_fasttext, train_word2vec
 from models.text.subword_ngrams import Subwords
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
-from pipelines.embedding.progress import progress_bar
+from pipelines.progress import Progress
 from pipelines.settings.vectors import FastTextVectors, GloVeVectors, SkipGramVectors, Word2VecVectors
 from pipelines.stage import threads
 
@@ -47,21 +47,29 @@ def train_words(
         return WordVectors(vocabulary, glove_matrix(settings, corpus, len(vocabulary), cores, seed), provenance)
     plain = settings.model_dump(include={*Settings.__annotations__})
     words, counts = Settings(**plain), vocabulary.counts
-    with progress_bar(name, len(corpus.tokens) * settings.epochs, "words") as bar:
+    with Progress(name, len(corpus.tokens) * settings.epochs, "words") as bar:
         if isinstance(settings, FastTextVectors):
             ngrams = settings.shortest_ngram, settings.longest_ngram
             bags = subword_bags(vocabulary.words, *ngrams, settings.buckets)
             matrix, buckets = train_fasttext(
-                corpus, counts, bags, settings.buckets, words, threads=cores, seed=seed, progress=bar.update
+                corpus, counts, bags, settings.buckets, words, threads=cores, seed=seed, progress=bar.advance
             )
             return WordVectors(vocabulary, matrix, provenance, Subwords(buckets, *ngrams))
         if isinstance(settings, SkipGramVectors) and settings.engine == "batched":
             from models.embeddings.batched import train_batched
             from pipelines.training.hardware import pick_device
 
-            where = pick_device(device)
-            options = {"batch": settings.batch, "noise": settings.noise, "device": where, "seed": seed, "progress": bar.update}
-            return WordVectors(vocabulary, train_batched(corpus, counts, words, **options), provenance)
+            matrix = train_batched(
+                corpus,
+                counts,
+                words,
+                batch=settings.batch,
+                noise=settings.noise,
+                device=pick_device(device),
+                seed=seed,
+                progress=bar.advance,
+            )
+            return WordVectors(vocabulary, matrix, provenance)
         method: Literal["skip_gram", "cbow"] = "skip_gram" if name == "skip-gram" else "cbow"
-        matrix = train_word2vec(method, settings.objective, corpus, counts, words, threads=cores, seed=seed, progress=bar.update)
+        matrix = train_word2vec(method, settings.objective, corpus, counts, words, threads=cores, seed=seed, progress=bar.advance)
     return WordVectors(vocabulary, matrix, provenance)

@@ -1,16 +1,16 @@
 """The training loop: an epoch of steps, an epoch of validation, and all that a stopped run needs in order to go on."""
 
 import math
-import sys
+import time
 from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from models.clipping import clip_gradient
 from models.loss import Loss
+from pipelines.progress import Progress
 from pipelines.settings.section import Train
 from pipelines.store import Alternating, Rows
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
@@ -66,10 +66,19 @@ class Loop:
         if isinstance(self._train, Alternating):
             self._train.set_epoch(epoch)
         total, units = torch.zeros((), dtype=torch.float64, device=self.fabric.device), 0
-        for batch in tqdm(self._batches, f"epoch {epoch + 1}", leave=False, disable=not sys.stderr.isatty()):
-            loss = self._learn(batch)
-            total += loss.total.detach()  # added up where it is: reading it would wait for the device at every step
-            units += loss.units
+        steps, begun = len(self._batches), time.monotonic()
+
+        def note() -> str:
+            rate = units * self.world.size / (time.monotonic() - begun)
+            return f"loss {float(total) / max(units, 1):.3f}, {rate:.0f} units/s"
+
+        name = f"epoch {epoch + 1} of {self.params.epochs}"
+        with Progress(name, self.params.epochs * steps, "steps", epoch * steps, shown=self.world.rank == 0) as progress:
+            for batch in self._batches:
+                loss = self._learn(batch)
+                total += loss.total.detach()  # added up where it is: reading it would wait for the device at every step
+                units += loss.units
+                progress.advance(1, note)
         return self._mean(float(total), units)
 
     def _learn(self, batch: dict[str, Tensor]) -> Loss:
