@@ -99,7 +99,7 @@ def grouped(sides: Sequence[tuple[str, str]]) -> list[Pair]:
     def root(text: str) -> str:
         text = normalize(text).casefold()
         while (parent := parents.setdefault(text, text)) != text:
-            parents[text] = parents[parent]  # shorter for the next one who asks
+            parents[text] = parents[parent]  # path halving: later look-ups are shorter
             text = parent
         return text
 

@@ -12,8 +12,8 @@ from pipelines.settings.tasks import PairsPrepare
 def add_further(splits: Splits, records: Iterable[Pair], params: PairsPrepare, seed: int) -> tuple[Splits, Statistics]:
     """Train and validate on further pairs, too. The test split stays as it is, and so do the other pairs of both.
 
-    Whole groups of sentences are held out for validation, and so is none of the dictionary entries. No further pair stays that
-    has a side in common with a held-out pair, whatever its case.
+    Whole groups of sentences are held out for validation; dictionary entries are for training alone. A further pair is dropped
+    from training if a held-out pair has either of its sides, whatever its case.
 
     Args:
         splits: pairs that need no more cleaning.
