@@ -24,9 +24,9 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
-from benchmarks.full import measured, run_full
 from benchmarks.parts import run_parts
 from benchmarks.pipeline import fresh_clone
+from benchmarks.profiles import measured, run_profile
 from benchmarks.timing import stage_seconds, stopwatch
 from models.clipping import clip_gradient
 from models.loss import Loss
@@ -131,7 +131,7 @@ def time_loops() -> Figures:
 def full_names() -> Figures:
     """Both names tasks of the profile `full`, from their raw data."""
     with fresh_clone() as clone:
-        run_full(clone, [f"evaluate@{task}" for task in TASKS])
+        run_profile("full", clone, [f"evaluate@{task}" for task in TASKS])
         surname, names = (measured(clone, task) for task in TASKS)
     return {
         "names18_macro_f1": surname["macro_f1"],
@@ -147,7 +147,7 @@ def full_sentiment() -> Figures:
     runs = []
     with fresh_clone() as clone:
         for seed in SEEDS:
-            run_full(clone, [f"evaluate@{LSTM_TASK}"], *PACKAGED_VECTORS, f"seed={seed}")
+            run_profile("full", clone, [f"evaluate@{LSTM_TASK}"], *PACKAGED_VECTORS, f"seed={seed}")
             runs.append(measured(clone, LSTM_TASK))
     found = interval(np.array([run["accuracy"] for run in runs]))
     return {

@@ -14,16 +14,19 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
 - sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
 - debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
 - multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
+- everyday: BLEU of the profile `everyday` on Tatoeba's held-out groups, and seconds of its stages for the translator, download to
+  evaluation, in a fresh clone.
+- default-everyday: BLEU of the default profile's model, as it is in build/bundles, on the first thousand pairs of these groups.
 - gpu: target subwords a second of training on a GPU, by the params and the prepared data that are here, and the share of the
   GPU's time in kernels over a short epoch, into which its start counts: that of the processes that make batches; nothing where
   there is no GPU. The profile `full` is the one to run it on.
 - stages: seconds that the task takes of `make repro`, as `benchmarks.pipeline repro` measured them.
 
-Multi30k is downloaded (DATA_MIRROR can stand in for its address), Joey NMT comes from a package registry.
+Multi30k and Tatoeba are downloaded (DATA_MIRROR can stand in for their addresses), Joey NMT comes from a package registry.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
@@ -31,15 +34,16 @@ from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
-from sacrebleu.metrics.bleu import BLEU
 from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm
 
-from benchmarks.full import measured, run_full
+from benchmarks.everyday import default_everyday, everyday
 from benchmarks.joeynmt_settings import REPORT_EVERY
 from benchmarks.parts import run_parts
 from benchmarks.peer import JOEYNMT, Peer, installed
 from benchmarks.pipeline import fresh_clone
+from benchmarks.profiles import measured, run_profile
+from benchmarks.scoring import bleu, translate
 from benchmarks.timing import stage_seconds, stopwatch
 from pipelines.models import build_model
 from pipelines.params import load_params
@@ -75,7 +79,7 @@ def time_both() -> Figures:
     """Rates of training and of translation, ours and Joey NMT's, and the ratios."""
     torch.set_num_threads(THREADS)
     with fresh_clone() as clone, installed() as packages:
-        run_full(clone, [f"export@{TASK}"], *(f"{TASK}.{key}={value}" for key, value in SMALL.items()))
+        run_profile("full", clone, [f"export@{TASK}"], *(f"{TASK}.{key}={value}" for key, value in SMALL.items()))
         task, prepared = load_params(clone / "params.yaml").fr_en, clone / PREPARED / TASK
         training = time_training(packages, task, first_rows(prepared, clone / "first", ROWS))
         peer = Peer(packages, clone / "joeynmt", task, prepared, threads=THREADS)
@@ -183,16 +187,6 @@ def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: 
     }
 
 
-def translate(translator: Translator, sources: Sequence[str], batch_size: int) -> list[str]:
-    """The best translation of each."""
-    return [best.text for (best,) in translator.translate(sources, batch_size=batch_size)]
-
-
-def bleu(translations: Sequence[str], references: Sequence[str]) -> float:
-    """As the stage `evaluate` has it."""
-    return float(BLEU().corpus_score(translations, [references]).score)
-
-
 def time_sentence() -> Figures:
     """The median over the first sentences of the test split."""
     translator, seconds = Translator.load(BUNDLES / TASK), list[float]()
@@ -215,7 +209,7 @@ def debian() -> Figures:
 def multi30k() -> Figures:
     """BLEU of the profile `full`."""
     with fresh_clone() as clone:
-        run_full(clone, [f"evaluate@{TASK}"])
+        run_profile("full", clone, [f"evaluate@{TASK}"])
         found = measured(clone, TASK)
     return {"multi30k_2016_bleu": found["bleu"], "multi30k_2017_bleu": found["test_2017_flickr_bleu"]}
 
@@ -225,6 +219,8 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "sentence": time_sentence,
     "debian": debian,
     "multi30k": multi30k,
+    "everyday": everyday,
+    "default-everyday": default_everyday,
     "gpu": time_gpu,
     "stages": lambda: stage_seconds([TASK]),
 }

@@ -188,6 +188,9 @@ TRANSLATION_FIGURES = (
     Measure("translation", "debian_bleu", "Debian's descriptions: BLEU", ".1f", "debian_bleu_joeynmt", "Joey NMT"),
     Measure("translation", "multi30k_2016_bleu", "Multi30k, test set of 2016: BLEU", ".1f"),
     Measure("translation", "multi30k_2017_bleu", "Multi30k, test set of 2017: BLEU", ".1f"),
+    Measure("translation", "default_everyday_bleu", "Tatoeba, 1,000 held-out pairs, the default model: BLEU", ".1f"),
+    Measure("translation", "everyday_bleu", "Tatoeba, held-out groups, the profile `everyday`: BLEU", ".1f"),
+    Measure("translation", "everyday_s", "the same: seconds from download to evaluation", ".0f"),
     Measure(
         "translation",
         "attention_bleu_long",

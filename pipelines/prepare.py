@@ -5,13 +5,14 @@ from pathlib import Path
 
 from models.text.vectors import WordVectors
 from pipelines.corpora.names import read_names
-from pipelines.corpora.parallel import read_multi30k, read_pairs
+from pipelines.corpora.parallel import read_further, read_multi30k, read_pairs
 from pipelines.corpora.reviews import read_reviews, read_snippets
 from pipelines.corpora.sentiment import read_rated, read_trees
 from pipelines.params import Params, load_params
 from pipelines.paths import METRICS, PREPARED, RAW, VECTORS
 from pipelines.preparation.brown import prepare_brown
 from pipelines.preparation.checks import check_names, check_pairs, check_snippets
+from pipelines.preparation.further import add_further
 from pipelines.preparation.names import prepare_names
 from pipelines.preparation.pairs import clean_training, prepare_pairs, split_pairs
 from pipelines.preparation.prepared import SPLITS, Prepared
@@ -65,6 +66,9 @@ def prepare_translation(settings: TranslationTask, raw: Path, seed: int) -> Prep
         splits, statistics = clean_training(read_multi30k(raw), settings.prepare)
     else:
         splits, statistics = split_pairs(read_pairs(settings.dataset, raw), settings.prepare, seed)
+        if further := list(read_further(settings.dataset, raw)):
+            splits, added = add_further(splits, further, settings.prepare, seed)
+            statistics |= added
     prepared = prepare_pairs(splits, settings.prepare, statistics)
     check_pairs(prepared, settings.prepare, filtered=["train"] if published else SPLITS)
     return prepared

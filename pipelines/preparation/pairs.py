@@ -1,7 +1,7 @@
 """Parallel sentences, split by group or as they were published."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -30,9 +30,10 @@ def split_pairs(records: Iterable[Pair], params: PairsPrepare, seed: int) -> tup
     Returns:
         the splits; how many rows there were, and how many were dropped.
     """
-    kept, statistics = _clean(records, params)
-    splits, overlapping = _split(kept, params, np.random.default_rng(seed))
-    return splits, {**statistics, "dropped_as_overlapping": overlapping}
+    kept, statistics = clean(records, params)
+    wanted = {"test": params.test_pairs, "valid": params.valid_pairs}
+    splits, overlapping = hold_out(kept, wanted, np.random.default_rng(seed))
+    return _limited(splits, params), {**statistics, "dropped_as_overlapping": overlapping}
 
 
 def clean_training(splits: Splits, params: PairsPrepare) -> tuple[Splits, Statistics]:
@@ -45,10 +46,19 @@ def clean_training(splits: Splits, params: PairsPrepare) -> tuple[Splits, Statis
         the splits; how many training rows there were, and how many were dropped.
     """
     held_out = {split: _normalized(pairs) for split, pairs in splits.items() if split != "train"}
-    said = {text.casefold() for pairs in held_out.values() for pair in pairs for text in (pair.fr, pair.en)}
-    kept, statistics = _clean(splits["train"], params)
-    train = [pair for pair in kept if said.isdisjoint((pair.fr.casefold(), pair.en.casefold()))]
-    return {"train": train, **held_out}, {**statistics, "dropped_from_train": len(kept) - len(train)}
+    kept, statistics = clean(splits["train"], params)
+    train = without(kept, (pair for pairs in held_out.values() for pair in pairs))
+    return _limited({"train": train, **held_out}, params), {**statistics, "dropped_from_train": len(kept) - len(train)}
+
+
+def without(pairs: Iterable[Pair], others: Iterable[Pair]) -> list[Pair]:
+    """The pairs of which no other has either side, whatever its case."""
+    said = {text.casefold() for pair in others for text in (pair.fr, pair.en)}
+    return [pair for pair in pairs if said.isdisjoint((pair.fr.casefold(), pair.en.casefold()))]
+
+
+def _limited(splits: Splits, params: PairsPrepare) -> Splits:
+    return {**splits, "train": splits["train"][: params.train_pairs or None]}
 
 
 def prepare_pairs(splits: Splits, params: PairsPrepare, statistics: Statistics) -> Prepared:
@@ -59,9 +69,8 @@ def prepare_pairs(splits: Splits, params: PairsPrepare, statistics: Statistics) 
         params: see params.yaml.
         statistics: of how the splits were made.
     """
-    kept = {**splits, "train": splits["train"][: params.train_pairs or None]}
-    tokenizer = SubwordTokenizer.train((text for p in kept["train"] for text in (p.fr, p.en)), size=params.vocabulary_size)
-    texts = {split: _sides(pairs, params) for split, pairs in kept.items()}
+    tokenizer = SubwordTokenizer.train((text for p in splits["train"] for text in (p.fr, p.en)), size=params.vocabulary_size)
+    texts = {split: _sides(pairs, params) for split, pairs in splits.items()}
     arrays = {split: _ids(texts[split], tokenizer) for split in SPLITS}
     drawn = Parallel(n_jobs=-1)(
         delayed(_drawn)(texts["train"], tokenizer, params.subword_dropout, seed) for seed in range(1, params.segmentations + 1)
@@ -86,7 +95,7 @@ def _sides(pairs: Sequence[Pair], params: PairsPrepare) -> dict[str, list[str]]:
 
 
 def _normalized(records: Iterable[Pair]) -> list[Pair]:
-    return [Pair(r.group, normalize(r.fr), normalize(r.en)) for r in records]
+    return [record._replace(fr=normalize(record.fr), en=normalize(record.en)) for record in records]
 
 
 def _ids(texts: Texts, tokenizer: SubwordTokenizer | BpeDropout) -> Mapping[str, Sequence[Sequence[int]]]:
@@ -101,7 +110,7 @@ def _drawn(texts: Texts, tokenizer: SubwordTokenizer, p: float, seed: int) -> Ma
     return _ids(texts, BpeDropout(tokenizer, p, seed))
 
 
-def _clean(records: Iterable[Pair], params: PairsPrepare) -> tuple[list[Pair], Statistics]:
+def clean(records: Iterable[Pair], params: PairsPrepare) -> tuple[list[Pair], Statistics]:
     """The distinct pairs that fit; how many distinct ones there were, and how many did not fit."""
     everything = list(dict.fromkeys(_normalized(records)))
     kept = [pair for pair in everything if _fits(pair, params)]
@@ -109,22 +118,31 @@ def _clean(records: Iterable[Pair], params: PairsPrepare) -> tuple[list[Pair], S
 
 
 def _fits(pair: Pair, params: PairsPrepare) -> bool:
-    """Neither too short or long, nor lopsided, nor left untranslated, nor in the wrong language."""
+    """Neither too short or long, nor lopsided, nor left untranslated, nor in the wrong language.
+
+    Dictionary entries are short, and may be lopsided: "pomme de terre" is one word in English.
+    """
     french, english = len(pair.fr.split()), len(pair.en.split())
     return (
-        params.min_words <= french <= params.max_words
+        (pair.entry or params.min_words <= french)
+        and 1 <= french <= params.max_words
         and 1 <= english <= params.max_words * params.max_ratio
-        and max(french, english) <= params.max_ratio * min(french, english)
+        and (pair.entry or max(french, english) <= params.max_ratio * min(french, english))
         and pair.fr != pair.en
         and not looks_swapped_or_untranslated(pair)
     )
 
 
-def _split(pairs: list[Pair], params: PairsPrepare, rng: np.random.Generator) -> tuple[dict[str, list[Pair]], int]:
+def hold_out(pairs: Collection[Pair], wanted: Mapping[str, int], rng: np.random.Generator) -> tuple[dict[str, list[Pair]], int]:
     """Hold out whole groups in random order, then drop from the held-out ones what other groups say too.
 
     Descriptions repeat sentences across packages, so that splitting by package alone would leak. A held-out pair stays
     only if neither of its sides occurs in another group, whatever its case; what is left of the others is for training.
+
+    Args:
+        pairs: of all groups.
+        wanted: held-out split -> how many pairs it is to have at least.
+        rng: puts the groups in order.
 
     Returns:
         the splits, and how many held-out pairs were dropped.
@@ -136,8 +154,7 @@ def _split(pairs: list[Pair], params: PairsPrepare, rng: np.random.Generator) ->
         for text in (pair.fr, pair.en):
             homes[text.casefold()].add(pair.group)
     splits: dict[str, list[Pair]] = {s: [] for s in SPLITS}
-    wanted, dropped = {"test": params.test_pairs, "valid": params.valid_pairs}, 0
-    names = sorted(groups)
+    names, dropped = sorted(groups), 0
     for name in (names[i] for i in rng.permutation(len(names))):
         split = next((s for s, n in wanted.items() if len(splits[s]) < n), "train")
         rows = groups[name] if split == "train" else [p for p in groups[name] if _only_here(p, homes)]

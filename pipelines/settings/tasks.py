@@ -22,6 +22,15 @@ class NamesPrepare(Section):
     plain_copies: bool
 
 
+class FurtherPrepare(Section):
+    """How many of a data set's further pairs are for validation and for training, and how often training has each."""
+
+    valid_pairs: Count
+    train_pairs: Count
+    repeats: Positive
+    entry_repeats: Count
+
+
 class PairsPrepare(Section):
     """Which side is translated into which, and how a parallel corpus becomes splits."""
 
@@ -34,6 +43,7 @@ class PairsPrepare(Section):
     valid_pairs: Positive
     test_pairs: Positive
     train_pairs: Count
+    further: FurtherPrepare
     segmentations: Annotated[int, Field(ge=0, le=99)]
     subword_dropout: Share
 
@@ -185,7 +195,7 @@ class NamesTask(Section):
 class TranslationTask(Section):
     """French -> English, or English -> French."""
 
-    dataset: Literal["debian-fr-en", "multi30k-fr-en", "tatoeba-fr-en"]
+    dataset: Literal["debian-stories-fr-en", "debian-fr-en", "multi30k-fr-en", "tatoeba-fr-en"]
     prepare: PairsPrepare
     model: TranslatorModel
     train: Train

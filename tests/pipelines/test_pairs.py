@@ -3,13 +3,16 @@
 import gzip
 import os
 import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.text.special import BOS
 from models.text.subwords import SubwordTokenizer
-from pipelines.corpora.parallel import MULTI30K, Pair, read_multi30k, read_tatoeba
+from pipelines.corpora.parallel import MULTI30K, Pair, grouped, read_multi30k, read_tatoeba
 from pipelines.download import download
 from pipelines.fetch import Backoff
 from pipelines.params import Params
@@ -168,6 +171,29 @@ def test_all_translations_of_a_sentence_are_in_one_split(tmp_path: Path, small_p
     assert [len(splits[split]) for split in SPLITS] == [36, 6, 6]  # two groups each hold the four that are wanted
     assert sum(len({pair.en for pair in splits[split]}) for split in SPLITS) == 16
     assert statistics["dropped_as_overlapping"] == 0
+
+
+WORDS = st.sampled_from(["un", "deux", "Deux", "trois", "quatre", "cinq", "six"])
+
+
+@given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=40), st.integers(0, 9))
+def test_what_shares_a_sentence_directly_or_not_is_in_one_split(
+    small_params: Params, numbers: list[tuple[str, str]], seed: int
+) -> None:
+    pairs = grouped([(f"le mot {french}", f"the word {english}") for french, english in numbers])
+    for one, other in product(pairs, repeat=2):
+        if one.fr.casefold() == other.fr.casefold() or one.en.casefold() == other.en.casefold():
+            assert one.group == other.group
+    assert {pair.group for pair in pairs} <= {pair.en for pair in pairs}
+    splits, statistics = split_pairs(pairs, small_params.fr_en.prepare, seed)
+    homes = [{pair.group for pair in splits[split]} for split in SPLITS]
+    assert sum(map(len, homes)) == len(set().union(*homes)) == len({pair.group for pair in pairs})
+    assert statistics["dropped_as_overlapping"] == 0
+
+
+def test_a_chain_of_translations_is_a_group() -> None:
+    chain = [("Salut !", "Hi."), ("Salut !", "Hello."), ("Bonjour !", "hello."), ("Au revoir.", "Bye.")]
+    assert [pair.group for pair in grouped(chain)] == ["Hi.", "Hi.", "Hi.", "Bye."]
 
 
 # The real files

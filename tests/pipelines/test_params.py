@@ -32,7 +32,11 @@ def test_the_projects_own_file_is_valid() -> None:
         ("target: en", "target: de", "fr-en.prepare.target = 'de': must be 'fr' or 'en'"),
         ("source: fr", "source: french", "fr-en.prepare.source = 'french': must be 'fr' or 'en'"),
         ("    source: fr", "    sources: fr", "unknown key 'fr-en.prepare.sources'; did you mean 'source'?"),
-        ("dataset: debian-fr-en", "dataset: multi30k", "fr-en.dataset = 'multi30k': must be 'debian-fr-en', 'multi30k-fr-en' or"),
+        (
+            "dataset: debian-stories-fr-en",
+            "dataset: multi30k",
+            "fr-en.dataset = 'multi30k': must be 'debian-stories-fr-en', ",
+        ),
         (
             "storage: /tmp",
             "storage: tmp",

@@ -1,4 +1,4 @@
-"""The profile `full`, of some stages alone."""
+"""A profile, of some stages alone."""
 
 import json
 import subprocess
@@ -11,12 +11,12 @@ from dvc.utils.hydra import apply_overrides
 from pipelines.record import Figures
 
 
-def run_full(clone: Path, stages: Sequence[str], *overrides: str) -> None:
-    """Run stages of the profile `full` in a clone, with further overrides.
+def run_profile(name: str, clone: Path, stages: Sequence[str], *overrides: str) -> None:
+    """Run stages of a profile in a clone, with further overrides.
 
     Not by `dvc exp run`: an experiment of some stages ends with an error where the others' outputs are not in the cache.
     """
-    lines = (line.partition("#")[0].strip() for line in (clone / "profiles/full.txt").read_text(encoding="utf-8").splitlines())
+    lines = (line.partition("#")[0].strip() for line in (clone / f"profiles/{name}.txt").read_text(encoding="utf-8").splitlines())
     apply_overrides(clone / "params.yaml", [*filter(None, lines), *overrides])
     subprocess.run([sys.executable, "-m", "dvc", "repro", *stages], cwd=clone, check=True)  # noqa: S603
 
