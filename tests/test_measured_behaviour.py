@@ -44,3 +44,17 @@ def test_the_served_word_vectors_are_the_best_at_semantic_analogies() -> None:
     choices = {key: get_args(VectorsExport.model_fields[key].annotation) for key in ("known", "unknown")}
     semantic = {method: measured[f"{method}.semantic"] for method in (*choices["known"], *choices["unknown"])}
     assert load_params(ROOT / "params.yaml").vectors.export.known == max(semantic, key=lambda method: semantic[method])
+
+
+def test_the_first_analogies_that_people_try_come_out_right() -> None:
+    document = json.loads((ROOT / "serving/openapi.json").read_text(encoding="utf-8"))
+    operation = document["paths"]["/predictions/vectors"]["post"]
+    sides = (operation["requestBody"], operation["responses"]["200"])
+    asked, answered = (side["content"]["application/json"]["examples"] for side in sides)
+    found = {
+        text: answer["nearest"][0]["word"]
+        for name, request in asked.items()
+        if isinstance(request["value"]["inputs"], list) and request["value"]["parameters"].get("question") == "analogy"
+        for text, answer in zip(request["value"]["inputs"], answered[name]["value"], strict=True)
+    }
+    assert found == {"man king woman": "queen", "france paris germany": "berlin"}
