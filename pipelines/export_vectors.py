@@ -16,7 +16,7 @@ from serving.bundle import CHARACTERS, Bundle
 
 
 def export_vectors(settings: Vectors, made: Path, folder: Path) -> float:
-    """Write the bundle: the chosen method's vectors, and the graph of the contextual ones.
+    """Write the bundle: the vectors of the two chosen methods, and the graph of the contextual ones.
 
     Args:
         settings: see params.yaml.
@@ -27,13 +27,17 @@ def export_vectors(settings: Vectors, made: Path, folder: Path) -> float:
         the largest difference between torch's and onnxruntime's outputs, see `export_graph`.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(made / settings.export.method, folder)
+    limits = settings.export
+    methods = (limits.known, limits.unknown)
+    for method in methods:
+        shutil.copytree(made / method, folder / method)
     contextual = Contextual.load(settings.methods.elmo, made / "elmo")
     torch.manual_seed(0)  # of the examples that the proof feeds
     error = export_graph(context_graph(contextual.model), folder)
     contextual.speller.characters.save(folder / CHARACTERS)
-    limits = settings.export
-    Bundle.write(folder, task="vectors", kind="vectors", max_length=limits.max_length, max_words=limits.max_words)
+    Bundle.write(
+        folder, task="vectors", kind="vectors", methods=methods, max_length=limits.max_length, max_words=limits.max_words
+    )
     return error
 
 

@@ -84,9 +84,10 @@ def package(folder: Path, settings: Serve, store: Path, prepared: Path, origin: 
     with zipfile.ZipFile(partial, "w") as target:
         for name, content in entries.items():
             _add(target, name, BytesIO(content))
-        for path in [HANDLER, *(folder / name for name in (MANIFEST, *sorted(bundle.files)))]:
+        files = {HANDLER.name: HANDLER} | {name: folder / name for name in (MANIFEST, *sorted(bundle.files))}
+        for name, path in files.items():
             with path.open("rb") as source:
-                _add(target, path.name, source)
+                _add(target, name, source)
     partial.replace(archive)
     archive.with_suffix(SHA256).write_text(f"{sha256(archive)}  {archive.name}\n", encoding="utf-8")
     return archive
@@ -121,7 +122,8 @@ def _model_config(settings: Serve, origin: Origin) -> bytes:
 
 def _add(target: zipfile.ZipFile, name: str, source: BinaryIO) -> None:
     info = zipfile.ZipInfo(name, LONG_AGO)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    # Vectors hardly get smaller, and packing them takes seconds.
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".npy") else zipfile.ZIP_DEFLATED
     with target.open(info, "w") as entry:
         shutil.copyfileobj(source, entry)
 

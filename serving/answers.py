@@ -86,6 +86,11 @@ class Translation(Strict):
     attention: Attention | None = None
 
 
+Method = Annotated[
+    str, Field(description="the method of the vectors that answered, the same for all words: those of others cannot be compared")
+]
+
+
 class AskedWord(Strict):
     """A word of a question as it was looked up. The vector of one that is not known was made from its n-grams."""
 
@@ -103,6 +108,7 @@ class WordScore(Strict):
 class NearestWords(Strict):
     """An input's answer to "nearest" and "analogy": words of the vocabulary, best first, those asked about left out."""
 
+    method: Method
     asked: list[AskedWord]
     nearest: list[WordScore]
 
@@ -110,6 +116,7 @@ class NearestWords(Strict):
 class Similarity(Strict):
     """An input's answer to "similarity": the cosine of the angle between the two words' vectors."""
 
+    method: Method
     asked: list[AskedWord]
     score: float
 

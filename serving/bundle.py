@@ -17,9 +17,10 @@ FILES: Final[dict[Kind, tuple[str, ...]]] = {
     "classification": (TOKENIZER, GRAPH),
     "generation": (TOKENIZER, GRAPH),
     "translation": (TOKENIZER, GRAPH),
-    "vectors": (VECTORS, VOCABULARY, PROVENANCE),
+    "vectors": (),
 }
-SUBWORD_FILES: Final = {NGRAMS, SUBWORDS}  # of fastText's vectors alone
+VECTOR_FILES: Final = {VECTORS, VOCABULARY, PROVENANCE}  # in the folder of each method of word vectors
+SUBWORD_FILES: Final = {NGRAMS, SUBWORDS}  # beside them, of fastText's vectors alone
 CONTEXT, CHARACTERS = "context.onnx", "characters.json"  # of vectors beside which there are contextual ones
 CONTEXT_FILES: Final = {CONTEXT, CHARACTERS}
 
@@ -28,7 +29,8 @@ Penalty = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 MinLength = Annotated[int, Field(ge=0, le=512)]
 NgramSize = Annotated[int, Field(ge=0, le=16)]
 LengthNormalization = Literal["length", "wu"]
-FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # a plain name: a manifest cannot point outside of its folder
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+FileName = Annotated[str, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # a manifest cannot point outside of its folder
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -65,6 +67,8 @@ class Bundle(BaseModel):
         task: the name of the task: "surname", "names", "fr-en", "sentiment" or "vectors".
         kind: decides which files there are, the graphs' signatures and the shape of the answers.
         labels: the classes in the order of the logits; for generation the conditions in the order of their ids.
+        methods: the methods of word vectors, each with a folder of its name; a question is answered by the first whose vectors
+            have all of its words. Vectors only.
         max_length: the longest input in tokenizer ids, BOS and EOS not counted; for generation the longest name; for vectors
             the longest word that one may ask for, in characters.
         max_words: the longest sentence that one may ask contextual vectors of; only with the files of these.
@@ -78,6 +82,7 @@ class Bundle(BaseModel):
     task: str
     kind: Kind
     labels: tuple[str, ...] = ()
+    methods: tuple[Name, ...] = ()
     max_length: int = Field(ge=1)
     max_words: int | None = Field(default=None, ge=1)
     decoding: Decoding | None = None
@@ -90,19 +95,26 @@ class Bundle(BaseModel):
             raise ValueError("`decoding` belongs to a translation bundle, and to no other")
         if bool(self.labels) != (self.kind in ("classification", "generation")) or len(set(self.labels)) != len(self.labels):
             raise ValueError("`labels` are distinct; classification and generation have at least one, the other kinds none")
+        if bool(self.methods) != (self.kind == "vectors") or len(set(self.methods)) != len(self.methods):
+            raise ValueError("`methods` are distinct; a vectors bundle has at least one, the other kinds none")
         if self.temperature != 1 and self.kind != "classification":
             raise ValueError("`temperature` belongs to a classification bundle, and to no other")
-        needed = {*FILES[self.kind]}
-        if not SUBWORD_FILES.isdisjoint(self.files):
-            needed |= SUBWORD_FILES  # with one of them alone, the vectors would pass for others that have no n-grams
-        if self.max_words is not None:
-            needed |= CONTEXT_FILES
-        missing = needed - self.files.keys()
+        missing = self._needed() - self.files.keys()
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
         if self.max_words is None and CONTEXT in self.files:
             raise ValueError(f"`max_words` is missing, which {CONTEXT} needs")
         return self
+
+    def _needed(self) -> set[str]:
+        """The files without which the bundle is not whole."""
+        needed = {*FILES[self.kind], *(CONTEXT_FILES if self.max_words is not None else ())}
+        for method in self.methods:
+            subwords = {f"{method}/{name}" for name in SUBWORD_FILES}
+            needed |= {f"{method}/{name}" for name in VECTOR_FILES}
+            if not subwords.isdisjoint(self.files):
+                needed |= subwords  # with one of them alone, the vectors would pass for others that have no n-grams
+        return needed
 
     @classmethod
     def write(
@@ -114,18 +126,20 @@ class Bundle(BaseModel):
         max_length: int,
         max_words: int | None = None,
         labels: tuple[str, ...] = (),
+        methods: tuple[str, ...] = (),
         decoding: Decoding | None = None,
         temperature: float = 1.0,
     ) -> Self:
-        """Describe the files of the model that lie in `folder`, and every file beside them, in `bundle.json`.
+        """Describe the files of the model that lie in `folder`, and every file beside and below them, in `bundle.json`.
 
         Raises:
             BundleError: a file of this kind of bundle is missing, or the description contradicts itself.
         """
-        files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file() and p.name != MANIFEST}
+        found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        files = {name: sha256(path) for name, path in found.items() if name != MANIFEST}
         limits = {"max_length": max_length, "max_words": max_words}
-        content: dict[str, Any] = {"task": task, "kind": kind, "labels": labels, "decoding": decoding, **limits}
-        content["temperature"] = temperature
+        content: dict[str, Any] = {"task": task, "kind": kind, "labels": labels, "methods": methods, **limits}
+        content |= {"decoding": decoding, "temperature": temperature}
         try:
             bundle = cls(**content, files=files)
         except ValidationError as error:

@@ -123,8 +123,9 @@ class VectorsRequest(Strict):
 
     For "context" an input is a sentence; words are read without punctuation, in lower case, known or not.
 
-    A word that the vocabulary does not have as it is written is looked up in lower case. One that it does not have then
-    either is refused, unless the vectors are fastText's: they make its vector from its n-grams.
+    A model may have vectors of several methods. A question is answered by the first whose vectors have all of its words, and the
+    answer names the method. A word that a vocabulary does not have as it is written is looked up in lower case. If the vocabulary
+    does not have it then either, only fastText has a vector of it, made from its n-grams; without fastText, it is refused.
     """
 
     inputs: Inputs

@@ -1,11 +1,19 @@
-"""The classifier whose results are committed behaves: how a name is written does not change its label, what it says does."""
+"""The committed results are those of models that behave.
+
+How a name is written does not change the classifier's label, what it says does; the word vectors that are served are the best.
+"""
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-METRICS = Path(__file__).parents[1] / "metrics"
+from pipelines.params import load_params
+from pipelines.settings.vectors import VectorsExport
+
+ROOT = Path(__file__).parents[1]
+METRICS = ROOT / "metrics"
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +37,24 @@ def test_the_model_is_no_length_detector(surname: dict[str, float]) -> None:
 
 def test_its_probabilities_are_calibrated(surname: dict[str, float]) -> None:
     assert surname["ece"] <= max(0.03, surname["uncalibrated_ece"])
+
+
+def test_the_served_word_vectors_are_the_best_at_semantic_analogies() -> None:
+    measured = json.loads((METRICS / "vectors.json").read_text(encoding="utf-8"))
+    choices = {key: get_args(VectorsExport.model_fields[key].annotation) for key in ("known", "unknown")}
+    semantic = {method: measured[f"{method}.semantic"] for method in (*choices["known"], *choices["unknown"])}
+    assert load_params(ROOT / "params.yaml").vectors.export.known == max(semantic, key=lambda method: semantic[method])
+
+
+def test_the_first_analogies_that_people_try_come_out_right() -> None:
+    document = json.loads((ROOT / "serving/openapi.json").read_text(encoding="utf-8"))
+    operation = document["paths"]["/predictions/vectors"]["post"]
+    sides = (operation["requestBody"], operation["responses"]["200"])
+    asked, answered = (side["content"]["application/json"]["examples"] for side in sides)
+    found = {
+        text: answer["nearest"][0]["word"]
+        for name, request in asked.items()
+        if isinstance(request["value"]["inputs"], list) and request["value"]["parameters"].get("question") == "analogy"
+        for text, answer in zip(request["value"]["inputs"], answered[name]["value"], strict=True)
+    }
+    assert found == {"man king woman": "queen", "france paris germany": "berlin"}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.text.vectors import VOCABULARY
+from models.text.vectors import NGRAMS, VOCABULARY
 from pipelines.stage import StageError
 from serving.bundle import Bundle
 from serving.package import Example
@@ -17,7 +17,8 @@ TEXTS = {
     "fr-en": ("Ce paquet contient les fichiers de développement.", "Un chien court dans la neige."),
     "sentiment": ("Beautifully shot, but dull.", "A warm, funny and beautifully acted film."),
 }
-WORDS = ("man", "king", "woman")  # man is to king as woman is to what?
+ANALOGIES = ("man king woman", "france paris germany")  # man is to king as woman is to what?
+UNKNOWN = "unwatchably"  # in no vocabulary
 
 
 def examples(folder: Path, bundle: Bundle) -> list[Example]:
@@ -61,10 +62,14 @@ def _requests(folder: Path, bundle: Bundle) -> Iterator[tuple[str, dict[str, Any
 
 
 def _questions(folder: Path, bundle: Bundle) -> Iterator[tuple[str, dict[str, Any]]]:
-    known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))["words"]
-    a, b, c = WORDS if set(WORDS) <= set(known) else known[:3]
-    yield "What is to the third word as the second is to the first", _request(f"{a} {b} {c}", question="analogy", top_k=3)
+    known = json.loads((folder / bundle.methods[0] / VOCABULARY).read_text(encoding="utf-8"))["words"]
+    analogies = [text for text in ANALOGIES if set(text.split()) <= set(known)] or [" ".join(known[:3])]
+    a, b, _ = analogies[0].split()
+    yield "What is to the third word as the second is to the first", _request(analogies[0], question="analogy", top_k=3)
+    yield "Several such questions", _request(analogies, question="analogy", top_k=1)
     yield "The words most like each of two", _request([a, b], top_k=2)
+    if any(name.endswith(f"/{NGRAMS}") for name in bundle.files):
+        yield "The words most like one that was never seen", _request(UNKNOWN, top_k=3)
     yield "How alike two words are", _request(f"{a} {b}", question="similarity")
     if bundle.max_words is not None:
         yield "The vector of each word of a sentence", _request(f"the {b}", question="context", layer=0)

@@ -153,7 +153,8 @@ class VectorsEvaluate(Section):
 class VectorsExport(Section):
     """Which word vectors are served, beside the contextual ones; the longest word and sentence that may be asked for."""
 
-    method: Literal["skip-gram", "cbow", "fasttext", "glove", "glove-6b", "ngram-lm"]
+    known: Literal["skip-gram", "cbow", "glove", "glove-6b", "ngram-lm"]
+    unknown: Literal["fasttext"]
     max_length: Positive
     max_words: Positive
 

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from models.text.vectors import UnknownWord
 from serving import answers
 from serving.arrays import FloatArray
 from serving.bundle import Bundle
@@ -12,7 +13,7 @@ from serving.endpoints.endpoint import Emit, Json, as_sent, check_length
 from serving.faults import RequestError, shown
 from serving.meter import Text
 from serving.predictors.contexts import Contexts
-from serving.predictors.vectors import WordSpace
+from serving.predictors.vectors import WordSpaces
 from serving.watch import Watch
 
 
@@ -22,7 +23,7 @@ class VectorsEndpoint:
     request = VectorsRequest
 
     def __init__(self, folder: Path, bundle: Bundle) -> None:
-        self._space = WordSpace(folder, bundle)
+        self._spaces = WordSpaces(folder, bundle)
         self._contexts = Contexts(folder) if bundle.max_words is not None else None
 
     def check(self, request: VectorsRequest) -> None:
@@ -31,26 +32,29 @@ class VectorsEndpoint:
             words = self._words(request, text)
             longest = max(map(len, words), default=0)
             if longest or not text.strip():  # what holds no word but is not empty has the wrong number of them
-                check_length(request, i, longest, self._space.bundle.max_length, "characters in a word")
+                check_length(request, i, longest, self._spaces.bundle.max_length, "characters in a word")
             self._check_words(request, i, words)
 
     def _words(self, request: VectorsRequest, text: str) -> list[str]:
         if request.parameters.question != "context":
-            return self._space.words(text)
+            return self._spaces.words(text)
         if self._contexts is None:
             raise RequestError("invalid_parameter", 'question: "context" needs contextual vectors, which this model has not')
         return self._contexts.words(text)
 
     def _check_words(self, request: VectorsRequest, index: int, words: list[str]) -> None:
-        question, most = request.parameters.question, self._space.bundle.max_words or 0
+        question, most = request.parameters.question, self._spaces.bundle.max_words or 0
         taken = range(1, most + 1) if question == "context" else range(QUESTIONS[question], QUESTIONS[question] + 1)
         if len(words) not in taken:
             allowed = "-".join(map(str, dict.fromkeys((taken[0], taken[-1]))))
             message = f'words in the text: {len(words)}; the question "{question}" takes {allowed}'
             raise input_error(request, index, "wrong_number_of_words", message)
-        without = next((word for word in words if question != "context" and not self._space.has_vector(word)), None)
-        if without is not None:
-            raise input_error(request, index, "unknown_word", f"there is no vector of {shown(without)}")
+        if question == "context":
+            return
+        try:
+            self._spaces.answering(words)
+        except UnknownWord as error:
+            raise input_error(request, index, "unknown_word", f"there is no vector of {shown(error.args[0])}") from error
 
     def group(self, request: VectorsRequest) -> Hashable:
         """Sentences share a batch; all other questions are answered together."""
@@ -60,13 +64,13 @@ class VectorsEndpoint:
         """What was asked of each text's words."""
         if self.group(requests[0]) and self._contexts:
             return self._in_context(self._contexts, requests, watch)
-        return [as_sent(r, [self._answer(self._space.words(text), r.parameters) for text in texts(r)]) for r in requests]
+        return [as_sent(r, [self._answer(text, r.parameters, watch) for text in texts(r)]) for r in requests]
 
     def measure(self, request: VectorsRequest, _: Json) -> Iterator[Text]:
-        """Words of each text, and those that the vocabulary does not have."""
+        """Words of each text, and those that no vocabulary has."""
         for text in texts(request):
             words = self._words(request, text)
-            yield Text(len(words), sum(not self._space.knows(word) for word in words))
+            yield Text(len(words), sum(not self._spaces.knows(word) for word in words))
 
     def _in_context(self, contexts: Contexts, requests: Sequence[VectorsRequest], watch: Watch) -> list[Json]:
         sentences = [[contexts.words(text) for text in texts(r)] for r in requests]
@@ -78,19 +82,23 @@ class VectorsEndpoint:
             bodies.append(as_sent(r, [answers.WordsInContext(words=w, vectors=v.tolist()).model_dump() for w, v in pairs]))
         return bodies
 
-    def _answer(self, words: list[str], parameters: VectorsParameters) -> Json:
-        asked = [answers.AskedWord(word=word, known=self._space.knows(word)) for word in words]
+    def _answer(self, text: str, parameters: VectorsParameters, watch: Watch) -> Json:
+        watch.check()  # a ranking reads every vector there is
+        space = self._spaces.answering(self._spaces.words(text))
+        words = [space.look_up(word) for word in self._spaces.words(text)]
+        asked = [answers.AskedWord(word=word, known=space.knows(word)) for word in words]
         if parameters.question == "similarity":
             a, b = words
-            return answers.Similarity(asked=asked, score=self._space.vectors.similarity(a, b)).model_dump()
+            score = space.vectors.similarity(a, b)
+            return answers.Similarity(method=space.method, asked=asked, score=score).model_dump()
         if parameters.question == "nearest":
             (word,) = words
-            ranking = self._space.vectors.nearest(word, parameters.top_k)
+            ranking = space.vectors.nearest(word, parameters.top_k)
         else:
             a, b, c = words
-            ranking = self._space.vectors.analogy(a, b, c, parameters.top_k)
+            ranking = space.vectors.analogy(a, b, c, parameters.top_k)
         nearest = [answers.WordScore(word=word, score=score) for word, score in ranking]
-        return answers.NearestWords(asked=asked, nearest=nearest).model_dump()
+        return answers.NearestWords(method=space.method, asked=asked, nearest=nearest).model_dump()
 
 
 def _pick(layers: FloatArray, layer: int | None) -> FloatArray:

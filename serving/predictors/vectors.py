@@ -1,5 +1,6 @@
-"""Nearest words, similarities and analogies, from word vectors of any method."""
+"""Word vectors of one method or several, and which of them answer a question."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +12,46 @@ from serving.bundle import Bundle, BundleError
 
 
 class WordSpace:
-    """The word vectors of a verified bundle, mapped into memory: the workers of a model share one copy.
+    """The word vectors of one method, mapped into memory: the workers of a model share one copy.
+
+    Args:
+        method: its name.
+        folder: where its files lie.
+
+    Raises:
+        ValueError: the files do not go together, or a value is NaN or infinite.
+    """
+
+    def __init__(self, method: str, folder: Path) -> None:
+        self.method = method
+        self.vectors = WordVectors.load(folder)
+        _check_finite(self.vectors)
+
+    def look_up(self, word: str) -> str:
+        """The word as the vectors have it: in lower case if the vocabulary does not have it as it is written."""
+        return word if word in self.vectors.vocabulary else word.lower()
+
+    def knows(self, word: str) -> bool:
+        """Whether the vocabulary has the word, so that its vector need not be made from n-grams."""
+        return self.look_up(word) in self.vectors.vocabulary
+
+    def lacking(self, words: Sequence[str]) -> list[str]:
+        """Those of the words that have no vector, neither learned nor made from n-grams."""
+        return [word for word in map(self.look_up, words) if not self._has_vector(word)]
+
+    def _has_vector(self, word: str) -> bool:
+        try:
+            self.vectors.vector(word)
+        except UnknownWord:
+            return False
+        return True
+
+
+class WordSpaces:
+    """The word vectors of a verified bundle, in its order.
+
+    Vectors of different methods cannot be compared, so one space answers a whole question: the first that has a vector of each
+    of its words.
 
     Args:
         folder: where the bundle lies.
@@ -24,8 +64,7 @@ class WordSpace:
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self.bundle = bundle.of_kind("vectors")
         try:
-            self.vectors = WordVectors.load(folder)
-            _check_finite(self.vectors)
+            self._spaces = [WordSpace(method, folder / method) for method in bundle.methods]
         except ValueError as error:
             raise BundleError(f"{folder}: {error}") from error
 
@@ -39,20 +78,23 @@ class WordSpace:
         return cls(folder, Bundle.load(folder))
 
     def words(self, text: str) -> list[str]:
-        """A question's words as they are looked up: what white space separates, in lower case if unknown as it is written."""
-        return [word if self.knows(word) else word.lower() for word in normalize(text).split()]
+        """A question's words: what white space separates."""
+        return normalize(text).split()
 
     def knows(self, word: str) -> bool:
-        """Whether the vocabulary has the word, so that its vector need not be made from n-grams."""
-        return word in self.vectors.vocabulary
+        """Whether any of the vocabularies has the word."""
+        return any(space.knows(word) for space in self._spaces)
 
-    def has_vector(self, word: str) -> bool:
-        """Whether the word has a vector, be it learned or made from n-grams."""
-        try:
-            self.vectors.vector(word)
-        except UnknownWord:
-            return False
-        return True
+    def answering(self, words: Sequence[str]) -> WordSpace:
+        """The space that answers a question about these words.
+
+        Raises:
+            UnknownWord: there is none; the argument is a word that the last space has no vector of.
+        """
+        found = next((space for space in self._spaces if not space.lacking(words)), None)
+        if found is None:
+            raise UnknownWord(self._spaces[-1].lacking(words)[0])
+        return found
 
 
 def _check_finite(vectors: WordVectors) -> None:

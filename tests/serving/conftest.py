@@ -5,16 +5,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from asking import MakeStore
+from asking import MakeStore, random_vectors
 
 from benchmarks.load.target import Target
 from models.text.characters import CharacterTokenizer
-from models.text.subword_ngrams import Subwords
 from models.text.vectors import WordVectors
-from models.text.words import WordVocabulary
 from pipelines.embedding.contextual import Contextual
 from pipelines.export_vectors import export_vectors
 from pipelines.package import Origin, package
@@ -32,14 +29,12 @@ BATCH = 4
 
 @pytest.fixture(scope="session")
 def write_vectors(tmp_path_factory: pytest.TempPathFactory) -> WriteVectors:
-    """Writes a bundle of random vectors; with n-grams of at least `shortest` characters where that is not 0."""
+    """Writes a bundle of vectors of one method; with n-grams of at least `shortest` characters where that is not 0."""
 
     def write(shortest: int = 0) -> Path:
-        folder, numbers = tmp_path_factory.mktemp("written") / "vectors", np.random.default_rng(0)
-        matrix, ngrams = (numbers.normal(size=(rows, 8)).astype(np.float32) for rows in (len(WORDS), 100))
-        subwords = Subwords(ngrams, shortest, 6) if shortest else None
-        WordVectors(WordVocabulary(WORDS, range(len(WORDS), 0, -1)), matrix, {"method": "random"}, subwords).save(folder)
-        Bundle.write(folder, task="vectors", kind="vectors", max_length=20)
+        folder = tmp_path_factory.mktemp("written") / "vectors"
+        random_vectors(WORDS, 8, shortest).save(folder / "random")
+        Bundle.write(folder, task="vectors", kind="vectors", methods=("random",), max_length=20)
         return folder
 
     return write
@@ -58,14 +53,24 @@ def plain(write_vectors: WriteVectors) -> Path:
 
 
 @pytest.fixture(scope="session")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Vectors of two methods: the first has those of its vocabulary alone, the second of any word of one character or more."""
+    folder = tmp_path_factory.mktemp("both") / "vectors"
+    random_vectors([*WORDS, "throne"], 5).save(folder / "learned")
+    random_vectors(["king", "queen", "woman", "kingpin"], 8, shortest=3).save(folder / "composed")
+    Bundle.write(folder, task="vectors", kind="vectors", methods=("learned", "composed"), max_length=20)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def contextual(write_vectors: WriteVectors, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contextual]:
     """A bundle that also has contextual vectors, and the model that it was exported from."""
     root, settings = tmp_path_factory.mktemp("contextual"), load_params().vectors
     sizes = {"size": 4, "filters": [3, 2], "character_size": 3, "cutoffs": [5], "longest_word": 6}
     elmo = settings.methods.elmo.model_copy(update={"model": settings.methods.elmo.model.model_copy(update=sizes)})
     settings = settings.model_copy(update={"methods": settings.methods.model_copy(update={"elmo": elmo})})
-    vectors = write_vectors(shortest=3)
-    for name in (settings.export.method, "elmo"):
+    vectors = write_vectors(shortest=3) / "random"
+    for name in (settings.export.known, settings.export.unknown, "elmo"):
         shutil.copytree(vectors, root / "made" / name)
     torch.manual_seed(0)
     model = Contextual.build(elmo, WordVectors.load(vectors).vocabulary, CharacterTokenizer.train(WORDS, lowercase=False))
@@ -75,9 +80,9 @@ def contextual(write_vectors: WriteVectors, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def bundles(bundles: dict[str, Path], fasttext: Path) -> dict[str, Path]:
+def bundles(bundles: dict[str, Path], both: Path) -> dict[str, Path]:
     """Kind -> folder of a bundle."""
-    return bundles | {"vectors": fasttext}
+    return bundles | {"vectors": both}
 
 
 @pytest.fixture(scope="session")

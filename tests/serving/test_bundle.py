@@ -49,6 +49,9 @@ def test_a_missing_file_is_named(folder, name):
         ({"decoding": {"num_beams": 5, "length_penalty": 1.0}}, "decoding"),
         ({"files": {}}, "missing"),
         ({"files": {"../secret": "0" * 64}}, "files"),
+        ({"files": {"a/../../secret": "0" * 64}}, "files"),
+        ({"files": {"/secret": "0" * 64}}, "files"),
+        ({"methods": ["glove"]}, "methods"),
     ],
 )
 def test_a_manifest_that_makes_no_sense_is_refused(folder, changes, message):
@@ -74,16 +77,25 @@ def test_files_beside_the_known_ones_are_recorded(folder):
 @pytest.mark.parametrize("name", ["vectors.npy", "vocabulary.json", "provenance.json", "ngrams.npy", "subwords.json"])
 def test_word_vectors_come_with_all_their_files(write_vectors, name):
     folder = write_vectors(shortest=3)
-    (folder / name).unlink()
-    with pytest.raises(BundleError, match=f"{name} is missing"):
-        Bundle.write(folder, task="vectors", kind="vectors", max_length=20)
+    (folder / "random" / name).unlink()
+    with pytest.raises(BundleError, match=f"random/{name} is missing"):
+        Bundle.write(folder, task="vectors", kind="vectors", methods=("random",), max_length=20)
 
 
-def test_word_vectors_have_neither_labels_nor_a_way_of_decoding(plain):
-    with pytest.raises(BundleError, match="labels"):
-        Bundle.write(plain, task="vectors", kind="vectors", max_length=20, labels=("king",))
-    with pytest.raises(BundleError, match="decoding"):
-        Bundle.write(plain, task="vectors", kind="vectors", max_length=20, decoding=Decoding(num_beams=1, length_penalty=1))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": ("king",)}, "labels"),
+        ({"decoding": Decoding(num_beams=1, length_penalty=1)}, "decoding"),
+        ({"methods": ()}, "methods"),
+        ({"methods": ("random", "random")}, "methods"),
+        ({"methods": ("random", "other")}, r"other/vectors\.npy.* is missing"),
+        ({"methods": ("../random",)}, "methods"),
+    ],
+)
+def test_word_vectors_have_their_methods_and_neither_labels_nor_a_way_of_decoding(plain, changes, message):
+    with pytest.raises(BundleError, match=message):
+        Bundle.write(plain, **({"task": "vectors", "kind": "vectors", "methods": ("random",), "max_length": 20} | changes))
 
 
 def test_an_engine_refuses_a_bundle_of_another_kind(bundles):
