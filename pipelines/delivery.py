@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice, takewhile
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Final
 
 import requests
@@ -76,6 +77,10 @@ class Delivery:
         """Send a file or a folder, which has to stay as it is until `close`; see `metrics` for errors."""
         upload = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
         self._put(partial(upload, self._run_id, str(path)))
+
+    def call(self, function: str, *arguments: str) -> str:
+        """What a function that works with MLflow itself gives; see `StageRun.call`."""
+        return str(resolve_name(function)(self._run_id, *arguments))
 
     def close(self, status: str, patience_s: float = PATIENCE_S) -> None:
         """Send the run's state, and wait until everything has arrived.

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 
 RESULTS = Path("benchmarks/results")
 
@@ -63,6 +62,8 @@ def head() -> str:
 
 def hardware() -> dict[str, str | int | float]:
     """What the figures were measured on."""
+    import torch  # seconds, and a page is written from figures without it
+
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "cpu": _cpu(),

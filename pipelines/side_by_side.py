@@ -21,6 +21,7 @@ from dvc.utils.hydra import apply_overrides
 
 from pipelines.jobs.command import Command, say
 from pipelines.jobs.pipeline import Pipeline, Verdict, by_chain
+from pipelines.jobs.tracker_process import TrackerProcess
 from pipelines.stage import fail, threads
 
 GRACE_S = 10.0  # from asking a stage to stop until killing it
@@ -46,6 +47,7 @@ class Jobs:
         self._pipeline, self._jobs = pipeline, jobs
         self._order, self._waiting = TopologicalSorter(pipeline.needs), by_chain(pipeline.needs)
         self._running, self._ended = dict[Command, Stage](), SimpleQueue[Command]()
+        self._tracker = TrackerProcess()
         self._environment = dict.fromkeys(THREADS, str(max(1, threads() // jobs)))
 
     def run(self) -> None:
@@ -83,7 +85,7 @@ class Jobs:
         lines = stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines()
         for line in lines:
             say(stage.addressing, f"> {line}")
-        where = prepare_kwargs(stage, run_env=self._environment)
+        where = prepare_kwargs(stage, run_env={**self._environment, **self._tracker.environment()})
         return Command(stage.addressing, lines, where["cwd"], where["env"], self._ended.put)
 
     def _end(self, command: Command) -> None:
@@ -109,6 +111,7 @@ class Jobs:
         for command, stage in self._running.items():
             command.kill_after(GRACE_S)
             self._pipeline.give_up(stage)
+        self._tracker.close()
 
     def _fail(self, stage: Stage, why: str) -> None:
         self.failed.append(stage.addressing)

@@ -15,6 +15,8 @@ from pipelines.catalogue import load_catalogue
 from pipelines.params import Params, flat, load_params
 from pipelines.paths import CATALOGUE, CHECKPOINTS
 from pipelines.settings.section import Section
+from pipelines.stage import StageError
+from pipelines.tracker_client import TRACKER, TrackerClient, tracked_by
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,11 +36,11 @@ class StageRun:
     training. An error of an earlier call is raised by a later one, see `Delivery`.
 
     Args:
-        delivery: to the tracking server; None where there is none.
+        delivery: to the tracking server, by this process or by a tracker; None where there is no MLflow.
         run_id: of the stage's run.
     """
 
-    def __init__(self, delivery: "Delivery | None", run_id: str) -> None:
+    def __init__(self, delivery: "Delivery | TrackerClient | None", run_id: str) -> None:
         self._delivery, self.run_id = delivery, run_id
 
     def metrics(self, values: Mapping[str, object], step: int = 0) -> None:
@@ -57,12 +59,29 @@ class StageRun:
         if self._delivery:
             self._delivery.artifacts(path)
 
+    def call(self, function: str, *arguments: str) -> str:
+        """What a function that works with MLflow itself gives, called in the process that has imported MLflow.
+
+        Args:
+            function: `module:name`; called with the id of the run and the arguments.
+            arguments: the other ones.
+
+        Raises:
+            StageError: MLflow is not installed.
+        """
+        if self._delivery is None:
+            raise StageError("this stage needs MLflow; install the train extra")
+        return self._delivery.call(function, *arguments)
+
 
 @contextmanager
 def track(
     stage: str, task: str, settings: Section | None = None, *, params: Params | None = None, group: str = "", retries: int = 0
 ) -> Iterator[StageRun]:
     """Run a stage's work inside an MLflow run, which ends as FAILED if the work raises.
+
+    Under `pipelines.side_by_side`, another process does this for the stage, see `pipelines.tracker`. Studies, sweeps and stages
+    that something else runs do it themselves.
 
     The run has the params of what it works on, a task or whatever `Params.described` knows, and as tags the git commit, the
     sha256 of dvc.lock and the data sets with their files' sha256. It goes to MLFLOW_TRACKING_URI, or else to a SQLite file in
@@ -80,7 +99,12 @@ def track(
         StageError: no server answers, or it does not fit, before the work; it has refused something, or did not come back,
             after it.
     """
-    uri = _uri()
+    tracker = os.environ.get(TRACKER)
+    if tracker and settings is None and params is None and not group:
+        with tracked_by(tracker, stage, task, retries) as (to_tracker, run_id):
+            yield StageRun(to_tracker, run_id)
+        return
+    uri = tracking_uri()
     client = _client(uri, retries)
     if client is None:
         yield StageRun(None, "")
@@ -105,7 +129,8 @@ def track(
     delivery.close("FINISHED")
 
 
-def _uri() -> str:
+def tracking_uri() -> str:
+    """Where runs go."""
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
@@ -137,7 +162,7 @@ def _alone() -> Iterator[None]:
 
 def mark_best(group: str, name: str) -> None:
     """Tag the runs of a group: `best` is true of the one with this name, and of no other. Raises StageError like `track`."""
-    uri = _uri()
+    uri = tracking_uri()
     client = _client(uri, retries=0)
     if client is None:
         return

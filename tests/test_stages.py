@@ -25,6 +25,7 @@ FRAME = {f"models/{part}/names.py" for part in ("attention", "recurrent", "seq2s
         "record.py",
         "settings",
         "stage.py",
+        "tracker_client.py",
         "tracking.py",
         "tracking_server.py",
     )

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from pipelines.stage import rounded
+
+if TYPE_CHECKING:  # most reports have no figure
+    from matplotlib.figure import Figure
 
 Table = Sequence[Mapping[str, str | int | float]]
 
@@ -25,7 +27,7 @@ class Report:
 
     metrics: Mapping[str, float | str]
     tables: Mapping[str, Table]
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, "Figure"] = field(default_factory=dict)
 
     def write_plots(self, folder: Path) -> None:
         """Write tables and figures into `folder`, in place of what an earlier run left there."""

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
+from numpy.typing import NDArray
 
 from models.text.one_hot import Embedding
 from models.text.vectors import UnknownWord, WordVectors
 from pipelines.evaluation.report import Report, Table
 from pipelines.evaluation.words import Analogies, analogies, out_of_vocabulary, read_pairs, read_questions, similarity
 from pipelines.settings.vectors import VectorsEvaluate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FILES = "gensim/test/test_data"  # where the data set word-relations has its files
 PAIRS = {"wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}
@@ -84,8 +86,10 @@ def _nearest(vectors: Embedding, word: str, k: int) -> str:
         return "(unknown)"
 
 
-def _map(methods: Mapping[str, Embedding], groups: Mapping[str, list[str]]) -> Figure:
+def _map(methods: Mapping[str, Embedding], groups: Mapping[str, list[str]]) -> "Figure":
     """A panel for each method that has vectors of few dimensions: the groups' words on their two principal components."""
+    from matplotlib.figure import Figure  # half a second, which a wrong setting should not take to be told
+
     drawn = {name: vectors for name, vectors in methods.items() if isinstance(vectors, WordVectors)}
     columns = min(len(drawn), 2)
     rows = -(-len(drawn) // columns)
@@ -100,15 +104,27 @@ def _map(methods: Mapping[str, Embedding], groups: Mapping[str, list[str]]) -> F
     return figure
 
 
-def _draw(panel: Axes, vectors: WordVectors, groups: Mapping[str, list[str]]) -> None:
+def _draw(panel: "Axes", vectors: WordVectors, groups: Mapping[str, list[str]]) -> None:
     known = {group: [word for word in words if word in vectors.vocabulary] for group, words in groups.items()}
     words = [word for group in known.values() for word in group]
     matrix = np.stack([vectors.vector(word) for word in words])
-    places: Any = PCA(2).fit_transform(matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(min=1e-12))
-    spots = dict(zip(words, places, strict=True))
+    spots = dict(zip(words, principal(matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(min=1e-12)), strict=True))
     for number, (group, members) in enumerate(known.items()):  # a group without known words keeps its colour for the others
         x, y = np.array([spots[word] for word in members]).reshape(-1, 2).T
         panel.scatter(x, y, s=12, label=group, color=f"C{number}")
     for word, (x, y) in spots.items():
         panel.annotate(word, (x, y), xytext=(2, 2), textcoords="offset points", fontsize=7)
     panel.tick_params(labelbottom=False, labelleft=False)
+
+
+def principal(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The rows on their first two principal components, [N, d] -> [N, 2].
+
+    A component and its opposite explain as much: the one is taken whose largest part is positive. (scikit-learn's PCA does the
+    same, and takes seconds to import.)
+    """
+    centred = matrix - matrix.mean(axis=0)
+    components = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1, keepdims=True), axis=1)
+    places: NDArray[np.floating] = centred @ (components * np.sign(largest)).T
+    return places

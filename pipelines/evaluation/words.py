@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from models.text.one_hot import OneHot
 from models.text.vectors import UnknownWord, Vector, WordVectors
@@ -146,6 +145,8 @@ def analogies(vectors: WordVectors | OneHot, sections: Sequence[Section], limit:
 
 def similarity(vectors: WordVectors | OneHot, pairs: Sequence[tuple[str, str, float]]) -> Similarity:
     """Compare the cosines of pairs of words with people's ratings of them; case counts for nothing."""
+    from scipy.stats import spearmanr  # a second or two, and a program that asks analogies alone needs none of it
+
     folded = _folded_ids(vectors.vocabulary, len(vectors.vocabulary))
     cosines, ratings = [], []
     for a, b, rating in pairs:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 CODE = ("models", "pipelines/training")
 
 
@@ -34,6 +32,8 @@ def forget(checkpoints: Path) -> None:
 
 def save(state: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
+    import torch  # who has checkpoints removed may have trained without it
+
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     torch.save(state, unfinished)
