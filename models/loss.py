@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from models.cpu.memory import flat
 
 ROWS_AT_ONCE = 128  # on a CPU: 128 rows of a few thousand float32 logits stay in a core's cache
 
@@ -51,17 +54,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         exact, size = weight.dtype, weight.shape[0]
         rows, matrix, offset = outputs.to(dtype), weight.to(dtype), bias.to(dtype)
         needed, even = any(ctx.needs_input_grad), smoothing / size
-        d_logits = rows.new_empty(len(rows) if needed else 0, size)
-        total = torch.zeros((), dtype=exact, device=rows.device)
-        at_once = len(rows) if rows.is_cuda else ROWS_AT_ONCE
-        for start in range(0, len(rows), at_once):
-            chunk = slice(start, start + at_once)
-            logits, target = torch.addmm(offset, rows[chunk], matrix.t()), targets[chunk, None]
-            p = torch.softmax(logits, 1, dtype=exact)
-            normalizer = logits.amax(1, keepdim=True) - p.amax(1, keepdim=True).log()  # Z, of which no p can be too small
-            total += normalizer.sum() - (1 - smoothing) * logits.gather(1, target).sum(dtype=exact)
-            if needed:
-                d_logits[chunk] = p.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=exact))
+        total, d_logits = _cross_entropy(rows, matrix, offset, targets, 1 - smoothing, exact, keep=needed)
         row_sum, matrix_sum = rows.sum(0, dtype=exact), matrix.sum(0, dtype=exact)
         if smoothing:
             total -= even * (row_sum @ matrix_sum + len(rows) * offset.sum(dtype=exact))
@@ -79,3 +72,45 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         d_outputs, d_weight, d_bias = ctx.saved_tensors
         return (d_outputs * grad).to(ctx.wide), d_weight * grad, d_bias * grad, None, None, None
+
+
+def _cross_entropy(
+    rows: Tensor, matrix: Tensor, offset: Tensor, targets: Tensor, weight: float, exact: torch.dtype, *, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """Sum of Z_n - weight * (logit of the target); where it is kept, p - weight * (1 at the target), [N, V], of each row."""
+    size, at_once = len(matrix), len(rows) if rows.is_cuda else ROWS_AT_ONCE
+    compiled = rows.device.type == "cpu" and exact is torch.float32 and rows.dtype in (torch.float32, torch.bfloat16)
+    visit: Callable[[Tensor, Tensor, float], Tensor | float] = _Kernel(size) if compiled else _visit
+    width = visit.width if isinstance(visit, _Kernel) else size
+    found = rows.new_empty(len(rows) if keep else min(at_once, len(rows)), width)
+    total = torch.zeros((), dtype=exact, device=rows.device)
+    for start in range(0, len(rows), at_once):
+        chunk = rows[start : start + at_once]
+        place = found[start : start + at_once] if keep else found[: len(chunk)]
+        torch.addmm(offset, chunk, matrix.t(), out=place[:, :size])
+        total += visit(place, targets[start : start + at_once], weight)
+    return total, found[:, :size]
+
+
+def _visit(logits: Tensor, targets: Tensor, weight: float) -> Tensor:
+    """One chunk by torch; p - weight * (1 at the target) takes the place of the logits."""
+    exact, target = torch.promote_types(logits.dtype, torch.float32), targets[:, None]
+    p = torch.softmax(logits, 1, dtype=exact)
+    normalizer = logits.amax(1, keepdim=True) - p.amax(1, keepdim=True).log()  # Z, of which no p can be too small
+    total = normalizer.sum() - weight * logits.gather(1, target).sum(dtype=exact)
+    logits.copy_(p.scatter_add_(1, target, torch.full_like(target, -weight, dtype=exact)))
+    return total
+
+
+class _Kernel:
+    """`_visit` by `models.cpu.cross_entropy`, for rows padded to a width that it takes."""
+
+    def __init__(self, size: int) -> None:
+        from models.cpu.cross_entropy import LANES, NOWHERE, cross_entropy  # Numba takes long to import
+
+        self.width, self._size = -(-size // LANES) * LANES, size
+        self._run, self._scratch, self._nowhere = cross_entropy, np.empty(self.width + LANES, np.float32), NOWHERE
+
+    def __call__(self, logits: Tensor, targets: Tensor, weight: float) -> float:
+        logits[:, self._size :] = self._nowhere
+        return float(self._run(flat(logits), self.width, flat(targets.contiguous()), weight, self._scratch))

@@ -1,1 +1,1 @@
-"""What compiled kernels for CPUs are written with: vector registers, and arithmetic on them."""
+"""Compiled kernels for CPUs, and what they are written with: vector registers, and arithmetic on them."""

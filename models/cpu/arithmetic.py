@@ -80,6 +80,19 @@ def tanh(builder: Any, a: Any) -> Any:
     return builder.fsub(builder.fmul(twice, _sigmoid(builder, builder.fmul(twice, a))), _constant(1.0))
 
 
+@instruction(lambda a, _number: a(a, types.float32))
+def exp_above(builder: Any, a: Any, number: Any) -> Any:
+    """e^(a - number)."""
+    power = builder.fmul(builder.fsub(a, spread(builder, number)), _constant(LOG2_E))
+    return builder.fmul(*_power_of_two(builder, power))
+
+
+@instruction(lambda a, b: a(a, b))
+def maximum(builder: Any, a: Any, b: Any) -> Any:
+    """The larger one of each pair."""
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
 @instruction(lambda a: a(a))
 def complement(builder: Any, a: Any) -> Any:
     """1 - a."""
@@ -135,8 +148,13 @@ def errors(builder: Any, scores: Any, labels: Any, weights: Any) -> Any:
 
 
 def _sigmoid(builder: Any, x: Any) -> Any:
-    """1 / (1 + 2^(-x log2 e)), the power of 2 as that of a whole number times a polynomial in what is left."""
-    power = builder.fmul(x, _constant(-LOG2_E))
+    """1 / (1 + 2^(-x log2 e))."""
+    value, scale_factor = _power_of_two(builder, builder.fmul(x, _constant(-LOG2_E)))
+    return builder.fdiv(_constant(1.0), _multiply_add(builder, value, scale_factor, _constant(1.0)))
+
+
+def _power_of_two(builder: Any, power: Any) -> tuple[Any, Any]:
+    """2^power as a product of two: a polynomial in what is left of a whole number, and 2 to the power of that."""
     for comparison, limit in (("<", _constant(LARGEST_POWER)), (">", _constant(-LARGEST_POWER))):
         power = builder.select(builder.fcmp_ordered(comparison, power, limit), power, limit)
     rint = cgutils.get_or_insert_function(builder.module, ir.FunctionType(NUMBERS, [NUMBERS]), "llvm.rint.v16f32")
@@ -145,5 +163,4 @@ def _sigmoid(builder: Any, x: Any) -> Any:
     for coefficient in reversed(EXP2[:-1]):
         value = _multiply_add(builder, value, rest, _constant(coefficient))
     exponent = builder.add(builder.fptosi(whole, INTEGERS), ir.Constant(INTEGERS, [127] * LANES))  # as float32 writes it
-    scale_bits = builder.shl(exponent, ir.Constant(INTEGERS, [23] * LANES))
-    return builder.fdiv(_constant(1.0), _multiply_add(builder, value, builder.bitcast(scale_bits, NUMBERS), _constant(1.0)))
+    return value, builder.bitcast(builder.shl(exponent, ir.Constant(INTEGERS, [23] * LANES)), NUMBERS)

@@ -2,19 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.cpu.registers import LANES
+from models.cpu.memory import flat
 from models.recurrence import column_sums
 from models.recurrent.gru_kernels import backward_step, forward_step
-
-
-def fits(x: Tensor, hidden_size: int) -> bool:
-    """Whether a layer of H = `hidden_size` that reads x can be computed here: in float32 or bfloat16, on a CPU."""
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and hidden_size % LANES == 0
 
 
 class FusedGRURecurrence(torch.autograd.Function):
@@ -36,7 +29,7 @@ class FusedGRURecurrence(torch.autograd.Function):
         gates, recurrent = state.new_empty(steps, directions, batch, 4 * size), inputs.new_empty(directions, batch, 3 * size)
         states[0] = state
         before[:, 0] = state
-        arrays = [_flat(tensor) for tensor in (inputs, lengths, recurrent, bias, states, gates, before)]
+        arrays = [flat(tensor) for tensor in (inputs, lengths, recurrent, bias, states, gates, before)]
         for t, previous in enumerate(before.unbind(1)):
             torch.bmm(previous, matrix, out=recurrent)
             forward_step(t, shape, *arrays)
@@ -52,18 +45,10 @@ class FusedGRURecurrence(torch.autograd.Function):
         d_recurrent = before.new_empty(directions, steps, batch, 3 * size)
         carried, through_matrix = torch.zeros_like(states[0]), before.new_zeros(directions, batch, size)
         tensors = (grad.contiguous(), lengths, carried, through_matrix, states, gates, d_inputs, d_recurrent)
-        arrays = [_flat(tensor) for tensor in tensors]
+        arrays = [flat(tensor) for tensor in tensors]
         for t in range(steps - 1, -1, -1):
             backward_step(t, shape, *arrays)
             torch.bmm(d_recurrent[:, t], matrix, out=through_matrix)
         rows = d_recurrent.flatten(1, 2)  # [D, T * B, 3H]
         d_weight = torch.bmm(rows.transpose(1, 2), before.flatten(1, 2)).to(weight.dtype)
         return None, d_inputs, carried + through_matrix, d_weight, column_sums(rows).to(weight.dtype), None
-
-
-def _flat(tensor: Tensor) -> NDArray[np.generic]:
-    """The tensor's own memory as an array of one dimension, bfloat16 as uint16."""
-    flat: NDArray[np.generic] = (
-        (tensor.view(torch.uint16) if tensor.dtype is torch.bfloat16 else tensor).detach().numpy().reshape(-1)
-    )
-    return flat

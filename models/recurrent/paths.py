@@ -14,11 +14,11 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from models.recurrence import GRURecurrence, recur
 from models.recurrent.cells import CELLS, Cell
-from models.recurrent.fused import FusedGRURecurrence, fits
 from models.recurrent.ragged import last, length_mask, turn
 
 Fused = Callable[..., tuple[Tensor, ...]]  # one of torch's functions, which returns outputs, h and for an LSTM C
 
+LANES = 16  # numbers that a kernel takes at once, see models.cpu.registers
 HOLD = 1e4  # the sigmoid of it is 1, and of its negative 0, in every type
 
 
@@ -93,7 +93,9 @@ def by_hand(
     w_ih, w_hh, b_ih, b_hh = zip(*weights, strict=True)  # each: one tensor a direction
     each = [functional.linear(view.transpose(0, 1), w, b) for view, w, b in zip(views, w_ih, b_ih, strict=True)]
     inputs, w, b = torch.stack(each, 1), torch.stack(w_hh), torch.stack(b_hh)
-    if w.dtype is torch.float32 and fits(inputs, w.shape[2]):
+    if fits_kernels(inputs, w):
+        from models.recurrent.fused import FusedGRURecurrence  # Numba takes long to import
+
         with torch.autocast("cpu", enabled=False):
             apply: Callable[..., Tensor] = FusedGRURecurrence.apply
             states = apply(inputs.dtype, inputs, state.float(), w, b, lengths)
@@ -101,6 +103,14 @@ def by_hand(
         mask = length_mask(lengths, views[0].shape[1]).t()[:, None, :, None].expand(-1, len(views), -1, -1)  # [T, D, B, 1]
         states = recur(GRURecurrence, w.dtype, inputs, state, w, b, mask)
     return states.permute(1, 2, 0, 3).unbind(), states[-1]
+
+
+def fits_kernels(inputs: Tensor, weights: Tensor) -> bool:
+    """Whether compiled kernels can go through a GRU with these U [D, 3H, H], whose gates get these inputs."""
+    kinds = (torch.float32, torch.bfloat16)
+    return (
+        inputs.device.type == "cpu" and weights.dtype is torch.float32 and inputs.dtype in kinds and weights.shape[2] % LANES == 0
+    )
 
 
 def unrolled(cell: Cell, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

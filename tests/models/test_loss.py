@@ -9,13 +9,45 @@ from models.loss import ROWS_AT_ONCE, token_loss
 
 @pytest.mark.parametrize("rows", [1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 3])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_equals_cross_entropy_of_a_linear_layer(rows: int, smoothing: float) -> None:
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])  # by torch, and by the kernel
+@pytest.mark.parametrize("size", [11, 32, 200])
+def test_equals_cross_entropy_of_a_linear_layer(rows: int, smoothing: float, dtype: torch.dtype, atol: float, size: int) -> None:
     torch.manual_seed(rows)
-    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((rows, 5), (11, 5), (11,))]
-    targets = torch.randint(11, (rows,))
+    inputs = [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in ((rows, 5), (size, 5), (size,))]
+    targets = torch.randint(size, (rows,))
     ours, units = token_loss(*inputs, targets, label_smoothing=smoothing)
     theirs = functional.cross_entropy(functional.linear(*inputs), targets, reduction="sum", label_smoothing=smoothing)
     assert units == rows
-    torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=0)
+    torch.testing.assert_close(ours, theirs, atol=atol, rtol=1e-6)
     for a, b in zip(torch.autograd.grad(ours / 7, inputs), torch.autograd.grad(theirs / 7, inputs), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
+        torch.testing.assert_close(a, b, atol=atol, rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_logits_in_bfloat16_come_close(smoothing: float) -> None:
+    torch.manual_seed(0)
+    inputs = [torch.randn(shape, requires_grad=True) for shape in ((ROWS_AT_ONCE + 9, 8), (50, 8), (50,))]
+    targets = torch.randint(50, (len(inputs[0]),))
+    exact, _ = token_loss(*inputs, targets, label_smoothing=smoothing)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough, _ = token_loss(*inputs, targets, label_smoothing=smoothing)
+    torch.testing.assert_close(rough, exact, atol=0, rtol=1e-2)
+    for a, b in zip(torch.autograd.grad(rough, inputs), torch.autograd.grad(exact, inputs), strict=True):
+        assert float((a - b).norm() / b.norm()) < 2e-2
+
+
+def test_without_a_gradient_the_loss_is_the_same() -> None:
+    torch.manual_seed(0)
+    inputs = [torch.randn(shape, requires_grad=True) for shape in ((3 * ROWS_AT_ONCE, 5), (11, 5), (11,))]
+    targets = torch.randint(11, (len(inputs[0]),))
+    with torch.no_grad():
+        alone, _ = token_loss(*inputs, targets)
+    assert float(alone) == float(token_loss(*inputs, targets).total)
+
+
+def test_extreme_logits_stay_exact() -> None:
+    outputs, weight, bias = torch.tensor([[1.0], [-1.0]]), torch.tensor([[300.0], [-300.0], [0.0]]), torch.zeros(3)
+    targets = torch.tensor([1, 1])
+    loss, _ = token_loss(outputs, weight, bias, targets)
+    theirs = functional.cross_entropy(functional.linear(outputs, weight, bias), targets, reduction="sum")
+    torch.testing.assert_close(loss, theirs)

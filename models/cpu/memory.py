@@ -1,0 +1,13 @@
+"""Tensors as kernels take them."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def flat(tensor: Tensor) -> NDArray[np.generic]:
+    """A contiguous tensor's own memory as an array of one dimension, bfloat16 as uint16."""
+    bits = tensor.view(torch.uint16) if tensor.dtype is torch.bfloat16 else tensor.detach()
+    array: NDArray[np.generic] = bits.view(-1).numpy()
+    return array
