@@ -4,8 +4,9 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -64,19 +65,23 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None], world: World 
         ChildProcessError: see train_by_ranks.
     """
     keep_freed_memory()
-    ranks = rank_count(threads(), job.params.batch_units) if world is ALONE and pick_accelerator(job.device) == "cpu" else 1
+    accelerator = pick_accelerator(job.device)
+    ranks = rank_count(threads(), job.params.batch_units) if world is ALONE and accelerator == "cpu" else 1
+    make = partial(_fabric, accelerator, pick_precision(job.precision, accelerator))  # picked once, so that ranks agree
     if ranks > 1:
-        history = train_by_ranks(model, ranks, lambda one: _epochs(model, job, report, one))
+        history = train_by_ranks(model, ranks, lambda one: _epochs(model, job, report, one, make))
     else:
-        history = _epochs(model, job, report, world)
+        history = _epochs(model, job, report, world, make)
     model.cpu()
     best = [torch.load(_weights(job.checkpoints, row), map_location="cpu") for row in _best(history, job.params.average)]
     return average(best), history
 
 
-def _epochs(model: nn.Module, job: Job, report: Callable[[Row], None], world: World) -> list[Row]:
+def _epochs(
+    model: nn.Module, job: Job, report: Callable[[Row], None], world: World, make: Callable[[World], Fabric]
+) -> list[Row]:
     """One rank's part: all epochs that are left. Those that keep checkpoints report."""
-    loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(job, world), world)
+    loop = Loop(model, job.train, job.valid, job.params, job.seed, make(world), world)
     last = job.checkpoints / "last.ckpt"
     report = report if world.keeps else lambda _: None
     history = _resume(loop, last, report)
@@ -119,11 +124,10 @@ def _weights(checkpoints: Path, row: Row) -> Path:
     return checkpoints / f"epoch-{int(row['epoch']):04}.ckpt"
 
 
-def _fabric(job: Job, world: World) -> Fabric:
+def _fabric(accelerator: Literal["cpu", "cuda"], precision: Literal["32-true", "bf16-mixed"], world: World) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, every time
-    accelerator = pick_accelerator(job.device)
     devices = [take_gpu() if world is ALONE else world.gpu] if accelerator == "cuda" else 1
-    return Fabric(accelerator=accelerator, devices=devices, precision=pick_precision(job.precision, accelerator))
+    return Fabric(accelerator=accelerator, devices=devices, precision=precision)
 
 
 def _resume(loop: Loop, last: Path, report: Callable[[Row], None]) -> list[Row]:

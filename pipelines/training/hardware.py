@@ -4,7 +4,7 @@ import ctypes
 import sys
 from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import cache
-from time import sleep
+from time import perf_counter, sleep
 from typing import IO, Literal
 
 import torch
@@ -12,6 +12,8 @@ from rich.console import Console
 
 from pipelines.paths import CHECKPOINTS
 
+WORTH = 1.3  # gain from which on bf16 pays for its casts
+MEASURED_S = 0.02  # of each measurement
 LOOK_S = 1.0  # between two looks for a free GPU
 _taken: list[IO[str]] = []  # lock files that must stay open
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -61,13 +63,35 @@ def _locked(file: IO[str]) -> bool:
 
 
 def pick_precision(precision: str, accelerator: str) -> Literal["32-true", "bf16-mixed"]:
-    """`auto` is bf16 where the device has instructions for its matrix products; elsewhere bf16 would only be emulated."""
+    """`auto` is bf16 where matrix products gain by it: on a GPU that has it, on a CPU as measured here and now."""
     if precision == "auto":
-        native = (
-            torch.cuda.is_bf16_supported() if accelerator == "cuda" else torch.cpu.get_capabilities().get("avx512_bf16", False)
-        )
-        return "bf16-mixed" if native else "32-true"
+        gains = torch.cuda.is_bf16_supported() if accelerator == "cuda" else bf16_gain() > WORTH
+        return "bf16-mixed" if gains else "32-true"
     return "bf16-mixed" if precision == "bf16" else "32-true"
+
+
+@cache
+def bf16_gain() -> float:
+    """How many times as fast as in float32 this CPU multiplies matrices in bf16.
+
+    A processor's list of instructions does not tell: some are far slower by those they have, and libraries may be told not to use
+    them. The best of several turns on one thread hardly depends on what else the machine does: it is 2 or more, or far below 1.
+    """
+    seconds = [_product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)]
+    return seconds[0] / seconds[1]
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    """Of a product as in a training step, the best of several."""
+    before, found = torch.get_num_threads(), list[float]()
+    a, b = (torch.ones(128, 256, dtype=dtype), torch.ones(256, 768, dtype=dtype))
+    torch.set_num_threads(1)
+    while sum(found) < MEASURED_S:
+        start = perf_counter()
+        a @ b
+        found.append(perf_counter() - start)
+    torch.set_num_threads(before)
+    return min(found)
 
 
 def keep_freed_memory() -> None:
