@@ -11,6 +11,9 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
   their BLEU and lengths stand beside the rates. Ours goes by the exported graph, whose decoder computes in int8 where theirs
   does in float32, in batches as in the stage `evaluate`, text to text, theirs in its batches of 64, subwords to subwords. All
   sizes are 256 here, that of our attention too.
+  With ATEN_CPU_CAPABILITY=avx2, ONEDNN_MAX_CPU_ISA=AVX2 and MKL_ENABLE_INSTRUCTIONS=AVX2 in the environment, torch computes as
+  on a CPU without AVX-512, and the keys end in _avx2; ONNX Runtime, which searches in ours, has no such switch.
+- busy: training on an idle machine and beside a process that keeps one core half busy: the default profile's model and data.
 - sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
 - debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
 - multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
@@ -25,15 +28,19 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
 Multi30k and Tatoeba are downloaded (DATA_MIRROR can stand in for their addresses), Joey NMT comes from a package registry.
 """
 
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm
 
@@ -54,6 +61,8 @@ from pipelines.settings.tasks import TranslationTask
 from pipelines.store import Rows, Split, write_split
 from pipelines.training.hardware import keep_freed_memory, pick_precision
 from pipelines.training.loop import Loop
+from pipelines.training.ranks import rank_count, train_by_ranks
+from pipelines.training.world import ALONE, World
 from serving.predictors.translation import Translator
 
 PACKAGES = (JOEYNMT, "lightning-fabric", "onnxruntime", "sacrebleu", "tokenizers", "torch")
@@ -61,6 +70,7 @@ TASK = "fr-en"
 THREADS, REPETITIONS = 2, 3
 SENTENCES = 80  # of a training batch
 ROWS = SENTENCES * REPORT_EVERY  # pairs of an epoch that is timed: then Joey NMT reports at its end
+LIMITED = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"  # torch is told to do as on a CPU without AVX-512
 EPOCHS = 2  # the first one to warm up
 PROFILED = 4000  # pairs that are trained on under the profiler, whose events take much memory
 ONE_BY_ONE = 300  # sentences timed alone
@@ -81,10 +91,11 @@ def time_both() -> Figures:
     with fresh_clone() as clone, installed() as packages:
         run_profile("full", clone, [f"export@{TASK}"], *(f"{TASK}.{key}={value}" for key, value in SMALL.items()))
         task, prepared = load_params(clone / "params.yaml").fr_en, clone / PREPARED / TASK
-        training = time_training(packages, task, first_rows(prepared, clone / "first", ROWS))
+        found = time_training(packages, task, first_rows(prepared, clone / "first", ROWS))
         peer = Peer(packages, clone / "joeynmt", task, prepared, threads=THREADS)
         peer.train()
-        return training | time_translation(clone / BUNDLES / TASK, task, prepared, peer)
+        found |= time_translation(clone / BUNDLES / TASK, task, prepared, peer)
+    return {key + ("_avx2" if LIMITED else ""): value for key, value in found.items()}
 
 
 def first_rows(prepared: Path, folder: Path, rows: int) -> Path:
@@ -115,22 +126,33 @@ def time_training(packages: Path, task: TranslationTask, prepared: Path) -> Figu
 
 
 def training_rate(task: TranslationTask, prepared: Path, precision: str) -> float:
-    """Target subwords a second, EOS among them, in the last epoch of a training of ours."""
+    """Target subwords a second, EOS among them, in the last epoch of a training of ours, by ranks as in the stage `train`."""
     keep_freed_memory()
-    train = Split(prepared / "train")
-    return last_epoch_rate(begin_training(task, prepared, train, "cpu", precision), train)
+    train, model = Split(prepared / "train"), first_model(task, prepared)
+    picked = pick_precision(precision, "cpu")
+
+    def epochs(world: World) -> float:
+        return last_epoch_rate(
+            loop_of(model, task, prepared, train, Fabric(accelerator="cpu", devices=1, precision=picked), world), train
+        )
+
+    ranks = rank_count(THREADS, task.train.batch_units)
+    return train_by_ranks(model, ranks, epochs) if ranks > 1 else epochs(ALONE)
 
 
-def begin_training(task: TranslationTask, prepared: Path, train: Rows, device: Literal["cpu", "cuda"], precision: str) -> Loop:
+def first_model(task: TranslationTask, prepared: Path) -> nn.Module:
+    """With the weights with which the stage `train` begins."""
+    torch.manual_seed(load_params().seed)
+    return build_model(task, prepared)
+
+
+def loop_of(model: nn.Module, task: TranslationTask, prepared: Path, train: Rows, fabric: Fabric, world: World = ALONE) -> Loop:
     """The loop of the stage `train` before its first step."""
-    seed = load_params().seed
-    torch.manual_seed(seed)
-    fabric = Fabric(accelerator=device, devices=1, precision=pick_precision(precision, device))
-    return Loop(build_model(task, prepared), train, Split(prepared / "valid"), task.train, seed, fabric)
+    return Loop(model, train, Split(prepared / "valid"), task.train, load_params().seed, fabric, world)
 
 
 def last_epoch_rate(loop: Loop, train: Rows) -> float:
-    """Target subwords a second in the last of EPOCHS epochs."""
+    """Target subwords a second in the last of EPOCHS epochs, of all ranks."""
     seconds: list[float] = []
     for epoch in range(EPOCHS):
         with stopwatch(seconds):
@@ -138,16 +160,45 @@ def last_epoch_rate(loop: Loop, train: Rows) -> float:
     return float((train.lengths("target") - 1).sum()) / seconds[-1]
 
 
+def time_busy() -> Figures:
+    """Training by the default params on an idle machine, and while another process keeps one of its cores half busy."""
+    task, rates = load_params().fr_en, {"": list[float](), "busy": list[float]()}
+    with TemporaryDirectory(prefix="seqline-") as folder:
+        prepared = first_rows(PREPARED / TASK, Path(folder) / "first", ROWS)
+        for _ in tqdm(range(REPETITIONS), "training", unit="turn"):
+            for way, found in rates.items():
+                with half_busy() if way else nullcontext():
+                    found.append(training_rate(task, prepared, load_params().precision))
+    idle, busy_rate = (median(found) for found in rates.values())
+    return {"idle_tokens_s": idle, "busy_tokens_s": busy_rate, "busy_over_idle": busy_rate / idle}
+
+
+@contextmanager
+def half_busy() -> Iterator[None]:
+    """Meanwhile a process computes for 50 ms and rests for 50 ms, in turn."""
+    program = (
+        "import time\nwhile True:\n    end = time.perf_counter() + 0.05\n"
+        "    while time.perf_counter() < end: pass\n    time.sleep(0.05)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def time_gpu() -> Figures:
     """Of the stage `train` as the params have it."""
     if not torch.cuda.is_available():
         return {}
     params, prepared = load_params(), PREPARED / TASK
-    train = train_rows(prepared)
-    rate = last_epoch_rate(begin_training(params.fr_en, prepared, train, "cuda", params.precision), train)
+    train, model = train_rows(prepared), first_model(params.fr_en, prepared)
+    fabric = Fabric(accelerator="cuda", devices=1, precision=pick_precision(params.precision, "cuda"))
+    rate = last_epoch_rate(loop_of(model, params.fr_en, prepared, train, fabric), train)
     with TemporaryDirectory(prefix="seqline-") as folder:
         few = Split(first_rows(prepared, Path(folder) / "first", PROFILED) / "train")
-        loop = begin_training(params.fr_en, prepared, few, "cuda", params.precision)
+        loop = loop_of(first_model(params.fr_en, prepared), params.fr_en, prepared, few, fabric)
         loop.train(0)
         return {"gpu_tokens_per_s": rate, "gpu_busy": busy(lambda: loop.train(1))}
 
@@ -221,6 +272,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "multi30k": multi30k,
     "everyday": everyday,
     "default-everyday": default_everyday,
+    "busy": time_busy,
     "gpu": time_gpu,
     "stages": lambda: stage_seconds([TASK]),
 }
