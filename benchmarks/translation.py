@@ -180,7 +180,7 @@ def half_busy() -> Iterator[None]:
         "import time\nwhile True:\n    end = time.perf_counter() + 0.05\n"
         "    while time.perf_counter() < end: pass\n    time.sleep(0.05)"
     )
-    process = subprocess.Popen([sys.executable, "-c", program])
+    process = subprocess.Popen([sys.executable, "-c", program])  # noqa: S603 - the lines above
     try:
         yield
     finally:
