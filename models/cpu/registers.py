@@ -11,18 +11,22 @@ from collections.abc import Callable
 from inspect import Parameter, Signature, signature
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import core
 from numba.extending import intrinsic, models, register_model
 
 types: Any = core.types  # which have no annotations
 cgutils: Any = core.cgutils
+settings: Any = core.config
 
 LANES = 16  # numbers in a register of 512 bits
 HALF = LANES // 2
 FLOAT, INT32 = ir.FloatType(), ir.IntType(32)
 NUMBERS, INTEGERS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
 SHORTS = ir.VectorType(ir.IntType(16), LANES)  # bfloat16 numbers: the upper halves of float32 ones
+# Whether one value is one register of the processor. Elsewhere it takes two or more, and there are half as many of these: fewer
+# values stay in registers at once. NUMBA_CPU_FEATURES says what to compile for, if not for this processor.
+WIDE = "+avx512f" in (settings.CPU_FEATURES or binding.get_host_cpu_features().flatten())
 ALIGNMENT = 4  # bytes: a row may start at any number
 
 

@@ -22,7 +22,18 @@ from models.cpu.arithmetic import (
     zeros,
 )
 from models.cpu.compiled import inlined
-from models.cpu.registers import HALF, LANES, add_to_rows, load, load_rows, load_twice, rows_of, spread_each, store
+from models.cpu.registers import (
+    HALF,
+    LANES,
+    WIDE,
+    add_to_rows,
+    load,
+    load_rows,
+    load_twice,
+    rows_of,
+    spread_each,
+    store,
+)
 
 BLOCK = HALF  # most outputs in a block
 
@@ -51,14 +62,22 @@ def step(space: Any, count: Any, target: Any, places: Any, first: Any, start: An
     x, y, outputs, width = space.inputs.vectors, space.model.y, space.outputs, len(space.shape.row) * LANES
     rows = rows_of(outputs.words, start, width, space.shape.block)
     labels, weights, found = load_twice(outputs.labels, start), load_twice(outputs.weights, start), outputs.errors
-    for m in range(0, count - 1, 2):
+    paired = count - count % 2 if WIDE else 0  # inputs that go by twos, where there are registers for twice as many products
+    for m in range(0, paired, 2):
         store(found, m * BLOCK, _errors(x, (m * width, (m + 1) * width), y, rows, width, labels, weights))
-    if count % 2:
-        store(found, (count - 1) * BLOCK, _errors(x, ((count - 1) * width,), y, rows, width, labels, weights))
+    for m in range(paired, count):
+        store(found, m * BLOCK, _errors(x, (m * width,), y, rows, width, labels, weights))
     for k in range(0, width, LANES):
         vectors, steps = load_rows(y, rows, k), zeros(rows)
-        for m in range(count):
-            error, place = spread_each(found, m * BLOCK, rows), places[first + m] + k
-            store(target, place, add_inner_product(error, vectors, load(target, place)))
-            steps = add_product(error, load(x, m * width + k), steps)
+        if WIDE:
+            for m in range(count):
+                error, place = spread_each(found, m * BLOCK, rows), places[first + m] + k
+                store(target, place, add_inner_product(error, vectors, load(target, place)))
+                steps = add_product(error, load(x, m * width + k), steps)
+        else:  # there are registers for the vectors or for the steps, and not for both
+            for m in range(count):
+                place = places[first + m] + k
+                store(target, place, add_inner_product(spread_each(found, m * BLOCK, rows), vectors, load(target, place)))
+            for m in range(count):
+                steps = add_product(spread_each(found, m * BLOCK, rows), load(x, m * width + k), steps)
         add_to_rows(y, rows, k, steps)
