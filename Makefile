@@ -1,5 +1,5 @@
 # Everything runs in a virtual environment, .venv, which the first target that needs it makes.
-# Works with GNU Make 3.81 and later.
+# Works with GNU Make 3.81 and later, and with Python 3.11, 3.12 and 3.13: PYTHON=python3.12, where python3 is another.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,9 +22,11 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
 WORKSHOP := $(VENV)/.installed-dev
-# MLServer wants older libraries than MLflow, and so has an environment of its own.
+# MLServer wants older libraries than MLflow, and so has an environment of its own. It does not install on Python 3.13, where this
+# names another Python.
 OTHER_VENV := $(VENV)-open-inference
 OTHER := $(OTHER_VENV)/.installed
+MLSERVER_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
 # --no-compile: Python compiles a module when it is first imported, and most of what is installed never is. It has to keep what
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,8 +37,15 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD -- 2> /dev/null || echo +)
 IMAGE = DOCKER_BUILDKIT=1 docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --build-arg VERSION=$(VERSION) \
 	--build-arg COMMIT=$(COMMIT) --file
-EXTRAS := '.[train,serve]'
-ALL_EXTRAS := '.[train,serve,workers,sweep,s3,npm,tracking,dev]'
+EXTRAS := train,serve
+ALL_EXTRAS := $(EXTRAS),workers,sweep,s3,npm,tracking,dev
+# For every Python from 3.11 on, and every platform, at once.
+RESOLVE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --no-annotate \
+	--custom-compile-command 'make constraints' $(if $(UPGRADE),--upgrade)
+# $(call older_than,PYTHON,MINOR): whether it is Python 3.11 or later, and older than 3.MINOR.
+older_than = $(1) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, $(2)))'
+MLSERVER_CHECK = $(call older_than,$(MLSERVER_PYTHON),13) || { \
+	echo "error: MLServer installs on Python 3.11 and 3.12 alone, and $(MLSERVER_PYTHON) is neither; name one: make MLSERVER_PYTHON=python3.12 ..." >&2; exit 1; }
 
 # The stages' commands say `python`, and mean this one.
 export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
@@ -119,38 +128,41 @@ secrets: ## Make the secrets that docker/compose.yaml needs, those that are not 
 test-containers: $(WORKSHOP) ## Build the images and test them as docker/compose.yaml runs them; ENGINE=own: see tests/containers/run.sh
 	@ENGINE=$(ENGINE) PYTHON=$(BIN)/python tests/containers/run.sh
 
-# The report names what pip would install into an empty environment, and installs nothing.
-constraints: $(WORKSHOP) ## Resolve the dependencies anew and write constraints.txt
-	$(PIP_INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json -e $(ALL_EXTRAS)
-	$(BIN)/python -c "$$PINS" $(VENV)/resolved.json > $(VENV)/constraints.txt
-	mv $(VENV)/constraints.txt constraints.txt
-	$(PIP_INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/resolved.json -e '.[open-inference]'
-	$(BIN)/python -c "$$PINS" $(VENV)/resolved.json > $(VENV)/constraints.txt
-	mv $(VENV)/constraints.txt constraints-open-inference.txt
+# Which libraries a torch for GPUs brings is for that build to say: another one wants others.
+constraints: $(WORKSHOP) ## Pin what is new in pyproject.toml, in constraints.txt; UPGRADE=1: resolve every dependency anew
+	cp constraints.txt constraints-open-inference.txt $(VENV)
+	$(RESOLVE) --extra $(ALL_EXTRAS) --output-file $(VENV)/constraints.txt
+	grep -vE '^(cuda|nvidia)-|^triton==' $(VENV)/constraints.txt > constraints.txt
+	$(RESOLVE) --extra open-inference --output-file $(VENV)/constraints-open-inference.txt
+	mv $(VENV)/constraints-open-inference.txt constraints-open-inference.txt
 
 clean: ## Remove what was built and cached here; .venv, DVC's cache and MLflow's runs stay
 	rm -rf build data/raw data/prepared .checkpoints .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find models pipelines serving tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(ENVIRONMENT): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -c constraints.txt -e $(EXTRAS)
+	$(PIP_INSTALL) -c constraints.txt -e '.[$(EXTRAS)]'
 	$(BIN)/python -m pip check
 	@touch $@
 
 # What only those who change or test the project need.
 $(WORKSHOP): $(ENVIRONMENT)
-	$(PIP_INSTALL) -c constraints.txt -e $(ALL_EXTRAS)
+	$(PIP_INSTALL) -c constraints.txt -e '.[$(ALL_EXTRAS)]'
 	$(BIN)/python -m pip check
 	@touch $@
 
 $(OTHER): pyproject.toml constraints-open-inference.txt | $(BIN)/python
-	$(BIN)/python -m venv $(OTHER_VENV)
+	@$(MLSERVER_CHECK)
+	$(MLSERVER_PYTHON) -m venv $(OTHER_VENV)
 	$(OTHER_VENV)/bin/python -m pip install --no-compile -c constraints-open-inference.txt -e '.[open-inference]'
+	$(OTHER_VENV)/bin/python -m pip check
 	@touch $@
 
+# What cannot work is told here, before anything is installed.
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "error: Python 3.11 or later is needed, and $(PYTHON) is not; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(call older_than,$(PYTHON),14) || { \
+		echo "error: Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is none of them; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(if $(filter test serve-open-inference,$(MAKECMDGOALS)),$(MLSERVER_CHECK))
 	@# Where venv fails halfway, as it does without Debian's python3-venv, the next run has to begin again.
 	$(PYTHON) -m venv $(VENV) || { rm -f $(BIN)/python; exit 1; }
 
@@ -162,14 +174,3 @@ pipelines/studies/%/dvc.yaml:
 
 pipelines/sweeps/%.yaml:
 	@echo "error: there is no sweep '$*'; there are: $(basename $(notdir $(wildcard pipelines/sweeps/*.yaml)))" >&2; exit 1
-
-# A local version, such as torch's +cpu, is the choice of one machine; is_direct is this project itself.
-define PINS
-import json, sys
-report = json.load(open(sys.argv[1], encoding="utf-8"))
-found = [item["metadata"] for item in report["install"] if not item["is_direct"]]
-pins = {"{}=={}".format(meta["name"], meta["version"].split("+")[0]) for meta in found}
-print("# The exact versions that make, CI and the images install; 'make constraints' writes this file anew.")
-print(*sorted(pins, key=str.lower), sep="\n")
-endef
-export PINS
