@@ -10,8 +10,8 @@ PROXY ?=
 PROFILE ?=
 # Stages of dvc.yaml, for `repro`: these alone, with what they need; all where none is named.
 STAGES ?=
-# Most stages that run at the same time, for `repro` and `study`.
-JOBS ?= 1
+# Most stages that run at the same time, for `repro` and `study`: as many as there are cores, where it is empty. 1: `dvc repro` itself.
+JOBS ?=
 # The name of a folder in pipelines/studies/, for `study`, or of a file in pipelines/sweeps/, for `sweep`.
 NAME ?=
 # Of the images, for `images`.
@@ -31,7 +31,7 @@ MLSERVER_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
 # it compiled, though, or each stage would begin with that.
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-SIDE_BY_SIDE = $(if $(filter-out 1,$(JOBS)),$(BIN)/python -m pipelines.side_by_side $(JOBS))
+SIDE_BY_SIDE = $(if $(filter 1,$(JOBS)),,$(BIN)/python -m pipelines.side_by_side $(if $(JOBS),--jobs $(JOBS)))
 # Images are labelled with what they were made of.
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD -- 2> /dev/null || echo +)
@@ -60,7 +60,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
-repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small; JOBS=2: two stages at a time
+repro: $(if $(PROFILE),profiles/$(PROFILE).txt) $(ENVIRONMENT) ## Rebuild every model from raw data and show the results; PROFILE=smoke: in small; JOBS=1: one stage at a time
 ifeq ($(PROFILE),)
 	@$(BIN)/python -m pipelines.preflight
 	$(or $(SIDE_BY_SIDE),$(BIN)/dvc repro) $(STAGES)

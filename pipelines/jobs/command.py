@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock, Thread
 from time import monotonic
@@ -64,9 +64,9 @@ class Command:
         """Ask it to stop, and all that it started."""
         self._signal(signal.SIGINT)
 
-    def kill_after(self, seconds: float) -> None:
-        """Kill what still runs after so long."""
-        self._reader.join(seconds)
+    def kill_at(self, deadline: float) -> None:
+        """Kill what still runs at a time of `monotonic`."""
+        self._reader.join(max(0.0, deadline - monotonic()))
         self._signal(signal.SIGKILL)
         self._process.wait()
 
@@ -84,6 +84,15 @@ class Command:
             output.close()
             self._process.wait()
             self._ended(self)
+
+
+def end(commands: Collection[Command], grace: float) -> None:
+    """Ask all to stop, at the same time, and kill what still runs after so many seconds."""
+    for command in commands:
+        command.interrupt()
+    deadline = monotonic() + grace
+    for command in commands:
+        command.kill_at(deadline)
 
 
 def say(name: str, line: str) -> None:

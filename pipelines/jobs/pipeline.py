@@ -7,8 +7,6 @@ become what `dvc repro` would have made them. The commands in between may run si
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from enum import Enum
-from graphlib import TopologicalSorter
 from logging import WARNING, getLogger
 from typing import Any
 
@@ -18,14 +16,6 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, get_subgraph
 from dvc.rwlock import rwlock
 from dvc.stage import Stage
 from dvc.stage.cache import RunCacheNotFoundError
-
-
-class Verdict(Enum):
-    """What a stage's dependencies and outputs ask for."""
-
-    UNCHANGED = "unchanged"
-    RESTORED = "restored"  # its outputs of an earlier run on the same dependencies
-    TO_RUN = "to run"
 
 
 class Pipeline:
@@ -51,20 +41,29 @@ class Pipeline:
             graph = get_subgraph(get_active_graph(self._repo.index.graph), asked)
             self.needs: Mapping[Stage, Sequence[Stage]] = {stage: [*graph.successors(stage)] for stage in graph}
 
-    def before(self, stage: Stage) -> Verdict:
-        """Find out whether a stage has to run. If so, its old outputs are gone, and `after` or `give_up` has to follow.
+    def unchanged(self, stage: Stage) -> bool:
+        """Whether there is nothing to do for a stage: all is as it was after its last run.
+
+        Raises:
+            DvcException: a dependency is missing.
+        """
+        with self._alone():
+            return not stage.changed()
+
+    def before(self, stage: Stage) -> bool:
+        """Restore the outputs of a stage that has changed from DVC's cache of earlier runs, or make ready to run its command.
+
+        Returns:
+            whether its command has to run. If so, its old outputs are gone, and `after` or `give_up` has to follow.
 
         Raises:
             DvcException: a dependency is missing, or another dvc works on the stage.
         """
         with self._alone():
             if stage.frozen or not stage.cmd:  # nothing to run: DVC only looks whether all is there
-                if not stage.reproduce():
-                    return Verdict.UNCHANGED
+                stage.reproduce()
                 stage.dump(update_pipeline=False)
-                return Verdict.RESTORED
-            if not stage.changed():
-                return Verdict.UNCHANGED
+                return False
             stage.remove_outs()
             try:
                 self._repo.stage_cache.restore(stage)
@@ -72,9 +71,9 @@ class Pipeline:
                 stage.save_deps()  # now: what changes while the command runs has to show afterwards
                 self._held[stage] = ExitStack()
                 self._held[stage].enter_context(self._hold(stage))
-                return Verdict.TO_RUN
+                return True
             _save(stage)
-            return Verdict.RESTORED
+            return False
 
     def after(self, stage: Stage) -> None:
         """Put into the cache and into dvc.lock what the stage's command has made.
@@ -122,12 +121,3 @@ def _save(stage: Stage) -> None:
     stage.save(run_cache=all(out.use_cache for out in plain))
     stage.commit()
     stage.dump(update_pipeline=False)
-
-
-def by_chain(needs: Mapping[Stage, Sequence[Stage]]) -> dict[Stage, int]:
-    """How many stages one after the other wait for each stage: those with the longest chain had better run first."""
-    waiting = dict.fromkeys(needs, 0)
-    for stage in reversed([*TopologicalSorter(needs).static_order()]):
-        for need in needs[stage]:
-            waiting[need] = max(waiting[need], waiting[stage] + 1)
-    return waiting

@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.jobs.pipeline import by_chain
-
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60  # with a machine that others share; whatever is waited for takes a moment
 # Each notes that it ran, and when; `left` and `right` wait for each other, and come to no end where they run one by one.
 PIPELINE = """
 stages:
@@ -45,8 +44,9 @@ stages:
 """
 MEET = """
 echo 1 > left.json; echo 2 > right.json
-for i in $(seq "${PATIENCE:-1}"); do test -e met-left -a -e met-right && exit 0; sleep 0.05; done
-test "$PATIENCE" = ""
+test "$ALONE" && exit 0
+for i in $(seq 1200); do test -e met-left -a -e met-right && exit 0; sleep 0.05; done
+exit 1
 """
 ENVIRONMENT = {
     **os.environ,
@@ -59,18 +59,33 @@ ENVIRONMENT = {
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=folder, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, check=False, timeout=60
+        command,
+        cwd=folder,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3 * PATIENCE_S,
     )
 
 
 def side_by_side(folder: Path, jobs: int | str, *stages: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, sys.executable, "-m", "pipelines.side_by_side", str(jobs), *stages, **environment)
+    return run(folder, sys.executable, "-m", "pipelines.side_by_side", "--jobs", str(jobs), *stages, **environment)
+
+
+IGNORING = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN if str(int(number)) in sys.argv[1].split(",") else signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, "-m", "pipelines.side_by_side", "--jobs", sys.argv[2]])
+"""
+WAIT = "touch began; until test -e go; do sleep 0.05; done"
 
 
 @contextmanager
-def started(folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Two stages at a time, in a process that ends with the block, if it has not before."""
-    command = [sys.executable, "-m", "pipelines.side_by_side", "2"]
+def started(folder: Path, *ignored: signal.Signals, jobs: int = 2) -> Iterator["subprocess.Popen[str]"]:
+    """Stages side by side in a process that begins with these signals ignored, no others, and ends with the block at the latest."""
+    command = [sys.executable, "-c", IGNORING, ",".join(map(str, map(int, ignored))), str(jobs)]
     with subprocess.Popen(
         command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -106,7 +121,7 @@ def cached(folder: Path) -> set[Path]:
 
 
 def wait_for(*paths: Path) -> None:
-    deadline = monotonic() + 20
+    deadline = monotonic() + PATIENCE_S
     while not all(path.exists() for path in paths):
         assert monotonic() < deadline, f"no {paths}"
         sleep(0.02)
@@ -127,14 +142,14 @@ def plain(fresh: Path) -> Path:
     """Where `dvc repro` has run."""
     folder = fresh.parent / "plain"
     shutil.copytree(fresh, folder)
-    assert run(folder, "dvc", "repro").returncode == 0
+    assert run(folder, "dvc", "repro", ALONE="1").returncode == 0
     assert ran(folder) == ["source", "side@left", "side@right", "join", "last"]
     return folder
 
 
 def test_what_is_independent_overlaps_and_all_is_as_dvc_repro_leaves_it(fresh: Path, plain: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(fresh, tmp_path / "here")
-    done = side_by_side(folder, 2, PATIENCE="200")
+    done = side_by_side(folder, 2)
     assert done.returncode == 0, done.stdout + done.stderr
     first, *sides, join, last = ran(folder)
     assert (first, sorted(sides), join, last) == ("source", ["side@left", "side@right"], "join", "last")
@@ -160,24 +175,17 @@ CHANGES = {
 }
 
 
-@pytest.mark.pipeline
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_reruns_what_dvc_repro_reruns(change: str, plain: Path, tmp_path: Path) -> None:
     theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
     for folder in (theirs, ours):
         assert run(folder, "sh", "-c", change).returncode == 0
-    assert run(theirs, "dvc", "repro").returncode == 0
-    assert side_by_side(ours, 3).returncode == 0
+    assert run(theirs, "dvc", "repro", ALONE="1").returncode == 0
+    assert side_by_side(ours, 3, ALONE="1").returncode == 0
     assert sorted(ran(ours)) == sorted(ran(theirs))
     assert kept(ours) == kept(theirs)
 
 
-def test_those_for_which_most_stages_wait_come_first() -> None:
-    needs = {"alone": [], "a": [], "b": ["a"], "short": ["a"], "c": ["b", "alone"]}
-    assert by_chain(needs) == {"alone": 1, "a": 2, "b": 1, "short": 0, "c": 0}
-
-
-@pytest.mark.pipeline
 def test_a_change_of_params_makes_the_experiment_that_dvc_exp_run_makes(plain: Path, tmp_path: Path) -> None:
     theirs, ours = (shutil.copytree(plain, tmp_path / name, symlinks=True) for name in ("theirs", "ours"))
     for folder in (theirs, ours):
@@ -185,8 +193,8 @@ def test_a_change_of_params_makes_the_experiment_that_dvc_exp_run_makes(plain: P
         (folder / "another/dvc.yaml").write_text("stages: {one: {cmd: echo 1 > x, outs: [x]}}")
         assert run(folder, "git", "add", ".").returncode == 0
         assert run(folder, "git", *AUTHOR, "commit", "--quiet", "-m", "all").returncode == 0
-    assert run(theirs, "dvc", "exp", "run", "-S", "left=2").returncode == 0
-    done = side_by_side(ours, 2, "-S", "left=2")
+    assert run(theirs, "dvc", "exp", "run", "-S", "left=2", ALONE="1").returncode == 0
+    done = side_by_side(ours, 2, "-S", "left=2", ALONE="1")
     assert done.returncode == 0, done.stderr
     assert kept(ours) == kept(theirs)
     assert (ours / "params.yaml").read_text() == (theirs / "params.yaml").read_text()
@@ -207,27 +215,52 @@ def experiments(shown: Any) -> list[object]:
 
 def test_some_stages_alone_run_with_what_they_need(fresh: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(fresh, tmp_path / "here")
-    assert side_by_side(folder, 2, "side@left").returncode == 0
+    assert side_by_side(folder, 2, "side@left", ALONE="1").returncode == 0
     assert ran(folder) == ["source", "side@left"]
 
 
+# Each waits until as many run as may, and then for a while whether there come more.
 COUNTED = """
 stages:
   one:
-    foreach: [a, b, c, d, e]
-    do:
-      cmd: mkdir now-${item} && ls -d now-* | wc -l >> counts && sleep 0.5 && rmdir now-${item} && echo $OMP_NUM_THREADS > ${item}
-      outs: ["${item}"]
+    foreach: [a, b, c, d, e, f]
+    do: {cmd: "touch now-${item}; sh full; rm now-${item}; echo $OMP_NUM_THREADS > ${item}", outs: ["${item}"]}
+"""
+FULL = """
+until test $(ls -d now-* done-* 2> /dev/null | wc -l) -ge $MOST; do sleep 0.05; done
+sleep 0.3; ls -d now-* | wc -l >> counts; touch done-$$
 """
 
 
-@pytest.mark.pipeline
 @pytest.mark.parametrize("jobs", [1, 2, 3])
-def test_no_more_run_at_once_than_asked_and_they_share_the_cores(jobs: int, tmp_path: Path) -> None:
+def test_as_many_run_at_once_as_asked_and_they_share_the_cores(jobs: int, tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", COUNTED)
-    assert side_by_side(folder, jobs).returncode == 0
+    (folder / "full").write_text(FULL)
+    done = side_by_side(folder, jobs, MOST=str(jobs))
+    assert done.returncode == 0, done.stdout + done.stderr
     assert max(map(int, (folder / "counts").read_text().split())) == jobs
-    assert {(folder / name).read_text().strip() for name in "abcde"} == {str(8 // jobs)}
+    given = [int((folder / name).read_text()) for name in "abcdef"]
+    assert min(given) == 8 // jobs
+    assert max(given) <= 8
+
+
+def test_what_nothing_can_run_beside_gets_all_cores(tmp_path: Path) -> None:
+    chain = "stages: {a: {cmd: echo $OMP_NUM_THREADS > a, outs: [a]}, b: {cmd: echo $OMP_NUM_THREADS > b, deps: [a], outs: [b]}}"
+    folder = repository(tmp_path / "here", chain)
+    assert side_by_side(folder, 8).returncode == 0
+    assert [(folder / name).read_text() for name in "ab"] == ["8\n"] * 2
+
+
+def test_what_has_not_changed_takes_no_share_of_the_cores(tmp_path: Path) -> None:
+    one = "one: {foreach: [a, b, c, d], do: {cmd: 'echo $OMP_NUM_THREADS > ${item}', deps: ['in-${item}'], outs: ['${item}']}}"
+    folder = repository(tmp_path / "here", f"stages: {{{one}}}")
+    for name in "abcd":
+        (folder / f"in-{name}").write_text("1")
+    assert side_by_side(folder, 4).returncode == 0
+    assert (folder / "a").read_text() == "2\n"
+    (folder / "in-d").write_text("2")
+    assert side_by_side(folder, 4).returncode == 0
+    assert (folder / "d").read_text() == "8\n"
 
 
 BROKEN = """
@@ -260,12 +293,17 @@ def test_a_stage_that_does_not_make_its_output_has_failed(tmp_path: Path) -> Non
     assert "next" not in done.stdout
 
 
+# The second kind does not end when it is asked to.
 SLOW = """
 stages:
   slow:
     foreach: [a, b]
-    do: {cmd: "echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 60 | cat; touch ${item}", outs: ["${item}"]}
+    do: {cmd: "echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 600 | cat; touch ${item}", outs: ["${item}"]}
+  stubborn:
+    foreach: [c, d]
+    do: {cmd: "trap '' INT TERM HUP; echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 600; touch ${item}", outs: ["${item}"]}
 """
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def alive(pid: int) -> bool:
@@ -277,26 +315,37 @@ def alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize(
+    "ignored", [[], [signal.SIGINT], [signal.SIGINT, signal.SIGTERM]], ids=["none", "SIGINT", "SIGTERM, too"]
+)
+def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, ignored: list[signal.Signals], tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", SLOW)
-    with started(folder) as process:
-        wait_for(folder / "pid-a", folder / "pid-b")
-        groups = [int((folder / f"pid-{name}").read_text()) for name in "ab"]
+    with started(folder, *ignored, jobs=4) as process:
+        wait_for(*(folder / f"pid-{name}" for name in "abcd"))
+        groups = [int((folder / f"pid-{name}").read_text()) for name in "abcd"]
         assert all(map(alive, groups))
         process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        process.send_signal(signal.SIGTERM)  # who is impatient changes nothing
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (130, "")
     assert not any(map(alive, groups))
     assert not (folder / "dvc.lock").exists()
-    (folder / "dvc.yaml").write_text(SLOW.replace("sleep 60", "true"))
+    (folder / "dvc.yaml").write_text(SLOW.replace("sleep 600", "true"))
     assert run(folder, "dvc", "repro").returncode == 0  # nothing is locked
 
 
-WAIT = "touch began; until test -e go; do sleep 0.05; done"
+def test_without_a_terminal_it_goes_on_as_nohup_wants_it(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", f"stages: {{one: {{cmd: '{WAIT}; echo 1 > x', outs: [x]}}}}")
+    with started(folder, signal.SIGHUP) as process:
+        wait_for(folder / "began")
+        process.send_signal(signal.SIGHUP)
+        (folder / "go").touch()
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert (folder / "x").read_text() == "1\n"
 
 
-@pytest.mark.pipeline
 def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> None:
     folder = repository(tmp_path / "here", f"stages: {{one: {{cmd: '{WAIT}; echo 1 > x', outs: [x]}}}}")
     with started(folder) as process:
@@ -306,12 +355,11 @@ def test_a_stage_is_not_lost_when_another_dvc_has_the_lock(tmp_path: Path) -> No
             (folder / "go").touch()
             sleep(4)  # DVC itself gives up after three seconds
             assert process.poll() is None
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output + errors
     assert set(kept(folder)["stages"]) == {"one"}  # type: ignore[index]
 
 
-@pytest.mark.pipeline
 def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> None:
     made, waiting = "made: {cmd: echo 1 > x, outs: [x]}", f"waiting: {{cmd: '{WAIT}; cat x > y', deps: [x], outs: [y]}}"
     folder = repository(tmp_path / "here", f"stages: {{{made}, {waiting}}}")
@@ -322,7 +370,7 @@ def test_another_dvc_cannot_touch_what_a_running_stage_reads(tmp_path: Path) -> 
         assert "busy" in other.stderr
         assert "waiting" in other.stderr
         (folder / "go").touch()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
 
 
@@ -332,14 +380,14 @@ def test_it_ends_when_nobody_reads_what_it_prints(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=20) != 0
+        assert process.wait(timeout=PATIENCE_S) != 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["0"], "argument jobs: '0' is no number of stages; it has to be a whole number from 1 on"),
-        (["two"], "argument jobs: 'two' is no number of stages"),
+        (["0"], "argument --jobs: '0' is no number of stages; it has to be a whole number from 1 on"),
+        (["two"], "argument --jobs: 'two' is no number of stages"),
         (["2", "-S", "epochs=2"], "error: Invalid `--set-param` value: Could not override 'epochs'"),
         (["2", "trian@surname"], "error: Stage 'trian@surname' not found inside 'dvc.yaml' file"),
     ],

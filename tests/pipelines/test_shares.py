@@ -1,0 +1,75 @@
+"""How the stages of a pipeline share the cores: what that guarantees for any graph, and what it makes of the default profile's."""
+
+import json
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.jobs import shares
+from pipelines.jobs.shares import Shares, measured, memory, most_jobs
+
+CORES = st.integers(1, 64)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[int, list[int]]:
+    """Each node needs some of those before it."""
+    count = draw(st.integers(1, 12))
+    return {node: draw(st.lists(st.sampled_from(range(node)), unique=True)) if node else [] for node in range(count)}
+
+
+def drawn_seconds(data: st.DataObject, needs: dict[int, list[int]]) -> dict[int, float]:
+    return {node: data.draw(st.floats(0.1, 1000.0)) for node in needs}
+
+
+@given(graphs(), CORES, CORES, st.data())
+def test_a_share_is_between_an_equal_one_and_all(needs: dict[int, list[int]], cores: int, jobs: int, data: st.DataObject) -> None:
+    shared, left = Shares(needs, drawn_seconds(data, needs), cores, jobs), set(needs)
+    for stage in TopologicalSorter(needs).static_order():
+        assert max(1, cores // jobs) <= shared.cores(stage, left) <= cores
+        left.remove(stage)
+
+
+@given(graphs(), CORES, CORES, st.data())
+def test_what_is_left_alone_gets_all(needs: dict[int, list[int]], cores: int, jobs: int, data: st.DataObject) -> None:
+    shared = Shares(needs, drawn_seconds(data, needs), cores, jobs)
+    for stage in needs:
+        assert shared.cores(stage, {stage}) == cores
+
+
+@given(graphs(), st.data())
+def test_a_chain_is_as_long_as_the_longest_way_through_what_waits(needs: dict[int, list[int]], data: st.DataObject) -> None:
+    seconds = drawn_seconds(data, needs)
+    chains = Shares(needs, seconds, 2, 2).chains
+    for stage in needs:
+        after = [chains[other] for other in needs if stage in needs[other]]
+        assert chains[stage] == pytest.approx(seconds[stage] + max(after, default=0.0))
+
+
+def test_a_long_training_gets_what_its_work_is_of_all_there_is() -> None:
+    needs: dict[str, list[str]] = {"long": [], "after": ["long"], **{f"short{number}": [] for number in range(8)}}
+    seconds = {name: {"long": 300.0, "after": 100.0}.get(name, 50.0) for name in needs}
+    assert Shares(needs, seconds, 8, 8).cores("long", set(needs)) == 4
+    assert Shares(needs, seconds, 8, 8).cores("short0", set(needs)) == 1
+    assert Shares(needs, seconds, 2, 2).cores("long", set(needs)) == 1
+    assert Shares(needs, seconds, 2, 2).cores("after", set(needs) - {"long"}) == 1
+
+
+def test_seconds_are_those_measured_and_the_mean_of_these_for_others(tmp_path: Path) -> None:
+    (path := tmp_path / "pipeline.json").write_text(json.dumps({"figures": {"a_s": 1, "b_s": 3, "b_peak_mib": 9, "gone_s": 99}}))
+    assert measured(["a", "b", "new"], path) == {"a": 1, "b": 3, "new": 2}
+    assert measured(["new"], path) == {"new": 1}
+    assert measured(["a"], tmp_path / "nothing.json") == {"a": 1}
+
+
+def test_the_machine_decides_how_many_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
+    monkeypatch.setattr(shares, "LIMITS", [tmp_path / "none", tmp_path / "limit"])
+    assert memory() == psutil.virtual_memory().total
+    for limit, jobs in (("1000000000", 1), (str(5 << 30), 2), ("max", min(6, psutil.virtual_memory().total >> 31))):
+        (tmp_path / "limit").write_text(limit)
+        assert most_jobs() == jobs
