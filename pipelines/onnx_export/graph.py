@@ -101,9 +101,15 @@ def _write(graph: Graph, path: Path) -> None:
     }
     shapes = tuple({i: free[d] for i, d in graph.dynamic.get(name, {}).items()} for name in inputs)
     # Sizes of 0 and 1 are no special cases: the exporter sets it so where it traces, and SHAPES proves that it holds.
-    with warnings.catch_warnings(), fx_settings.patch(backed_size_oblivious=True):
+    with warnings.catch_warnings(), fx_settings.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]  # put there at run time
         warnings.simplefilter("ignore")  # about its own internals; what counts is proved by the caller
-        traced = torch.export.export(graph.module.eval(), tuple(inputs.values()), dynamic_shapes=shapes, strict=graph.loops)
+        traced = torch.export.export(
+            graph.module.eval(),
+            tuple(inputs.values()),
+            dynamic_shapes=shapes,
+            strict=graph.loops,
+            prefer_deferred_runtime_asserts_over_guards=True,  # the example's sizes bind no others
+        )
         torch.onnx.export(
             traced,
             f=path,
