@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.emulated import run_emulated, unavailable
 from models.seq2seq import int8 as module
 from pipelines.models import build_model
-from pipelines.onnx_export.graph import ROUNDED_TOLERANCE, export_graph, gaps
+from pipelines.onnx_export.graph import ROUNDED_TOLERANCE, Graph, export_graph, gaps
 from pipelines.onnx_export.graphs import graphs_of
 from pipelines.onnx_export.saturation import LARGEST, assert_portable
 from pipelines.package import Origin, package
@@ -87,13 +87,20 @@ def test_every_graph_that_was_built_here_is_portable(path: Path) -> None:
     assert_portable(path)
 
 
-def test_what_could_saturate_is_not_exported(
-    small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "WEIGHT_LEVELS", 127)
-    model = build_model(small_params.fr_en, prepared["fr-en"])
+@pytest.mark.parametrize("levels", [64, 127])
+def test_what_could_saturate_is_not_exported(levels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WEIGHT_LEVELS", levels)
+    affine = module.Int8Affine(torch.randn(5, 8), torch.zeros(5), 1.0)
+
+    def example(batch: int, _length: int) -> dict[str, torch.Tensor]:
+        return {"x": 2 * torch.rand(batch, 8) - 1}
+
+    graph = Graph("model", affine, example, {"x": {0: "batch"}}, ["y"], rounded=True)
+    if levels == LARGEST:
+        export_graph(graph, tmp_path)
+        return
     with pytest.raises(StageError, match=r"CPUs without VNNI.*exceed 64 in magnitude.*`export\.weights: float32`"):
-        export_graph(graphs_of(model, module.int8)[0], tmp_path)
+        export_graph(graph, tmp_path)
 
 
 def test_what_could_saturate_is_not_packed(bundles: dict[str, Path], prepared: dict[str, Path], tmp_path: Path) -> None:
