@@ -108,6 +108,7 @@ benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, t
 	$(BIN)/python -m benchmarks.embeddings
 	$(BIN)/python -m benchmarks.recurrent
 	$(BIN)/python -m benchmarks.translation
+	$(BIN)/python -m benchmarks.cpus
 	$(BIN)/python -m benchmarks.containers
 
 serve-open-inference: $(OTHER) ## Serve what repro built by the Open Inference Protocol, on PORT=8080, until interrupted

@@ -185,6 +185,7 @@ TRANSLATION_FIGURES = (
     Measure("translation", "gpu_tokens_per_s", "training on one GPU, Multi30k: target subwords a second", ".0f"),
     Measure("translation", "gpu_busy", "the same: share of the GPU's time in kernels, over a short epoch and its start", ".0%"),
     Measure("translation", "sentence_p50_ms", "one sentence, one core, beam search of 5: ms, median", ".1f"),
+    Measure("translation", "cpu_difference", "served graphs on an emulated CPU of 2013: largest difference of an output", ".1g"),
     Measure("translation", "debian_bleu", "Debian's descriptions: BLEU", ".1f", "debian_bleu_joeynmt", "Joey NMT"),
     Measure("translation", "multi30k_2016_bleu", "Multi30k, test set of 2016: BLEU", ".1f"),
     Measure("translation", "multi30k_2017_bleu", "Multi30k, test set of 2017: BLEU", ".1f"),

@@ -12,6 +12,7 @@ import yaml
 from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_packaging_utils import ModelExportUtils
 
+from pipelines.onnx_export.saturation import assert_portable
 from pipelines.packaging.examples import examples
 from pipelines.packaging.reference import reference
 from pipelines.params import load_params
@@ -69,9 +70,12 @@ def package(folder: Path, settings: Serve, store: Path, prepared: Path, origin: 
         origin: where the model is from.
 
     Raises:
-        StageError: the bundle is missing or damaged, or its model refuses an example.
+        StageError: the bundle is missing or damaged, its model refuses an example or computes something else on other CPUs.
     """
     bundle = _load(folder)
+    for name in sorted(bundle.files):
+        if name.endswith(".onnx"):
+            assert_portable(folder / name)
     entries = {
         "MAR-INF/MANIFEST.json": _manifest(folder.name, f"{origin.version}-{sha256(folder / MANIFEST)[:8]}"),
         CONFIG: _model_config(settings, origin),

@@ -12,7 +12,10 @@ from typing import Any
 
 import psutil
 
+from serving.cpu import INFO, instruction_sets
+
 RESULTS = Path("benchmarks/results")
+LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")  # of what torch may use of the instructions
 
 Figures = dict[str, float]
 
@@ -60,23 +63,25 @@ def head() -> str:
     return done.stdout.strip()
 
 
-def hardware() -> dict[str, str | int | float]:
-    """What the figures were measured on."""
+def hardware() -> dict[str, Any]:
+    """What the figures were measured on: `isa` are the instruction sets that decide speed, `environment` what limits them."""
     import torch  # seconds, and a page is written from figures without it
 
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    limits = {name: os.environ[name] for name in LIMITS if name in os.environ}
     return {
         "cpu": _cpu(),
+        "isa": instruction_sets(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
-        **gpu,
+        **({"environment": limits} if limits else {}),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
     }
 
 
 def _cpu() -> str:
     """The processor's model where the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    lines = INFO.read_text(encoding="utf-8").splitlines() if INFO.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor()

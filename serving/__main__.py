@@ -57,11 +57,13 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Ask each model, and print the version that answers, and whether it does so as it should."""
+    """Ask each model, and print the version that answers, and whether it does so as it should; if not, what to do."""
     models = control.status(arguments.instance)
-    for name, (version, ready) in models.items():
-        CONSOLE.print(f"{name} {version}  " + ("[green]READY[/]" if ready else "[red]not ready[/]"))
-    return 0 if all(ready for _, ready in models.values()) else 1
+    for name, health in models.items():
+        CONSOLE.print(f"{name} {health.version}  " + ("[green]READY[/]" if health.ready else "[red]not ready[/]"))
+        if health.fault:
+            CONSOLE.print(f"  {health.fault}", markup=False)
+    return 0 if all(health.ready for health in models.values()) else 1
 
 
 def ask(arguments: argparse.Namespace) -> int:

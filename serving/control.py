@@ -37,6 +37,19 @@ class Server:
         return f"{'https' if self.state.proxied else 'http'}://{HOST}:{self.state.port}"
 
 
+@dataclass(frozen=True)
+class Health:
+    """A model that is to be served: the version that answers, and what is wrong with it; None where it answers as it should."""
+
+    version: str
+    fault: str | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers as its archive says."""
+        return self.fault is None
+
+
 def up(store: Path, folder: Path, port: int, front: Front | None = None, exporter: Address = LOCAL) -> Server:
     """Serve every model archive of the store, and return when each has answered requests as its archive says.
 
@@ -100,7 +113,7 @@ def down(folder: Path, drain_s: float = Limits.drain_s) -> int:
         return _end(instance, drain_s)
 
 
-def status(folder: Path) -> dict[str, tuple[str, bool]]:
+def status(folder: Path) -> dict[str, Health]:
     """For each model that was to be served, the version that answers, and whether it does so as its archive says.
 
     Raises:
@@ -111,7 +124,7 @@ def status(folder: Path) -> dict[str, tuple[str, bool]]:
     if state.proxied and not Proxy(instance).processes():
         raise ControlError(f"the proxy of {instance.folder} has ended; `python -m serving down`, then `up` again")
     server = _torchserve(instance, state)
-    return {name: (served.version, _answers(server, instance, name, served.version)) for name, served in state.models.items()}
+    return {name: Health(served.version, _fault(server, instance, name, served.version)) for name, served in state.models.items()}
 
 
 def runs(folder: Path) -> bool:
@@ -178,15 +191,14 @@ def rotate(folder: Path) -> Path:
         return instance.authorization
 
 
-def _answers(server: TorchServe, instance: Instance, model: str, version: str) -> bool:
+def _fault(server: TorchServe, instance: Instance, model: str, version: str) -> str | None:
     if not server.ready(model, version):
-        return False
-    archive = replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model)
+        return f"not all of its workers run; {instance.logs} may say why"
     try:
-        server.check(archive)
-    except ControlError:
-        return False
-    return True
+        server.check(replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model))
+    except ControlError as error:
+        return str(error)
+    return None
 
 
 def _note(instance: Instance, state: State, model: str, served: Served) -> Served:

@@ -13,23 +13,27 @@ PIPELINES = {
     path: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in [ROOT / "dvc.yaml", *ROOT.glob("pipelines/studies/*/dvc.yaml")]
 }
-# What reads settings, tracks, records and reports errors, and does not change what a stage makes.
-FRAME = {f"models/{part}/names.py" for part in ("attention", "recurrent", "seq2seq")} | {
-    "pipelines/" + name
-    for name in (
-        "catalogue.py",
-        "delivery.py",
-        "params.py",
-        "paths.py",
-        "progress.py",
-        "record.py",
-        "settings",
-        "stage.py",
-        "tracker_client.py",
-        "tracking.py",
-        "tracking_server.py",
-    )
-}
+# What reads settings, tracks, records, describes the machine and reports errors, and does not change what a stage makes.
+FRAME = (
+    {"serving/cpu.py"}
+    | {f"models/{part}/names.py" for part in ("attention", "recurrent", "seq2seq")}
+    | {
+        "pipelines/" + name
+        for name in (
+            "catalogue.py",
+            "delivery.py",
+            "params.py",
+            "paths.py",
+            "progress.py",
+            "record.py",
+            "settings",
+            "stage.py",
+            "tracker_client.py",
+            "tracking.py",
+            "tracking_server.py",
+        )
+    }
+)
 
 
 def module_file(name: str) -> Path | None:

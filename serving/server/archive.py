@@ -10,11 +10,13 @@ from typing import Self
 
 import yaml
 
+from serving import cpu
 from serving.bundle import MANIFEST, Bundle, Kind, sha256
 from serving.package import CONFIG, DEADLINE, EXAMPLE_LIST, EXAMPLES, SHA256, Example
 from serving.server.errors import ControlError
 
 MAR_MANIFEST = "MAR-INF/MANIFEST.json"
+SHOWN = 300  # characters of a request or an answer in a message
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Archive:
     Attributes:
         path: the archive.
         name: the model's in URLs: that of the file as it was packaged.
-        kind: that of its bundle.
+        task: that of its bundle.
+        kind: the same.
         version: which no other model has.
         workers: processes that it is to have.
         deadline_s: how long it works on a request at most.
@@ -33,6 +36,7 @@ class Archive:
 
     path: Path
     name: str
+    task: str
     kind: Kind
     version: str
     workers: int
@@ -48,15 +52,37 @@ class Archive:
         """
         try:
             with zipfile.ZipFile(path) as archive:
-                kind = Bundle.model_validate_json(archive.read(MANIFEST)).kind
+                bundle = Bundle.model_validate_json(archive.read(MANIFEST))
                 version = str(json.loads(archive.read(MAR_MANIFEST))["model"]["modelVersion"])
                 examples = EXAMPLE_LIST.validate_json(archive.read(EXAMPLES))
                 config = yaml.safe_load(archive.read(CONFIG))
                 workers, deadline_s = int(config["minWorkers"]), float(config[DEADLINE])
-                return cls(path, path.stem, kind, version, workers, deadline_s, (examples[0], *examples[1:]))
+                shown = (examples[0], *examples[1:])
+                return cls(path, path.stem, bundle.task, bundle.kind, version, workers, deadline_s, shown)
         # Of the contents: LookupError where something is missing, ValueError and TypeError where it is not what it should be.
         except (OSError, zipfile.BadZipFile, LookupError, ValueError, TypeError) as error:
             raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error
+
+    def wrong_here(self, example: Example, answer: object) -> str:
+        """What to say, in one line, where the model answers one of the examples with something else than the archive says.
+
+        Args:
+            example: one of the archive's.
+            answer: what came in place of the example's.
+        """
+        stage = "export-vectors" if self.kind == "vectors" else f"export@{self.task}"
+        anew = f"export it anew here: `dvc repro --force --single-item {stage} package@{self.task}`"
+        exact = f", or use float32: {self.task}.export.weights=float32" if self.kind == "translation" else ""
+        request, said, known = (_short(value) for value in (example.request, answer, example.answer))
+        return (
+            f"{self.name}: its known answers do not come out on this machine ({cpu.described()}): {anew}{exact}. "
+            f"It answered {request} with {said}, where its archive says {known}"
+        )
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def find_archives(store: Path) -> list[Archive]:

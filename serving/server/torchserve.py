@@ -56,10 +56,11 @@ class TorchServe:
                 status, body = _call(self._ports.inference, "POST", path, self._keys.inference, json.dumps(example.request))
             except (OSError, HTTPException) as error:
                 raise ControlError(f"model {archive.name} loaded, but a request to it failed: {error}") from error
-            if status != 200 or not same(example.answer, body):
-                said = json.dumps(body, ensure_ascii=False)[:500]
-                message = f"model {archive.name} loaded, but answered {json.dumps(example.request)} with status {status}: {said}"
-                raise ControlError(f"{message}, where its archive says {json.dumps(example.answer, ensure_ascii=False)[:500]}")
+            if status != 200:
+                asked, said = json.dumps(example.request), json.dumps(body, ensure_ascii=False)[:500]
+                raise ControlError(f"model {archive.name} loaded, but answered {asked} with status {status}: {said}")
+            if not same(example.answer, body):
+                raise ControlError(archive.wrong_here(example, body))
 
     def register(self, archive: Archive) -> None:
         """Load a version beside those that are there; returns when its workers are up.

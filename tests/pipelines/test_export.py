@@ -1,15 +1,17 @@
 """An exported file computes what torch computes, or it is not written off as done."""
 
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pipelines.models import build_model
-from pipelines.onnx_export.graph import TOLERANCE, Graph, export_graph
+from pipelines.onnx_export.graph import TOLERANCE, Graph, export_graph, gaps
 from pipelines.onnx_export.graphs import graphs_of
 from pipelines.params import Params
 from pipelines.stage import StageError
@@ -48,10 +50,45 @@ def test_a_frozen_length_is_an_error(tmp_path: Path) -> None:
         export_graph(Graph("model", Unrolled(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"]), tmp_path)
 
 
-def test_a_difference_is_an_error(tmp_path: Path) -> None:
-    graph = Graph("model", nn.Sigmoid(), inputs, {"x": {0: "batch", 1: "length"}}, ["y"], tolerance=-1.0)  # none is small enough
-    with pytest.raises(StageError, match="differs from torch"):
+class Changed(nn.Module):
+    """Computes something else where it is exported."""
+
+    def __init__(self, change: float) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.change if torch.compiler.is_exporting() else x
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_difference_is_an_error_that_says_what_to_do(rounded: bool, tmp_path: Path) -> None:
+    graph = Graph("model", Changed(0.5), inputs, {"x": {0: "batch", 1: "length"}}, ["y"], rounded=rounded)
+    allowed = "0.01" if rounded else "0.0001"
+    with pytest.raises(StageError, match=rf"differs from torch by 0\.5, more than {allowed} \(output 'y', batch size") as raised:
         export_graph(graph, tmp_path)
+    message = str(raised.value)
+    assert "other answers than the model that was trained" in message
+    assert f"onnxruntime {version('onnxruntime')}" in message
+    assert ("`export.weights: float32` in params.yaml" in message) == rounded
+    assert "constraints.txt" in message
+    assert "\n" not in message
+
+
+def test_what_is_not_a_number_is_an_error_of_the_training(tmp_path: Path) -> None:
+    graph = Graph("model", Changed(float("nan")), inputs, {"x": {0: "batch", 1: "length"}}, ["y"])
+    with pytest.raises(StageError, match=r"by nan, .* most likely the training diverged.*train\.learning_rate"):
+        export_graph(graph, tmp_path)
+
+
+def test_where_both_are_infinite_there_is_no_difference_and_elsewhere_a_nan_is_one() -> None:
+    graph = Graph("model", Changed(0), inputs, {}, ["a", "b", "c"], proved=("a", "b"))
+    ours = [np.array(values, np.float32) for values in ([-np.inf, 1.0], [0.0, 1.0], [0.0])]
+    theirs = [np.array(values, np.float32) for values in ([-np.inf, 1.5], [np.nan, 1.0], [9.0])]
+    found = gaps(graph, ours, theirs)
+    assert found.keys() == {"a", "b"}
+    assert found["a"] == 0.5
+    assert np.isnan(found["b"])
 
 
 def test_an_unknown_model_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import record as module
 from pipelines.record import record
+from serving.cpu import instruction_sets
 
 
 @pytest.fixture
@@ -42,3 +43,20 @@ def test_what_was_measured_on_another_machine_stays_with_that_machine(results: P
         record("bench", "make bench", [], figures)
     assert content(results)["hardware"] == {"cpu": "desktop"}
     assert content(results)["elsewhere"] == {"speed": {"cpu": "gpu"}}
+
+
+def test_the_hardware_names_the_instruction_sets_and_what_limits_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in module.LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    record("bench", "make bench", [], {"speed": 1.0})
+    assert content(results)["hardware"]["isa"] == instruction_sets()
+    assert "environment" not in content(results)["hardware"]
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    record("bench", "make bench", [], {"speed": 1.0})
+    assert content(results)["hardware"]["environment"] == {"ATEN_CPU_CAPABILITY": "avx2"}
+
+
+def test_a_system_without_cpuinfo_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "INFO", tmp_path / "missing")
+    monkeypatch.setattr(module, "instruction_sets", lambda: instruction_sets(tmp_path / "missing"))
+    assert module.hardware()["isa"] == []

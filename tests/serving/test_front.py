@@ -4,8 +4,9 @@ import json
 import re
 import shutil
 import socket
+import subprocess
+import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import onnx
 import psutil
 import pytest
 import requests
-from asking import MakeStore
+from asking import WRONG_HERE, MakeStore, falsify
 from numpy import array, float32, int64, zeros
 from onnx import TensorProto, helper, numpy_helper
 
@@ -106,7 +107,7 @@ def test_a_models_own_failure_goes_through_and_is_not_asked_for_again(front: Tar
 
 def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(front: Target) -> None:
     before = counted(front)
-    assert all(ready for _, ready in control.status(front.folder).values())
+    assert all(health.ready for health in control.status(front.folder).values())
     assert counted(front) == before
     assert front.ask("classification", GOOD, {"X-Probe": "1"}).status_code == 200
     assert counted(front) == before + 1
@@ -114,19 +115,17 @@ def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(fr
 
 def test_status_tells_of_a_model_that_answers_something_else(front: Target) -> None:
     (path,) = (front.folder / "store").glob("classification-*.mar")
-    whole = path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    said = json.loads(files["examples.json"])
-    said[0]["answer"] = "something else"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in (files | {"examples.json": json.dumps(said).encode()}).items():
-            archive.writestr(name, content)
+    whole, command = path.read_bytes(), [sys.executable, "-m", "serving", "status", "--instance", str(front.folder)]
+    falsify(path)
     try:
-        assert [ready for _, ready in control.status(front.folder).values()] == [False]
+        (health,) = control.status(front.folder).values()
+        printed = subprocess.run(command, capture_output=True, text=True, check=False)
     finally:
         path.write_bytes(whole)
-    assert [ready for _, ready in control.status(front.folder).values()] == [True]
+    assert re.search(WRONG_HERE, health.fault or "")
+    assert printed.returncode == 1
+    assert printed.stdout.splitlines() == [f"classification {health.version}  not ready", f"  {health.fault}"]
+    assert [health.ready for health in control.status(front.folder).values()] == [True]
 
 
 def test_it_can_be_reached_from_elsewhere_and_torchserve_cannot(front: Target) -> None:

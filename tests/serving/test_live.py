@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from asking import MakeStore
+from asking import WRONG_HERE, MakeStore, falsify
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving import control
@@ -88,7 +88,9 @@ def one(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> Path
 
 
 def test_every_model_is_ready(live: Live) -> None:
-    assert control.status(live.folder) == {archive.name: (archive.version, True) for archive in live.server.archives}
+    assert control.status(live.folder) == {
+        archive.name: control.Health(archive.version, None) for archive in live.server.archives
+    }
     assert len(live.server.archives) == 5
 
 
@@ -153,7 +155,7 @@ def test_an_answer_names_the_model_and_its_run(live: Live) -> None:
     for body, status in (({"inputs": "ab"}, 200), ({"inputs": 3}, 400)):
         response = live.post("classification", json=body)
         assert response.status_code == status
-        assert response.headers["X-Model-Version"] == dict(control.status(live.folder))["classification"][0]
+        assert response.headers["X-Model-Version"] == control.status(live.folder)["classification"].version
         assert response.headers["X-MLflow-Run-Id"] == "0123abcd"
 
 
@@ -172,7 +174,7 @@ def test_the_key_to_predictions_opens_nothing_else(method: str, path: str, live:
     url = f"http://127.0.0.1:{live.server.state.ports.management}/{path}"
     response = requests.request(method, url, headers=live.headers, timeout=30)
     assert (response.status_code, "Token" in response.json()["message"]) == (400, True)
-    assert all(ready for _, ready in control.status(live.folder).values())
+    assert all(health.ready for health in control.status(live.folder).values())
 
 
 def test_not_even_the_management_key_registers_a_model_from_elsewhere(live: Live) -> None:
@@ -261,6 +263,13 @@ def test_a_model_that_does_not_load_is_named_and_nothing_is_left(one: Path, tmp_
             target.writestr(name, source.read(name) if name != "model.onnx" else b"")
     damaged.with_suffix(".sha256").write_text(f"{sha256(damaged)}  {damaged.name}\n")
     with pytest.raises(ControlError, match=r"model damaged does not load: .*BundleError: .*model\.onnx"):
+        control.up(one, tmp_path, port=0)
+    assert not Instance(tmp_path).processes()
+
+
+def test_an_archive_whose_answers_do_not_come_out_is_named_with_what_to_do(one: Path, tmp_path: Path) -> None:
+    falsify(one / "classification.mar")
+    with pytest.raises(ControlError, match=WRONG_HERE):
         control.up(one, tmp_path, port=0)
     assert not Instance(tmp_path).processes()
 

@@ -26,7 +26,7 @@ def read(name: str, operation: dict[str, Any]) -> Archive:
         Example(summary=example["summary"], request=example["value"], answer=answered[key]["value"])
         for key, example in asked["examples"].items()
     ]
-    return Archive(Path(f"{name}.mar"), name, kind, "", 1, 1, examples)
+    return Archive(Path(f"{name}.mar"), name, name, kind, "", 1, 1, examples)
 
 
 @pytest.fixture(scope="module")

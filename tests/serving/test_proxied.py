@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +15,11 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from asking import MakeStore
+from asking import WRONG_HERE, MakeStore, falsify
 
 from benchmarks.load.clients import Clients
 from benchmarks.load.target import Target
 from serving import control
-from serving.bundle import sha256
 from serving.client.client import Client
 from serving.client.exchange import ServingError
 from serving.contract import ClassificationRequest, GenerationParameters, GenerationRequest
@@ -190,19 +188,12 @@ def test_a_version_that_answers_otherwise_than_it_says_is_not_deployed(
     proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
 ) -> None:
     path = make_store(tmp_path / "packaged", other(30)) / "classification.mar"
-    with zipfile.ZipFile(path) as source:
-        files = {name: source.read(name) for name in source.namelist()}
-    said = json.loads(files["examples.json"])
-    said[0]["answer"][0]["label"] = "Klingon"
-    with zipfile.ZipFile(path, "w") as target:
-        for name, content in (files | {"examples.json": json.dumps(said).encode()}).items():
-            target.writestr(name, content)
-    path.with_suffix(".sha256").write_text(f"{sha256(path)}  {path.name}\n")
+    falsify(path)
     before = control.status(proxied.folder)["classification"]
-    with pytest.raises(ControlError, match=r"answered .* where its archive says .*Klingon"):
+    with pytest.raises(ControlError, match=WRONG_HERE):
         control.deploy(path, proxied.folder)
     assert control.status(proxied.folder)["classification"] == before
-    assert proxied.ask("classification", GOOD).headers["X-Model-Version"] == before[0]
+    assert proxied.ask("classification", GOOD).headers["X-Model-Version"] == before.version
 
 
 def test_keys_change_without_a_failed_request_and_end_one_after_the_other(alone: Callable[..., Target]) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from models.recurrent.affine import MakeAffine, exact
 from models.recurrent.names import CellName
 from models.seq2seq.decoder import Decoder
-from models.seq2seq.int8 import LEVELS, Int8Affine, int8
+from models.seq2seq.int8 import LEVELS, WEIGHT_LEVELS, Int8Affine, int8
 from models.seq2seq.names import ContextName
 
 sizes = st.integers(1, 12)
@@ -24,13 +24,23 @@ def test_the_error_is_that_of_the_rounding(rows: int, inputs: int, outputs: int,
     weight, bias = torch.randn(outputs, inputs, generator=generator), torch.randn(outputs, generator=generator)
     x = bound * (2 * torch.rand(rows, inputs, generator=generator) - 1)
     error = (int8(weight, bias, bound)(x) - functional.linear(x, weight, bias)).abs()
-    half_a_step = bound / LEVELS / 2, weight.abs().amax(1) / LEVELS / 2  # of x and of each row of W
+    half_a_step = bound / LEVELS / 2, weight.abs().amax(1) / WEIGHT_LEVELS / 2  # of x and of each row of W
     allowed = half_a_step[0] * weight.abs().sum(1) + half_a_step[1] * (x.abs() + half_a_step[0]).sum(1, keepdim=True)
     assert (error <= allowed * 1.001 + 1e-5 * bound).all()
 
 
+@given(outputs=sizes, inputs=sizes, scale=st.floats(1e-6, 1e6), seed=st.integers(0, 2**31))
+def test_no_two_products_of_bytes_overflow_16_bits(outputs: int, inputs: int, scale: float, seed: int) -> None:
+    weight = scale * torch.randn(outputs, inputs, generator=torch.Generator().manual_seed(seed))
+    layer = int8(weight, torch.zeros(outputs), 1.0)
+    assert isinstance(layer, Int8Affine)
+    magnitude = layer.weight.to(torch.int32).abs()
+    assert 2 * 255 * int(magnitude.max()) <= 2**15 - 1
+    assert (magnitude.amax(0) == WEIGHT_LEVELS).all()  # each row of W uses all levels that there are
+
+
 def test_what_lies_on_the_grid_is_exact() -> None:
-    weight, bias = torch.tensor([[127.0, -3.0], [0.0, 127.0]]), torch.tensor([0.5, -0.5])
+    weight, bias = torch.tensor([[64.0, -3.0], [0.0, 64.0]]), torch.tensor([0.5, -0.5])
     x = torch.tensor([[1.0, -1.0], [0.0, 5 / LEVELS]])
     torch.testing.assert_close(int8(weight, bias, 1.0)(x), functional.linear(x, weight, bias))
 
