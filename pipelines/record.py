@@ -67,7 +67,6 @@ def hardware() -> dict[str, Any]:
     """What the figures were measured on: `isa` are the instruction sets that decide speed, `environment` what limits them."""
     import torch  # seconds, and a page is written from figures without it
 
-    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     limits = {name: os.environ[name] for name in LIMITS if name in os.environ}
     return {
         "cpu": _cpu(),

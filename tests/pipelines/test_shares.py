@@ -1,4 +1,4 @@
-"""How the stages of a pipeline share the cores: what that guarantees for any graph, and what it makes of the default profile's."""
+"""How the stages of a pipeline share the cores: what holds for any graph, and what comes of the default profile's."""
 
 import json
 from graphlib import TopologicalSorter

@@ -84,7 +84,7 @@ WAIT = "touch began; until test -e go; do sleep 0.05; done"
 
 @contextmanager
 def started(folder: Path, *ignored: signal.Signals, jobs: int = 2) -> Iterator["subprocess.Popen[str]"]:
-    """Stages side by side in a process that begins with these signals ignored, no others, and ends with the block at the latest."""
+    """Stages side by side in a process that begins with these signals ignored, and ends with the block at the latest."""
     command = [sys.executable, "-c", IGNORING, ",".join(map(str, map(int, ignored))), str(jobs)]
     with subprocess.Popen(
         command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -301,7 +301,9 @@ stages:
     do: {cmd: "echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 600 | cat; touch ${item}", outs: ["${item}"]}
   stubborn:
     foreach: [c, d]
-    do: {cmd: "trap '' INT TERM HUP; echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 600; touch ${item}", outs: ["${item}"]}
+    do:
+      cmd: "trap '' INT TERM HUP; echo $$ > pid-${item}.part; mv pid-${item}.part pid-${item}; sleep 600; touch ${item}"
+      outs: ["${item}"]
 """
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
