@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,11 +39,13 @@ class Cost:
         seconds: wall-clock time.
         peak_mib: largest sum of the resident memory of the command and all its children, shared pages counted in each.
         stages: wall-clock seconds of each stage that ran, beside others.
+        trainings: the same as `peak_mib`, of each training alone.
     """
 
     seconds: float = 0.0
     peak_mib: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
+    trainings: dict[str, float] = field(default_factory=dict)
 
 
 def measure(command: Sequence[str], folder: Path) -> Cost:
@@ -61,6 +63,8 @@ def measure(command: Sequence[str], folder: Path) -> Cost:
         while process.poll() is None:
             time.sleep(SAMPLE_S)
             cost.peak_mib = max(cost.peak_mib, resident(process.pid) / MIB)
+            for task, pid in trainings(process.pid):
+                cost.trainings[task] = max(cost.trainings.get(task, 0.0), resident(pid) / MIB)
         watcher.join()
     cost.seconds = time.monotonic() - start
     if process.returncode:
@@ -74,6 +78,15 @@ def _watch(output: Iterable[str], stages: dict[str, float]) -> None:
         sys.stdout.write(line)
         if match := STAGE.match(line):
             stages[match[1]] = float(match[2])
+
+
+def trainings(pid: int) -> Iterator[tuple[str, int]]:
+    """Task and process of each stage `train` that a process runs now."""
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            match child.cmdline():
+                case [_, "-m", "pipelines.train", task]:
+                    yield task, child.pid
 
 
 def resident(pid: int) -> int:
@@ -113,6 +126,7 @@ def time_repro() -> Figures:
             return {"repro_cold_s_avx2": cold.seconds}
         noop = measure(["make", "repro"], clone)
     stages = {f"{stage}_s": seconds for stage, seconds in cold.stages.items()}
+    stages |= {f"train@{task}_peak_mib": peak for task, peak in cold.trainings.items()}
     return {"repro_cold_s": cold.seconds, "repro_noop_s": noop.seconds, "repro_peak_mib": cold.peak_mib, **stages}
 
 
