@@ -70,4 +70,14 @@ def _translator(model: Translator, make: MakeAffine) -> Graph:
 
     dynamic = {"source": UNITS, "source_lengths": ROWS, "first": {0: "beams"}}
     outputs, module = ["tokens", "scores", "attention"], TranslatorGraph(model, make)
-    return Graph("model", module, example, dynamic, outputs, proved=("scores",), rounded=make is not exact, loops=True)
+    return Graph(
+        "model",
+        module,
+        example,
+        dynamic,
+        outputs,
+        proved=("scores",),
+        rounded=make is not exact,
+        choices="tokens",
+        loops=True,
+    )

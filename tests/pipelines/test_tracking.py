@@ -112,7 +112,11 @@ def test_stages_side_by_side_share_a_parent_though_each_would_make_it(client: Ml
     (tmp_path / "stage.py").write_text(TRACKED)
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/new.db"}
-    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], [sys.executable, "-m", "pipelines.side_by_side", "--jobs", "4"]):
+    for command in (
+        ["git", "init", "-q"],
+        ["dvc", "init", "-q"],
+        [sys.executable, "-m", "pipelines.side_by_side", "--jobs", "4"],
+    ):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     mlflow.set_tracking_uri(environment["MLFLOW_TRACKING_URI"])
