@@ -5,12 +5,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._dynamo.exc import UserError
 from torch.fx.experimental import _config as fx_settings
 
 from pipelines.onnx_export.parity import Gap, explain
@@ -69,11 +70,10 @@ def export_graph(graph: Graph, folder: Path) -> float:
         the largest absolute difference between torch's and onnxruntime's outputs over SHAPES.
 
     Raises:
-        StageError: a dimension came out fixed, a product could saturate on some CPU, or a difference is above the tolerance.
+        StageError: a dimension cannot stay free, a product could saturate on some CPU, or a difference is above the tolerance.
     """
     path = folder / f"{graph.name}.onnx"
     _write(graph, path)
-    _assert_free(path, graph.dynamic)
     assert_portable(path)
     found = [gap for batch, length in SHAPES for gap in _gaps_from_torch(graph, path, batch, length)]
     worst = max(found, key=lambda gap: np.inf if np.isnan(gap.size) else gap.size)
@@ -113,16 +113,9 @@ def _write(graph: Graph, path: Path) -> None:
         "beams": torch.export.Dim("beams", max=WIDEST),
     }
     shapes = tuple({i: free[d] for i, d in graph.dynamic.get(name, {}).items()} for name in inputs)
-    # Sizes of 0 and 1 are no special cases: the exporter sets it so where it traces, and SHAPES proves that it holds.
-    with warnings.catch_warnings(), fx_settings.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]  # put there at run time
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own internals; what counts is proved by the caller
-        traced = torch.export.export(
-            graph.module.eval(),
-            tuple(inputs.values()),
-            dynamic_shapes=shapes,
-            strict=graph.loops,
-            prefer_deferred_runtime_asserts_over_guards=True,  # the example's sizes bind no others
-        )
+        traced = _trace(graph, inputs, shapes, path)
         torch.onnx.export(
             traced,
             f=path,
@@ -137,13 +130,24 @@ def _write(graph: Graph, path: Path) -> None:
         )
 
 
-def _assert_free(path: Path, dynamic: Mapping[str, Mapping[int, str]]) -> None:
-    """The exporter quietly fixes a length that it cannot keep free: look at what it wrote."""
-    for declared in onnx.load(path, load_external_data=False).graph.input:
-        shape = declared.type.tensor_type.shape.dim
-        for index, name in dynamic.get(declared.name, {}).items():
-            if not shape[index].dim_param:
-                raise StageError(f"{path}: the {name} of input {declared.name!r} came out fixed at {shape[index].dim_value}")
+def _trace(graph: Graph, inputs: Inputs, shapes: tuple[Mapping[int, Any], ...], path: Path) -> torch.export.ExportedProgram:
+    # Sizes of 0 and 1 are no special cases: the exporter sets it so where it traces, and SHAPES proves that it holds.
+    general = fx_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]  # put there at run time
+    try:
+        with general:
+            return torch.export.export(
+                graph.module.eval(),
+                tuple(inputs.values()),
+                dynamic_shapes=shapes,
+                strict=graph.loops,
+                prefer_deferred_runtime_asserts_over_guards=True,  # the example's sizes bind no others
+            )
+    except UserError as error:
+        why = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise StageError(
+            f"{path}: the module computes by a size of its example, where any has to do; look for Python loops and branches over "
+            f"sizes in it, and for layers that torch unrolls. torch says: {why}"
+        ) from error
 
 
 def _gaps_from_torch(graph: Graph, path: Path, batch: int, length: int) -> list[Gap]:
