@@ -12,7 +12,6 @@ import yaml
 from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_packaging_utils import ModelExportUtils
 
-from pipelines.onnx_export.saturation import assert_portable
 from pipelines.packaging.examples import examples
 from pipelines.packaging.reference import reference
 from pipelines.params import load_params
@@ -73,6 +72,8 @@ def package(folder: Path, settings: Serve, store: Path, prepared: Path, origin: 
         StageError: the bundle is missing or damaged, its model refuses an example or computes something else on other CPUs.
     """
     bundle = _load(folder)
+    from pipelines.onnx_export.saturation import assert_portable  # onnx takes long to import
+
     for name in sorted(bundle.files):
         if name.endswith(".onnx"):
             assert_portable(folder / name)

@@ -9,9 +9,9 @@ the cores. If one fails, no other starts, and those that run come to their end.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from dvc.exceptions import DvcException
 from dvc.stage import Stage
@@ -26,6 +26,7 @@ from pipelines.jobs.shares import THREADS, Shares, measured, most_jobs
 from pipelines.jobs.tracker_process import TrackerProcess
 from pipelines.stage import fail, threads
 
+LOOK_S = 0.5  # between two looks for a signal, while stages run
 GRACE_S = 3.0  # from asking the stages to stop until killing them
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 
@@ -59,11 +60,13 @@ class Jobs:
         self._order.prepare()
         try:
             while True:
+                self._interrupts.check()
                 self._look()
                 if self._ready and self._has_room():
                     self._begin(self._ready.pop())
                 elif self._running:
-                    self._end(self._ended.get())
+                    with suppress(Empty):
+                        self._end(self._ended.get(timeout=LOOK_S))
                 else:
                     break
         finally:

@@ -30,6 +30,10 @@ class Interrupts:
             yield
         finally:
             self._held = False
+        self.check()
+
+    def check(self) -> None:
+        """Raise again what was raised where it could not spread, as in the removal of an object."""
         if self._came:
             raise KeyboardInterrupt
 
