@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.cpu.memory import flat
+from models.cpu.lanes import LANES
+from models.cpu.memory import flat, takes_kernels
 
 ROWS_AT_ONCE = 128  # on a CPU: 128 rows of a few thousand float32 logits stay in a core's cache
 
@@ -79,9 +80,9 @@ def _cross_entropy(
 ) -> tuple[Tensor, Tensor]:
     """Sum of Z_n - weight * (logit of the target); where it is kept, p - weight * (1 at the target), [N, V], of each row."""
     size, at_once = len(matrix), len(rows) if rows.is_cuda else ROWS_AT_ONCE
-    compiled = rows.device.type == "cpu" and exact is torch.float32 and rows.dtype in (torch.float32, torch.bfloat16)
-    visit: Callable[[Tensor, Tensor, float], Tensor | float] = _Kernel(size) if compiled else _visit
-    width = visit.width if isinstance(visit, _Kernel) else size
+    compiled = takes_kernels(rows, exact)
+    width = -(-size // LANES) * LANES if compiled else size
+    visit: Callable[[Tensor, Tensor, float], Tensor | float] = _Kernel(size, width) if compiled else _visit
     found = rows.new_empty(len(rows) if keep else min(at_once, len(rows)), width)
     total = torch.zeros((), dtype=exact, device=rows.device)
     for start in range(0, len(rows), at_once):
@@ -103,14 +104,15 @@ def _visit(logits: Tensor, targets: Tensor, weight: float) -> Tensor:
 
 
 class _Kernel:
-    """`_visit` by `models.cpu.cross_entropy`, for rows padded to a width that it takes."""
+    """`_visit` by `models.cpu.cross_entropy`, for rows of `size` logits padded to `width`, a multiple of LANES."""
 
-    def __init__(self, size: int) -> None:
-        from models.cpu.cross_entropy import LANES, NOWHERE, cross_entropy  # Numba takes long to import
+    def __init__(self, size: int, width: int) -> None:
+        from models.cpu.cross_entropy import NOWHERE, cross_entropy  # Numba takes long to import
 
-        self.width, self._size = -(-size // LANES) * LANES, size
-        self._run, self._scratch, self._nowhere = cross_entropy, np.empty(self.width + LANES, np.float32), NOWHERE
+        self._size, self._width = size, width
+        self._run, self._scratch, self._nowhere = cross_entropy, np.empty(width + LANES, np.float32), NOWHERE
 
     def __call__(self, logits: Tensor, targets: Tensor, weight: float) -> float:
+        """See `_visit`."""
         logits[:, self._size :] = self._nowhere
-        return float(self._run(flat(logits), self.width, flat(targets.contiguous()), weight, self._scratch))
+        return float(self._run(flat(logits), self._width, flat(targets.contiguous()), weight, self._scratch))

@@ -4,7 +4,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from models.cpu.registers import HALF, INTEGERS, LANES, NUMBERS, cgutils, each, instruction, register, spread, types
+from models.cpu.lanes import LANES
+from models.cpu.registers import HALF, INTEGERS, NUMBERS, cgutils, each, instruction, register, spread, types
 
 EXP2 = (1.0, 0.69314718, 0.24022651, 0.055504109, 0.0096181291, 0.0013333558, 0.00015403530)  # ln(2)^n / n!
 LOG2_E = 1.44269504
@@ -89,8 +90,8 @@ def exp_above(builder: Any, a: Any, number: Any) -> Any:
 
 @instruction(lambda a, b: a(a, b))
 def maximum(builder: Any, a: Any, b: Any) -> Any:
-    """The larger one of each pair."""
-    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+    """The larger one of each pair, or NaN where `a` is."""
+    return builder.select(builder.fcmp_unordered(">", a, b), a, b)
 
 
 @instruction(lambda a: a(a))
@@ -156,7 +157,7 @@ def _sigmoid(builder: Any, x: Any) -> Any:
 def _power_of_two(builder: Any, power: Any) -> tuple[Any, Any]:
     """2^power as a product of two: a polynomial in what is left of a whole number, and 2 to the power of that."""
     for comparison, limit in (("<", _constant(LARGEST_POWER)), (">", _constant(-LARGEST_POWER))):
-        power = builder.select(builder.fcmp_ordered(comparison, power, limit), power, limit)
+        power = builder.select(builder.fcmp_unordered(comparison, power, limit), power, limit)  # unordered: what is NaN stays so
     rint = cgutils.get_or_insert_function(builder.module, ir.FunctionType(NUMBERS, [NUMBERS]), "llvm.rint.v16f32")
     whole = builder.call(rint, [power])
     rest, value = builder.fsub(power, whole), _constant(EXP2[-1])

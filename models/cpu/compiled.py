@@ -16,6 +16,11 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(nogil=True, fastmath=True)(function))
 
 
+def compiled_strictly(function: Function) -> Function:
+    """The same for a kernel whose numbers outside of registers may be NaN or infinite, and have to stay so."""
+    return cast(Function, njit(nogil=True)(function))
+
+
 def inlined(function: Function) -> Function:
     """A part of kernels, compiled into each of them, so that what it takes and returns stays in registers."""
     return cast(Function, njit(nogil=True, fastmath=True, forceinline=True)(function))

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from models.cpu.arithmetic import add, exp_above, maximum, scale, zeros
-from models.cpu.compiled import compiled, inlined
-from models.cpu.registers import LANES as LANES
+from models.cpu.compiled import compiled_strictly
+from models.cpu.lanes import LANES
 from models.cpu.registers import load, load_any, store, store_any
 
 NOWHERE = -1e30  # a logit whose probability is nothing: what pads a row to a multiple of LANES
 
 
-@compiled
+@compiled_strictly
 def cross_entropy(logits: Any, width: int, targets: Any, weight: float, scratch: Any) -> float:
     """Sum over rows of Z - weight * (logit of the target), with Z the logarithm of the normalizer.
 
@@ -46,18 +46,12 @@ def cross_entropy(logits: Any, width: int, targets: Any, weight: float, scratch:
             e = exp_above(load_any(logits, start + k), highest)
             store(scratch, k, e)
             sums = add(sums, e)
-        normalizer = _sum(scratch, width, sums)
+        store(scratch, width, sums)
+        normalizer = scratch[width]
+        for k in range(width + 1, width + LANES):
+            normalizer += scratch[k]
         total += highest + math.log(normalizer) - weight * wanted
         scratch[target] -= np.float32(weight) * normalizer
         for k in range(0, width, LANES):
             store_any(logits, start + k, scale(load(scratch, k), np.float32(1) / normalizer))
-    return total
-
-
-@inlined
-def _sum(scratch: Any, place: Any, numbers: Any) -> Any:
-    store(scratch, place, numbers)
-    total = scratch[place]
-    for k in range(place + 1, place + LANES):
-        total += scratch[k]
     return total

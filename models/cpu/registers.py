@@ -15,11 +15,12 @@ from llvmlite import binding, ir
 from numba import core
 from numba.extending import intrinsic, models, register_model
 
+from models.cpu.lanes import LANES
+
 types: Any = core.types  # which have no annotations
 cgutils: Any = core.cgutils
 settings: Any = core.config
 
-LANES = 16  # numbers in a register of 512 bits
 HALF = LANES // 2
 FLOAT, INT32 = ir.FloatType(), ir.IntType(32)
 NUMBERS, INTEGERS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from models.cpu.arithmetic import add, scale, zeros
 from models.cpu.compiled import compiled, inlined
-from models.cpu.registers import LANES, load, store
+from models.cpu.lanes import LANES
+from models.cpu.registers import load, store
 from models.embeddings.draws import keep_and_reach
 from models.embeddings.step import BLOCK, step
 from models.embeddings.windows import ZERO, bag_inputs, context_inputs, context_outputs, noise_outputs, path_outputs

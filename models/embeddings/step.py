@@ -22,18 +22,8 @@ from models.cpu.arithmetic import (
     zeros,
 )
 from models.cpu.compiled import inlined
-from models.cpu.registers import (
-    HALF,
-    LANES,
-    WIDE,
-    add_to_rows,
-    load,
-    load_rows,
-    load_twice,
-    rows_of,
-    spread_each,
-    store,
-)
+from models.cpu.lanes import LANES
+from models.cpu.registers import HALF, WIDE, add_to_rows, load, load_rows, load_twice, rows_of, spread_each, store
 
 BLOCK = HALF  # most outputs in a block
 

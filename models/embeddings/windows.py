@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from models.cpu.compiled import inlined
-from models.cpu.registers import LANES, prefetch
+from models.cpu.lanes import LANES
+from models.cpu.registers import prefetch
 from models.embeddings.draws import draw
 from models.embeddings.step import BLOCK
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.cpu.registers import LANES
+from models.cpu.lanes import LANES
 from models.embeddings.bags import Bags, mean_vectors
 from models.embeddings.hogwild import Corpus, Places, Progress, Schedule, Train, Words, hogwild
 from models.embeddings.huffman import Paths, huffman_paths

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.cpu.registers import LANES
+from models.cpu.lanes import LANES
 from models.embeddings.bags import Bags
 from models.embeddings.hogwild import CHUNK
 from models.embeddings.huffman import Paths

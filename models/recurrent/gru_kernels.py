@@ -9,7 +9,8 @@ from typing import Any
 
 from models.cpu.arithmetic import add, complement, multiply, multiply_add, sigmoid, subtract, tanh
 from models.cpu.compiled import compiled
-from models.cpu.registers import LANES, load_any, store_any
+from models.cpu.lanes import LANES
+from models.cpu.registers import load_any, store_any
 
 
 @compiled

@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from models.cpu.lanes import LANES
+from models.cpu.memory import takes_kernels
 from models.recurrence import GRURecurrence, recur
 from models.recurrent.cells import CELLS, Cell
 from models.recurrent.ragged import last, length_mask, turn
 
 Fused = Callable[..., tuple[Tensor, ...]]  # one of torch's functions, which returns outputs, h and for an LSTM C
 
-LANES = 16  # numbers that a kernel takes at once, see models.cpu.registers
 HOLD = 1e4  # the sigmoid of it is 1, and of its negative 0, in every type
 
 
@@ -107,10 +108,7 @@ def by_hand(
 
 def fits_kernels(inputs: Tensor, weights: Tensor) -> bool:
     """Whether compiled kernels can go through a GRU with these U [D, 3H, H], whose gates get these inputs."""
-    kinds = (torch.float32, torch.bfloat16)
-    return (
-        inputs.device.type == "cpu" and weights.dtype is torch.float32 and inputs.dtype in kinds and weights.shape[2] % LANES == 0
-    )
+    return takes_kernels(inputs, weights.dtype) and weights.shape[2] % LANES == 0
 
 
 def unrolled(cell: Cell, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

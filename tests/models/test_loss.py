@@ -51,3 +51,11 @@ def test_extreme_logits_stay_exact() -> None:
     loss, _ = token_loss(outputs, weight, bias, targets)
     theirs = functional.cross_entropy(functional.linear(outputs, weight, bias), targets, reduction="sum")
     torch.testing.assert_close(loss, theirs)
+
+
+@pytest.mark.parametrize("diverged", ["outputs", "weight"])
+def test_a_diverged_model_has_no_finite_loss(diverged: str) -> None:
+    inputs = {"outputs": torch.ones(2, 5), "weight": torch.zeros(11, 5)}
+    inputs[diverged][-1, 3] = torch.nan  # of the last row; of the weights of a class that is no target
+    loss, _ = token_loss(**inputs, bias=torch.zeros(11), targets=torch.tensor([0, 1]))
+    assert not torch.isfinite(loss)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from models.cpu.compiled import compiled
-from models.cpu.registers import LANES, load_any, store_any
+from models.cpu.lanes import LANES
+from models.cpu.registers import load_any, store_any
 from models.recurrence import GRURecurrence, recur
 from models.recurrent.fused import FusedGRURecurrence
 from models.recurrent.layer import Recurrent
@@ -50,6 +51,15 @@ def test_the_compiled_steps_compute_what_the_equations_do(directions: int, size:
         found.append([states.float(), *(tensor.grad for tensor in given)])
     for fused, exact in zip(*found, strict=True):
         torch.testing.assert_close(fused, exact, atol=2e-5, rtol=1e-5)
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    """Or a diverged training would go on with numbers that mean nothing."""
+    layer, x, lengths = Recurrent("gru", 4, 16), torch.randn(2, 3, 4), torch.full((2,), 3)
+    x[1, 0, 0] = torch.nan
+    outputs, _ = layer(x, lengths)
+    assert outputs[0].isfinite().all()
+    assert outputs[1].isnan().all()
 
 
 def test_bfloat16_is_rounded_to_the_nearest() -> None:

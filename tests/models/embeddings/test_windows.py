@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.cpu.compiled import compiled
-from models.cpu.registers import LANES
+from models.cpu.lanes import LANES
 from models.embeddings.bags import Bags
 from models.embeddings.cbow import CBOW
 from models.embeddings.fasttext import FastText
