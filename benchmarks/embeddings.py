@@ -2,6 +2,9 @@
 
 - speed: words of the corpus a second, ours and gensim's in turn, medians. One epoch; neither the vocabulary (for fastText, with
   the words' n-grams) nor the compilation of our kernels counts. gensim reads a text file, its way to use several cores.
+  With ATEN_CPU_CAPABILITY=avx2, OPENBLAS_CORETYPE=Haswell, NUMBA_CPU_NAME=haswell and
+  NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+sse4.2,+ssse3,+popcnt in the environment, both do as on a CPU without
+  AVX-512, and the keys end in _avx2.
 - quality: WordSim-353's rho and percent of analogies right, of skip-gram, mean over seeds. One evaluator judges both.
 - memory: peak of training skip-gram on the corpus and on ten times the same text.
 - ngram: perplexity of the neural n-gram model, trained for some minutes, beside that of counted n-grams.
@@ -30,6 +33,7 @@ from tqdm import tqdm
 from benchmarks.fresh import SETTINGS, THREADS, fresh, open_corpus
 from benchmarks.ngram_lm import measure_ngram_lm
 from benchmarks.parts import run_parts
+from benchmarks.timing import SUFFIX
 from models.embeddings.bags import subword_bags
 from models.embeddings.batched import train_batched
 from models.embeddings.hogwild import Corpus
@@ -162,7 +166,8 @@ def _time_training(task: Task) -> Figures:
     speeds = {name: words / median(seconds) for name, seconds in times.items()}
     method, threads = task.method.replace("_", ""), f"{task.threads}t"
     figures = {f"{name}{method}_words_per_s_{threads}": speed for name, speed in speeds.items()}
-    return {**figures, f"{method}_ratio_{threads}": speeds[""] / speeds["gensim_"]}
+    figures[f"{method}_ratio_{threads}"] = speeds[""] / speeds["gensim_"]
+    return {f"{key}{SUFFIX}": value for key, value in figures.items()}
 
 
 def _compile(task: Task) -> None:

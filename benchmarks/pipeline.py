@@ -22,10 +22,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.parts import run_parts
+from benchmarks.timing import SUFFIX
 from pipelines.record import Figures
 
 PACKAGES = ("dvc", "lightning-fabric", "mlflow", "onnxruntime", "torch", "torchserve")
-LIMITED = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"  # torch is told to do as on a CPU without AVX-512
 SAMPLE_S = 0.2  # between two looks at the memory
 MIB = 2**20
 STAGE = re.compile(r"(\S+) \| done, after (\d+) s")
@@ -122,8 +122,8 @@ def time_repro() -> Figures:
     """
     with fresh_clone() as clone:
         cold = measure(["make", "repro", f"PYTHON={sys.executable}"], clone)
-        if LIMITED:
-            return {"repro_cold_s_avx2": cold.seconds}
+        if SUFFIX:
+            return {f"repro_cold_s{SUFFIX}": cold.seconds}
         noop = measure(["make", "repro"], clone)
     stages = {f"{stage}_s": seconds for stage, seconds in cold.stages.items()}
     stages |= {f"train@{task}_peak_mib": peak for task, peak in cold.trainings.items()}

@@ -1,12 +1,17 @@
 """What takes how long, here and in the pipeline."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pipelines.record import RESULTS, Figures
+
+# Set by who measures: libraries are told to do as on a CPU without AVX-512, in the variables of pipelines.record.LIMITS. Then the
+# names of the figures that depend on it end so.
+SUFFIX = "_avx2" if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2" else ""
 
 
 @contextmanager

@@ -28,7 +28,6 @@ benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
 Multi30k and Tatoeba are downloaded (DATA_MIRROR can stand in for their addresses), Joey NMT comes from a package registry.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -51,7 +50,7 @@ from benchmarks.peer import JOEYNMT, Peer, installed
 from benchmarks.pipeline import fresh_clone
 from benchmarks.profiles import measured, run_profile
 from benchmarks.scoring import bleu, translate
-from benchmarks.timing import stage_seconds, stopwatch
+from benchmarks.timing import SUFFIX, stage_seconds, stopwatch
 from pipelines.models import build_model
 from pipelines.params import load_params
 from pipelines.paths import BUNDLES, PREPARED
@@ -70,7 +69,6 @@ TASK = "fr-en"
 THREADS, REPETITIONS = 2, 3
 SENTENCES = 80  # of a training batch
 ROWS = SENTENCES * REPORT_EVERY  # pairs of an epoch that is timed: then Joey NMT reports at its end
-LIMITED = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"  # torch is told to do as on a CPU without AVX-512
 EPOCHS = 2  # the first one to warm up
 PROFILED = 4000  # pairs that are trained on under the profiler, whose events take much memory
 ONE_BY_ONE = 300  # sentences timed alone
@@ -95,7 +93,7 @@ def time_both() -> Figures:
         peer = Peer(packages, clone / "joeynmt", task, prepared, threads=THREADS)
         peer.train()
         found |= time_translation(clone / BUNDLES / TASK, task, prepared, peer)
-    return {key + ("_avx2" if LIMITED else ""): value for key, value in found.items()}
+    return {f"{key}{SUFFIX}": value for key, value in found.items()}
 
 
 def first_rows(prepared: Path, folder: Path, rows: int) -> Path:

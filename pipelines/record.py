@@ -15,7 +15,14 @@ import psutil
 from serving.cpu import INFO, instruction_sets
 
 RESULTS = Path("benchmarks/results")
-LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")  # of what torch may use of the instructions
+LIMITS = (  # of the instructions that torch, Numba and OpenBLAS may use
+    "ATEN_CPU_CAPABILITY",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NUMBA_CPU_FEATURES",
+    "NUMBA_CPU_NAME",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
 
 Figures = dict[str, float]
 

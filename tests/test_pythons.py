@@ -46,28 +46,24 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-@pytest.mark.parametrize("minor", MINORS)
-def test_the_unit_tests_run_on_what_the_project_supports(minor: int, tmp_path: Path) -> None:
-    python = stand_in(tmp_path / "python", minor)
-    done = make(tmp_path, "test-fast", PYTHON=python)
-    if SUPPORTED.contains(f"3.{minor}"):
-        assert done.returncode == 0, done.stderr
-    else:
-        assert refusal(done).startswith(f"error: Python 3.11, 3.12 or 3.13 is needed, and {python} is none of them; name one: ")
-    assert (tmp_path / "venv").exists() is SUPPORTED.contains(f"3.{minor}")
+TAKES = {
+    "test-fast": (SUPPORTED, "error: Python 3.11, 3.12 or 3.13 is needed, and {} is none of them; name one: "),
+    "test": (MLSERVER, "error: MLServer installs on Python 3.11 and 3.12 alone, and {} is neither; name one: "),
+}
 
 
-@pytest.mark.parametrize("minor", [minor for minor in MINORS if SUPPORTED.contains(f"3.{minor}")])
-def test_what_needs_mlserver_runs_on_what_mlserver_supports(minor: int, tmp_path: Path) -> None:
-    python = stand_in(tmp_path / "python", minor)
-    done = make(tmp_path, "test", PYTHON=python)
-    if MLSERVER.contains(f"3.{minor}"):
+@pytest.mark.parametrize(
+    ("goal", "minor"),
+    [*(("test-fast", minor) for minor in MINORS), *(("test", minor) for minor in MINORS if SUPPORTED.contains(f"3.{minor}"))],
+)
+def test_a_goal_runs_on_the_pythons_that_it_can_run_on(goal: str, minor: int, tmp_path: Path) -> None:
+    python, (taken, why) = stand_in(tmp_path / "python", minor), TAKES[goal]
+    done = make(tmp_path, goal, PYTHON=python)
+    if taken.contains(f"3.{minor}"):
         assert done.returncode == 0, done.stderr
     else:
-        assert refusal(done).startswith(
-            f"error: MLServer installs on Python 3.11 and 3.12 alone, and {python} is neither; name one: "
-        )
-        assert not (tmp_path / "venv").exists()
+        assert refusal(done).startswith(why.format(python))
+    assert (tmp_path / "venv").exists() is taken.contains(f"3.{minor}")
 
 
 def test_mlserver_may_have_a_python_of_its_own(tmp_path: Path) -> None:

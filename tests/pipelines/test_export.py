@@ -91,6 +91,17 @@ def test_where_both_are_infinite_there_is_no_difference_and_elsewhere_a_nan_is_o
     assert np.isnan(found["b"])
 
 
+@pytest.mark.parametrize(("rounded", "different", "found"), [(True, 1, 0.25), (True, 2, 9.0), (False, 1, 9.0)])
+def test_a_rounded_search_is_compared_by_what_both_found(rounded: bool, different: int, found: float) -> None:
+    """As long as that is nearly all: where much differs, the difference is no matter of rounding."""
+    graph = Graph("model", Changed(0), inputs, {}, ["tokens", "scores"], proved=("scores",), rounded=rounded, choices="tokens")
+    tokens, scores = np.arange(12.0, dtype=np.float32).reshape(2, 3, 2), np.zeros((2, 3), np.float32)
+    other_tokens, other_scores = tokens.copy(), scores + np.float32(0.25)
+    other_tokens[0, :different, 1] += 1  # of one hypothesis in six, or two
+    other_scores[0, :different] = 9
+    assert gaps(graph, [tokens, scores], [other_tokens, other_scores]) == {"scores": found}
+
+
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(TypeError, match="Linear"):
         graphs_of(nn.Linear(1, 1))

@@ -1,6 +1,9 @@
 """How the stages of a pipeline share the cores: what holds for any graph, and what comes of the default profile's."""
 
 import json
+import os
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -73,3 +76,12 @@ def test_the_machine_decides_how_many_run_at_once(tmp_path: Path, monkeypatch: p
     for limit, jobs in (("1000000000", 1), (str(5 << 30), 2), ("max", min(6, psutil.virtual_memory().total >> 31))):
         (tmp_path / "limit").write_text(limit)
         assert most_jobs() == jobs
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds processes to cores")
+def test_cores_that_a_process_may_not_run_on_do_not_count() -> None:
+    core = min(os.sched_getaffinity(0))
+    code = f"import os; os.sched_setaffinity(0, {{{core}}}); from pipelines.stage import threads; print(threads())"
+    environment = {name: value for name, value in os.environ.items() if name not in shares.THREADS}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
