@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import BrokenBarrierError, Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -157,12 +157,13 @@ def _others(link: SharedMemory, ranks: int, train: Callable[[World], object]) ->
 
 def _watch(others: Sequence[BaseProcess], link: SharedMemory) -> None:
     """Where one of them fails, nobody waits for it any longer."""
-    running = list(others)
+    running = {process.sentinel: process for process in others}
     while running:
-        wait([process.sentinel for process in running])
-        if any(process.exitcode for process in running):
-            link.barrier.abort()
-        running = [process for process in running if process.exitcode is None]
+        for sentinel in cast(list[int], wait([*running])):
+            ended = running.pop(sentinel)
+            ended.join()  # its sentinel is ready a moment before its exit code is
+            if ended.exitcode:
+                link.barrier.abort()
 
 
 def _rank(

@@ -253,6 +253,12 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(tmp_path: Pat
         fit_scripted(tmp_path, Scripted([1.0, loss]), 2, epochs=3)
 
 
+@pytest.mark.parametrize(("gain", "picked"), [(0.02, "32-true"), (1.1, "32-true"), (2.0, "bf16-mixed")])
+def test_a_cpu_computes_in_what_is_faster_there(gain: float, picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.training.hardware.bf16_gain", lambda: gain)
+    assert pick_precision("auto", "cpu") == picked
+
+
 def test_device_and_precision() -> None:
     assert pick_accelerator("cpu") == "cpu"
     assert pick_precision("fp32", "cpu") == "32-true"
