@@ -7,6 +7,7 @@ the cores. If one fails, no other starts, and those that run come to their end.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -50,7 +51,7 @@ class Jobs:
         self._order, self._left, self._ready = TopologicalSorter(pipeline.needs), set(pipeline.needs), list[Stage]()
         self._running, self._ended = dict[Command, Stage](), SimpleQueue[Command]()
         self._tracker = TrackerProcess()
-        self._cores, self._used = max(threads(), jobs), dict[Stage, int]()
+        self._cores, self._used = max(threads(), jobs), dict[Stage, float]()
         seconds = measured([stage.addressing for stage in self._left])
         costs = {stage: seconds[stage.addressing] for stage in self._left}
         self._shares = Shares(pipeline.needs, costs, threads(), jobs)
@@ -100,8 +101,8 @@ class Jobs:
         lines = stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines()
         for line in lines:
             say(stage.addressing, f"> {line}")
-        self._used[stage] = self._shares.cores(stage, self._left)
-        own = dict.fromkeys(THREADS, str(self._used[stage]))
+        self._used[stage] = self._shares.share(stage, self._left)
+        own = dict.fromkeys(THREADS, str(math.ceil(self._used[stage])))
         where = prepare_kwargs(stage, run_env={**own, **self._tracker.environment()})
         with self._interrupts.held():  # what has been started has to be known, or nothing would end it
             self._running[Command(stage.addressing, lines, where["cwd"], where["env"], self._ended.put)] = stage

@@ -4,6 +4,9 @@ The stage with the longest chain of stages behind it runs first. By its seconds,
 those of `benchmarks.pipeline`, and only their proportions count. A stage's share of the cores is its chain's share of the work
 that is left and can run beside it. So a long training that much else waits for gets several cores of many, short stages beside
 it get one each, and what nothing can run beside gets all.
+
+A share is rarely a whole number, and a stage cannot begin to use a core that others leave. So it has threads for its share,
+rounded up, and the system divides the cores among the threads of all.
 """
 
 import json
@@ -52,15 +55,15 @@ class Shares(Generic[S]):
             for need in needs[stage]:
                 self.chains[need] = max(self.chains[need], seconds[need] + self.chains[stage])
 
-    def cores(self, stage: S, left: Collection[S]) -> int:
-        """Cores that a stage which begins now may use.
+    def share(self, stage: S, left: Collection[S]) -> float:
+        """Of the cores, for a stage which begins now: at least an equal one, at most all.
 
         Args:
             stage: that begins.
             left: the stages that have not ended, those that run among them.
         """
         beside = sum(self._seconds[other] for other in left if other != stage and not self._ordered(stage, other))
-        return max(self._least, round(self._cores * self.chains[stage] / (self.chains[stage] + beside)))
+        return max(self._least, self._cores * (self.chains[stage] / (self.chains[stage] + beside)))
 
     def _ordered(self, one: S, other: S) -> bool:
         """Whether one of them has to wait for the other."""

@@ -33,7 +33,7 @@ def drawn_seconds(data: st.DataObject, needs: dict[int, list[int]]) -> dict[int,
 def test_a_share_is_between_an_equal_one_and_all(needs: dict[int, list[int]], cores: int, jobs: int, data: st.DataObject) -> None:
     shared, left = Shares(needs, drawn_seconds(data, needs), cores, jobs), set(needs)
     for stage in TopologicalSorter(needs).static_order():
-        assert max(1, cores // jobs) <= shared.cores(stage, left) <= cores
+        assert max(1, cores // jobs) <= shared.share(stage, left) <= cores
         left.remove(stage)
 
 
@@ -41,7 +41,7 @@ def test_a_share_is_between_an_equal_one_and_all(needs: dict[int, list[int]], co
 def test_what_is_left_alone_gets_all(needs: dict[int, list[int]], cores: int, jobs: int, data: st.DataObject) -> None:
     shared = Shares(needs, drawn_seconds(data, needs), cores, jobs)
     for stage in needs:
-        assert shared.cores(stage, {stage}) == cores
+        assert shared.share(stage, {stage}) == cores
 
 
 @given(graphs(), st.data())
@@ -56,10 +56,10 @@ def test_a_chain_is_as_long_as_the_longest_way_through_what_waits(needs: dict[in
 def test_a_long_training_gets_what_its_work_is_of_all_there_is() -> None:
     needs: dict[str, list[str]] = {"long": [], "after": ["long"], **{f"short{number}": [] for number in range(8)}}
     seconds = {name: {"long": 300.0, "after": 100.0}.get(name, 50.0) for name in needs}
-    assert Shares(needs, seconds, 8, 8).cores("long", set(needs)) == 4
-    assert Shares(needs, seconds, 8, 8).cores("short0", set(needs)) == 1
-    assert Shares(needs, seconds, 2, 2).cores("long", set(needs)) == 1
-    assert Shares(needs, seconds, 2, 2).cores("after", set(needs) - {"long"}) == 1
+    assert Shares(needs, seconds, 8, 8).share("long", set(needs)) == 4
+    assert Shares(needs, seconds, 8, 8).share("short0", set(needs)) == 1
+    assert Shares(needs, seconds, 3, 3).share("long", set(needs)) == 1.5
+    assert Shares(needs, seconds, 2, 2).share("after", set(needs) - {"long"}) == 1
 
 
 def test_seconds_are_those_measured_and_the_mean_of_these_for_others(tmp_path: Path) -> None:

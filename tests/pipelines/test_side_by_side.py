@@ -17,6 +17,8 @@ import psutil
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60  # with a machine that others share; whatever is waited for takes a moment
 # Each notes that it ran, and when; `left` and `right` wait for each other, and come to no end where they run one by one.
@@ -243,6 +245,22 @@ def test_as_many_run_at_once_as_asked_and_they_share_the_cores(jobs: int, tmp_pa
     given = [int((folder / name).read_text()) for name in "abcdef"]
     assert min(given) == 8 // jobs
     assert max(given) <= 8
+
+
+# `a` begins a long chain, and has to meet `beside`.
+LONG = """
+stages:
+  a: {cmd: "touch now-a; until test -e now-beside; do sleep 0.05; done; echo $OMP_NUM_THREADS > a", outs: [a]}
+  b: {cmd: cp a b, deps: [a], outs: [b]}
+  c: {cmd: cp b c, deps: [b], outs: [c]}
+  beside: {cmd: "touch now-beside; until test -e now-a; do sleep 0.05; done; echo $OMP_NUM_THREADS > beside", outs: [beside]}
+"""
+
+
+def test_a_share_with_a_fraction_is_rounded_up_and_leaves_room_for_others(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "here", LONG)
+    assert side_by_side(folder, 2, OMP_NUM_THREADS="2").returncode == 0
+    assert [(folder / name).read_text() for name in ("a", "beside")] == ["2\n", "1\n"]
 
 
 def test_what_nothing_can_run_beside_gets_all_cores(tmp_path: Path) -> None:
