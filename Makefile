@@ -32,6 +32,8 @@ MLSERVER_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = $(BIN)/python -m pip install --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 SIDE_BY_SIDE = $(if $(filter 1,$(JOBS)),,$(BIN)/python -m pipelines.side_by_side $(if $(JOBS),--jobs $(JOBS)))
+# The tests of a file stay together, as they share what they begin with.
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile
 # Images are labelled with what they were made of.
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD -- 2> /dev/null || echo +)
@@ -80,10 +82,10 @@ stop: $(ENVIRONMENT) ## Stop the server
 	@$(BIN)/python -m serving down
 
 test: $(WORKSHOP) $(OTHER) ## Run every test that this machine can run
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
-test-fast: $(WORKSHOP) ## Run the unit tests alone: no server, no whole pipeline
-	$(BIN)/python -m pytest -m "not live and not pipeline and not containers"
+test-fast: $(WORKSHOP) ## Run the unit tests alone: no server, no whole pipeline, nothing slow
+	$(PYTEST) -m "not slow and not live and not pipeline and not containers"
 
 lint: $(WORKSHOP) ## Check style and types
 	$(BIN)/ruff check

@@ -1,10 +1,13 @@
 """A small bundle of each kind, made as the pipeline makes them, from models with random weights."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 from models.text.vectors import WordVectors
@@ -16,6 +19,15 @@ from pipelines.params import Params, load_params
 from pipelines.preparation.names import prepare_names
 from pipelines.preparation.pairs import prepare_pairs, split_pairs
 from pipelines.preparation.snippets import prepare_snippets
+from pipelines.stage import threads
+
+# What keeps a process waiting, or busy for long, begins first; short tests fill what is left.
+LONGEST_FIRST = ("pipeline", "live", "slow")
+PROCESSES = threads() + 1  # of `pytest -n auto`: one for the time in which another waits for a server
+
+# Models as small as the tests' gain nothing from more threads, and tests run beside each other. Their processes inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 # How long an example takes says nothing on a machine that others share.
 settings.register_profile("shared machine", deadline=None)
@@ -67,6 +79,23 @@ SMALL = {
 KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation", "sentiment": "sentiment"}
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes run the tests."""
+    return PROCESSES
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with the longest tests first."""
+
+    def place(item: pytest.Item) -> int:
+        return next((i for i, name in enumerate(LONGEST_FIRST) if item.get_closest_marker(name)), len(LONGEST_FIRST))
+
+    first = dict[Path, int]()
+    for item in items:
+        first[item.path] = min(place(item), first.get(item.path, len(LONGEST_FIRST)))
+    items.sort(key=lambda item: first[item.path])
+
+
 @pytest.fixture(scope="session")
 def small_params() -> Params:
     """params.yaml with every size small."""
@@ -110,9 +139,25 @@ def glove() -> WordVectors:
 @pytest.fixture(scope="session")
 def bundles(small_params: Params, prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Place of KINDS -> folder of an exported bundle."""
-    root = tmp_path_factory.mktemp("bundles")
-    torch.manual_seed(0)
-    for task, kind in KINDS.items():
-        settings = small_params.task(task)
-        export(task, settings, build_model(settings, prepared[task]), prepared[task], root / kind)
+
+    def make(root: Path) -> None:
+        torch.manual_seed(0)
+        for task, kind in KINDS.items():
+            settings = small_params.task(task)
+            export(task, settings, build_model(settings, prepared[task]), prepared[task], root / kind)
+
+    root = made_once(tmp_path_factory, "bundles", make)
     return {kind: root / kind for kind in KINDS.values()}
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one of the processes which run these tests makes, and all of them read."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        make(folder := factory.mktemp(name))
+        return folder
+    folder = factory.getbasetemp().parent / name  # of this run, and above each process's own
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            make(partial := factory.mktemp(name))
+            partial.rename(folder)
+    return folder

@@ -24,7 +24,8 @@ TRACKED = {f"{stage}@{task}" for stage in ("train", "export", "evaluate", "regis
 def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of this environment in a folder, where `python` finds the folder's own modules first."""
     environment = {**os.environ, "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}", **more}
-    environment.pop("MLFLOW_TRACKING_URI", None)  # no test run belongs on somebody's server
+    for name in ("MLFLOW_TRACKING_URI", "OMP_NUM_THREADS"):  # no test run belongs on somebody's server; all cores are to be used
+        environment.pop(name, None)
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -14,6 +14,8 @@ from models.recurrent.ragged import length_mask
 from pipelines.onnx_export.examples import ROWS, UNITS, lengths
 from pipelines.onnx_export.graph import Graph, export_graph
 
+pytestmark = pytest.mark.slow
+
 M, A, HEADS = 6, 4, 2
 
 

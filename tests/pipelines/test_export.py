@@ -17,6 +17,7 @@ from pipelines.params import Params
 from pipelines.stage import StageError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["surname", "names", "fr-en", "sentiment"])
 def test_every_graph_equals_torch_at_other_shapes(
     task: str, small_params: Params, prepared: dict[str, Path], tmp_path: Path

@@ -132,6 +132,7 @@ def test_what_all_ranks_refuse_is_told_once() -> None:
         train_by_ranks(Scale(), 2, work)
 
 
+@pytest.mark.slow
 def test_ranks_end_with_the_first_however_it_ends(tmp_path: Path) -> None:
     script = (
         "import os, time\nfrom pathlib import Path\nfrom tests.pipelines.test_ranks import Scale\n"

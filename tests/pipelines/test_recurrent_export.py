@@ -11,6 +11,8 @@ from models.recurrent.cells import CELLS
 from models.recurrent.layer import Recurrent
 from pipelines.onnx_export.graph import Graph, export_graph
 
+pytestmark = pytest.mark.slow
+
 D, H = 3, 4
 
 

@@ -95,6 +95,7 @@ def losses() -> list[float]:
     return [trial.value for trial in trials() if trial.value is not None]
 
 
+@pytest.mark.slow
 def test_it_finds_better_values_than_the_worst_and_params_yaml_takes_them() -> None:
     assert sweep("small") == Path("profiles/best-small.txt")
     assert len(trials()) == 5

@@ -109,6 +109,7 @@ def left(folder: Path) -> object:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_a_tracked_stage_leaves_what_it_leaves_without_a_tracker(
     folder: Path, environment: dict[str, str], tracker: TrackerProcess
 ) -> None:

@@ -104,6 +104,7 @@ def test_without_mlflow_a_stage_runs_untracked(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_stages_side_by_side_share_a_parent_though_each_would_make_it(client: MlflowClient, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()

@@ -128,6 +128,7 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
     assert any(text in line for line in process.stdout), f"it never said {text!r}"
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_with_the_same_weights(job: list[Path]) -> None:
     undisturbed, killed = job
     rows = finish(start(undisturbed))
@@ -148,6 +149,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(job: list[Path])
     assert not (killed / ".checkpoints/names").exists()
 
 
+@pytest.mark.slow
 def test_another_job_does_not_resume_from_these_checkpoints(job: list[Path]) -> None:
     folder = job[0]
     victim = start(folder)

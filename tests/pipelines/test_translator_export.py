@@ -21,6 +21,8 @@ from pipelines.onnx_export.graph import export_graph
 from pipelines.onnx_export.graphs import graphs_of
 from serving.session import Session
 
+pytestmark = pytest.mark.slow
+
 V = 40
 Way = tuple[ContextName, CellName, int, bool]  # attention, cell, layers, input feeding
 WAYS: list[Way] = [

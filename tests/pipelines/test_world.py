@@ -65,6 +65,7 @@ def outcome(folder: Path, task: str, size: int, rank: int = 0) -> tuple[Mapping[
     return loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_two_ranks_end_where_one_process_does(trained: Path, task: str) -> None:
     (weights, history), (shared, together) = outcome(trained, task, 1), outcome(trained, task, RANKS)
@@ -74,6 +75,7 @@ def test_two_ranks_end_where_one_process_does(trained: Path, task: str) -> None:
     assert together == [pytest.approx(row, rel=1e-5) for row in history]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_ranks_have_the_same_weights_bit_by_bit(trained: Path, task: str) -> None:
     (first, rows), (second, same) = (outcome(trained, task, RANKS, rank) for rank in range(RANKS))

@@ -49,7 +49,13 @@ def strings(rows: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("attention", "cell", "input_feeding"),
-    [("bahdanau", "gru", False), ("general", "lstm", True), ("multihead", "gru", False), ("fixed", "lstm", False)],
+    [
+        ("bahdanau", "gru", False),
+        *(
+            pytest.param(*way, marks=pytest.mark.slow)
+            for way in (("general", "lstm", True), ("multihead", "gru", False), ("fixed", "lstm", False))
+        ),
+    ],
 )
 def test_a_translator_learns_to_turn_strings_around(attention: ContextName, cell: CellName, input_feeding: bool) -> None:
     generator = torch.Generator().manual_seed(1)

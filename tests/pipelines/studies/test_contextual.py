@@ -73,6 +73,7 @@ def test_words_and_occurrences_find_their_vectors(features: Features, glove: Wor
     assert features.unknown == pytest.approx(60 / len(features.layers))
 
 
+@pytest.mark.slow
 def test_the_comparison_gives_paired_intervals(glove: WordVectors, tmp_path: Path) -> None:
     features = make_features(snippets(300), (0.2, 0.3), 0, glove, Places(), tmp_path)  # type: ignore[arg-type]
     train = {

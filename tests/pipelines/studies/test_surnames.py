@@ -60,6 +60,7 @@ def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monke
     return tmp_path
 
 
+@pytest.mark.slow
 def test_its_stages_make_a_table_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded: dict[str, float] = {}
     monkeypatch.setattr(table, "record", lambda *arguments: recorded.update(arguments[-1]))
