@@ -23,7 +23,7 @@ from pipelines.stage import threads
 
 # What keeps a process waiting, or busy for long, begins first; short tests fill what is left.
 LONGEST_FIRST = ("pipeline", "live", "slow")
-PROCESSES = threads() + 1  # of `pytest -n auto`: one for the time in which another waits for a server
+PROCESSES = threads()  # of `pytest -n auto`, asked for before the tests' own setting below
 
 # Models as small as the tests' gain nothing from more threads, and tests run beside each other. Their processes inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"

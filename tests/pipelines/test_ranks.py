@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from waiting import until
 
 from models.loss import Loss
 from pipelines.params import Params
@@ -151,11 +151,7 @@ def test_ranks_end_with_the_first_however_it_ends(tmp_path: Path) -> None:
 
 
 def _number(path: Path) -> int:
-    deadline = time.monotonic() + 120
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < deadline, f"nothing wrote {path}"
-        time.sleep(0.05)
-    return int(path.read_text())
+    return int(until(lambda: path.read_text() if path.exists() else "", f"{path} has a number"))
 
 
 def test_a_rank_has_enough_to_do() -> None:

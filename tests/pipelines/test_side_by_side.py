@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import psutil
 import pytest
 import yaml
+from waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -124,10 +125,7 @@ def cached(folder: Path) -> set[Path]:
 
 
 def wait_for(*paths: Path) -> None:
-    deadline = monotonic() + PATIENCE_S
-    while not all(path.exists() for path in paths):
-        assert monotonic() < deadline, f"no {paths}"
-        sleep(0.02)
+    until(lambda: all(path.exists() for path in paths), f"{paths}")
 
 
 @pytest.fixture(scope="module")
@@ -351,10 +349,7 @@ def test_interrupted_it_ends_all_that_it_started(number: signal.Signals, ignored
         process.send_signal(signal.SIGTERM)  # who is impatient changes nothing
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (130, "")
-    deadline = monotonic() + GONE_S
-    while any(map(alive, groups)):
-        assert monotonic() < deadline, "a stage outlives the run"
-        sleep(0.02)
+    until(lambda: not any(map(alive, groups)), "a stage outlives the run", GONE_S)
     assert not (folder / "dvc.lock").exists()
     (folder / "dvc.yaml").write_text(SLOW.replace("sleep 600", "true"))
     assert run(folder, "dvc", "repro").returncode == 0  # nothing is locked

@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import requests
 from asking import WRONG_HERE, MakeStore, falsify
 from numpy import array, float32, int64, zeros
 from onnx import TensorProto, helper, numpy_helper
+from waiting import until
 
 from benchmarks.load.target import Target
 from serving import control
@@ -100,9 +100,12 @@ def test_a_models_own_failure_goes_through_and_is_not_asked_for_again(front: Tar
     response = front.ask("classification", json.dumps({"inputs": "a" * UNLUCKY}).encode())
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
     assert front.ask("classification", GOOD).status_code == 200
-    time.sleep(1.5)  # the log is written once a second
-    lines = [json.loads(line) for line in (front.folder / "logs/access.log").read_text().splitlines()]
-    assert [line["tries"] for line in lines if line["status"] == 500] == ["500"]
+
+    def failures() -> list[str]:
+        lines = [json.loads(line) for line in (front.folder / "logs/access.log").read_text().splitlines()]
+        return [line["tries"] for line in lines if line["status"] == 500]
+
+    assert until(failures, "the log to be written") == ["500"]
 
 
 def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(front: Target) -> None:
