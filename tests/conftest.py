@@ -100,6 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def small_params() -> Params:
     """params.yaml with every size small."""
     content = load_params().model_dump(by_alias=True)
+    content["precision"] = "fp32"  # what is measured to be faster beside other tests is another one each time
     for task, blocks in SMALL.items():
         for block, values in blocks.items():
             content[task][block] |= values

@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +15,12 @@ from pipelines.settings.section import Train
 from pipelines.stage import threads
 from pipelines.store import Rows
 from pipelines.training.checkpoints import save
-from pipelines.training.hardware import keep_freed_memory, pick_accelerator, pick_precision, take_gpu
+from pipelines.training.hardware import Precision, keep_freed_memory, pick_accelerator, pick_precision, take_gpu
 from pipelines.training.loop import Loop
 from pipelines.training.ranks import rank_count, train_by_ranks
 from pipelines.training.world import ALONE, World
 
+LAST = "last.ckpt"
 Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate
 
 
@@ -67,22 +67,27 @@ def fit(model: nn.Module, job: Job, report: Callable[[Row], None], world: World 
     keep_freed_memory()
     accelerator = pick_accelerator(job.device)
     ranks = rank_count(threads(), job.params.batch_units) if world is ALONE and accelerator == "cpu" else 1
-    make = partial(_fabric, accelerator, pick_precision(job.precision, accelerator))  # picked once, so that ranks agree
+    precision = _precision(job, accelerator)  # picked once, so that ranks agree
     if ranks > 1:
-        history = train_by_ranks(model, ranks, lambda one: _epochs(model, job, report, one, make))
+        history = train_by_ranks(model, ranks, lambda one: _epochs(model, job, report, one, accelerator, precision))
     else:
-        history = _epochs(model, job, report, world, make)
+        history = _epochs(model, job, report, world, accelerator, precision)
     model.cpu()
     best = [torch.load(_weights(job.checkpoints, row), map_location="cpu") for row in _best(history, job.params.average)]
     return average(best), history
 
 
 def _epochs(
-    model: nn.Module, job: Job, report: Callable[[Row], None], world: World, make: Callable[[World], Fabric]
+    model: nn.Module,
+    job: Job,
+    report: Callable[[Row], None],
+    world: World,
+    accelerator: Literal["cpu", "cuda"],
+    precision: Precision,
 ) -> list[Row]:
     """One rank's part: all epochs that are left. Those that keep checkpoints report."""
-    loop = Loop(model, job.train, job.valid, job.params, job.seed, make(world), world)
-    last = job.checkpoints / "last.ckpt"
+    loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(accelerator, precision, world), world)
+    last = job.checkpoints / LAST
     report = report if world.keeps else lambda _: None
     history = _resume(loop, last, report)
     while len(history) < job.params.epochs and not _out_of_patience(history, job.params.patience):
@@ -90,7 +95,7 @@ def _epochs(
         history.append(row)
         if world.keeps:
             _keep(loop, row, _best(history, job.params.average), job.checkpoints)
-            save({"loop": loop.state_dict(), "history": history}, last)
+            save({"loop": loop.state_dict(), "history": history, "precision": precision}, last)
         report(row)
     return history
 
@@ -124,7 +129,16 @@ def _weights(checkpoints: Path, row: Row) -> Path:
     return checkpoints / f"epoch-{int(row['epoch']):04}.ckpt"
 
 
-def _fabric(accelerator: Literal["cpu", "cuda"], precision: Literal["32-true", "bf16-mixed"], world: World) -> Fabric:
+def _precision(job: Job, accelerator: Literal["cpu", "cuda"]) -> Precision:
+    """That in which the job began, if it did: measured anew, beside other work, another one may seem faster."""
+    last = job.checkpoints / LAST
+    if not last.exists():
+        return pick_precision(job.precision, accelerator)
+    began: Precision = torch.load(last, map_location="cpu", mmap=True)["precision"]
+    return began
+
+
+def _fabric(accelerator: Literal["cpu", "cuda"], precision: Precision, world: World) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, every time
     devices = [take_gpu() if world is ALONE else world.gpu] if accelerator == "cuda" else 1
     return Fabric(accelerator=accelerator, devices=devices, precision=precision)

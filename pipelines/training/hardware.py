@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipelines.paths import CHECKPOINTS
 
+Precision = Literal["32-true", "bf16-mixed"]
 WORTH = 1.3  # gain from which on bf16 pays for its casts
 MEASURED_S = 0.02  # of each measurement
 LOOK_S = 1.0  # between two looks for a free GPU
@@ -62,7 +63,7 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def pick_precision(precision: str, accelerator: str) -> Literal["32-true", "bf16-mixed"]:
+def pick_precision(precision: str, accelerator: str) -> Precision:
     """`auto` is bf16 where matrix products gain by it: on a GPU that has it, on a CPU as measured here and now."""
     if precision == "auto":
         gains = torch.cuda.is_bf16_supported() if accelerator == "cuda" else bf16_gain() > WORTH

@@ -26,6 +26,7 @@ from pipelines.store import Alternating, Split, write_split
 from pipelines.tracking import StageRun
 from pipelines.train import train
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
+from pipelines.training.begin import begin
 from pipelines.training.fit import Job, Row, average, fit
 from pipelines.training.hardware import pick_accelerator, pick_precision
 
@@ -259,6 +260,26 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch(tmp_path: Pat
 def test_a_cpu_computes_in_what_is_faster_there(gain: float, picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.training.hardware.bf16_gain", lambda: gain)
     assert pick_precision("auto", "cpu") == picked
+
+
+def test_a_resumed_job_stays_in_the_precision_that_it_began_in(
+    small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/prepared").mkdir(parents=True)
+    Path("data/prepared/names").symlink_to(prepared["names"])
+    params = Params.model_validate(small_params.model_dump(by_alias=True) | {"precision": "auto"})
+
+    def stop(_: Row) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.training.hardware.bf16_gain", lambda: 2.0)
+    undisturbed, _ = fit(*begin("names", params, tmp_path / "undisturbed"), lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(*begin("names", params, tmp_path / "stopped"), stop)
+    monkeypatch.setattr("pipelines.training.hardware.bf16_gain", lambda: 0.5)  # as beside other work
+    resumed, _ = fit(*begin("names", params, tmp_path / "stopped"), lambda _: None)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in undisturbed.items())
 
 
 def test_device_and_precision() -> None:
