@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -180,8 +181,13 @@ class Proxy:
 
     def _accepting(self) -> set[int]:
         """Workers that take new connections; those of former settings, which answer what they have, say so in their titles."""
-        titles = {process.pid: " ".join(process.cmdline()) for process in self.processes()[1:] if process.is_running()}
-        return {pid for pid, title in titles.items() if title and "shutting down" not in title}
+        found = set[int]()
+        for process in self.processes()[1:]:
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                title = " ".join(process.cmdline())
+                if title and "shutting down" not in title:
+                    found.add(process.pid)
+        return found
 
     def _nginx(self, *arguments: str) -> None:
         nginx = find_nginx()
