@@ -140,7 +140,9 @@ def test_ranks_end_with_the_first_however_it_ends(tmp_path: Path) -> None:
         f"def work(world):\n    Path({str(tmp_path)!r}, str(world.rank)).write_text(str(os.getpid()))\n    time.sleep(600)\n"
         "train_by_ranks(Scale(), 3, work)"
     )
-    first = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    first = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
     try:
         others = [psutil.Process(_number(tmp_path / str(rank))) for rank in (1, 2)]
     finally:
