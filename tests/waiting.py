@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 300
+PATIENCE_S = 120
 LOOK_S = 0.05
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from test_world import RANKS, exact
-from waiting import PATIENCE_S, until
+from waiting import until
 
 from pipelines.params import Params
 from pipelines.stage import StageError
@@ -29,6 +29,7 @@ from pipelines.train import train
 from pipelines.training import cluster as driver
 from pipelines.training import preflight
 
+PATIENCE_S = 300
 EPOCHS = 4  # of the job that loses workers
 ROUNDS = 40  # of its rows in an epoch, which then takes long enough for it to be interrupted
 STAGE = """
@@ -88,7 +89,7 @@ class RayCluster:
         with log.open("w") as file:
             process = psutil.Popen([*command, "--block"], stdout=file, stderr=subprocess.STDOUT, env=environment)
         self.nodes.append(process)
-        until(lambda: "Ray runtime started" in log.read_text() or process.poll() is not None, name)
+        until(lambda: "Ray runtime started" in log.read_text() or process.poll() is not None, name, PATIENCE_S)
         assert process.poll() is None, log.read_text()
 
     def ranks(self) -> list[psutil.Process]:
@@ -154,7 +155,7 @@ class Stage:
         return [line.strip() for line in list(self.lines) if line.startswith(f"{self.task}: epoch")]
 
     def wait_for_epoch(self, epoch: int) -> None:
-        until(lambda: len(self.rows()) >= epoch or self.process.poll() is not None, f"epoch {epoch}")
+        until(lambda: len(self.rows()) >= epoch or self.process.poll() is not None, f"epoch {epoch}", PATIENCE_S)
         assert len(self.rows()) >= epoch, "".join(self.lines)
 
     def end(self, status: int = 0) -> str:
@@ -230,7 +231,9 @@ def test_a_job_that_loses_a_worker_and_then_a_node_goes_on_from_its_last_epoch(
     weights, history = at_home(long_job, "names", monkeypatch)
     stage = Stage(long_job, "names", f"127.0.0.1:{cluster.port}")
     stage.wait_for_epoch(1)
-    until(lambda: any(long_job.with_name("storage").rglob("checkpoint_manager_snapshot.json")), "the first checkpoint")
+    until(
+        lambda: any(long_job.with_name("storage").rglob("checkpoint_manager_snapshot.json")), "the first checkpoint", PATIENCE_S
+    )
     cluster.ranks()[0].send_signal(signal.SIGKILL)
     stage.wait_for_epoch(2)
     cluster.lose()

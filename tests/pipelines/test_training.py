@@ -164,12 +164,17 @@ def test_another_job_does_not_resume_from_these_checkpoints(job: list[Path]) -> 
     assert float(halved.split("learning_rate ")[1].split()[0]) <= params["names"]["train"]["learning_rate"]
 
 
-def test_training_begins_with_the_pretrained_vectors(
-    small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def place(prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with all prepared data where stages read it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/prepared").symlink_to(prepared["names"].parent)
     monkeypatch.chdir(tmp_path)
-    Path("data/prepared").mkdir(parents=True)
-    Path("data/prepared/sentiment").symlink_to(prepared["sentiment"])
+    return tmp_path
+
+
+@pytest.mark.usefixtures("place")
+def test_training_begins_with_the_pretrained_vectors(small_params: Params, prepared: dict[str, Path]) -> None:
     content = small_params.model_dump(by_alias=True)
     content["sentiment"]["model"]["embeddings"] = "frozen"
     content["sentiment"]["train"]["epochs"] = 1
@@ -263,22 +268,19 @@ def test_a_cpu_computes_in_what_is_faster_there(gain: float, picked: str, monkey
 
 
 def test_a_resumed_job_stays_in_the_precision_that_it_began_in(
-    small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_params: Params, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("data/prepared").mkdir(parents=True)
-    Path("data/prepared/names").symlink_to(prepared["names"])
     params = Params.model_validate(small_params.model_dump(by_alias=True) | {"precision": "auto"})
 
     def stop(_: Row) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.training.hardware.bf16_gain", lambda: 2.0)
-    undisturbed, _ = fit(*begin("names", params, tmp_path / "undisturbed"), lambda _: None)
+    undisturbed, _ = fit(*begin("names", params, place / "undisturbed"), lambda _: None)
     with pytest.raises(KeyboardInterrupt):
-        fit(*begin("names", params, tmp_path / "stopped"), stop)
+        fit(*begin("names", params, place / "stopped"), stop)
     monkeypatch.setattr("pipelines.training.hardware.bf16_gain", lambda: 0.5)  # as beside other work
-    resumed, _ = fit(*begin("names", params, tmp_path / "stopped"), lambda _: None)
+    resumed, _ = fit(*begin("names", params, place / "stopped"), lambda _: None)
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in undisturbed.items())
 
 
