@@ -99,7 +99,7 @@ class Delivery:
             self._changed.notify()
         self._thread.join(min(NOTICE_S, patience_s))
         if self._thread.is_alive() and patience_s > NOTICE_S:
-            self._say(f"waiting for {shown(self._uri)} to take {self._left()}")
+            notice(f"waiting for {shown(self._uri)} to take {self._left()}")
             self._thread.join(patience_s - NOTICE_S)
         self._given_up.set()
         if self._waiting:
@@ -112,7 +112,7 @@ class Delivery:
             self.close("FAILED", PATIENCE_S if isinstance(error, Exception) else INTERRUPTED_S)
         except (StageError, OSError) as undelivered:
             if str(undelivered) != str(error):
-                self._say(str(undelivered))
+                notice(str(undelivered))
 
     def _terminate(self, status: str, ended_ms: int) -> None:
         self._client.set_terminated(self._run_id, "FAILED" if self._refused else status, ended_ms)
@@ -176,16 +176,18 @@ class Delivery:
         error = state.outcome.exception() if state.outcome else None
         if error and not self._away:
             reason = first_cause(error)
-            self._say(f"{shown(self._uri)} does not take what this stage logs ({reason}); the stage goes on, and sends it later")
+            notice(f"{shown(self._uri)} does not take what this stage logs ({reason}); the stage goes on, and sends it later")
         self._away = True
 
     def _tell_back(self) -> None:
         if self._away:
-            self._say(f"{shown(self._uri)} takes what this stage logs again")
+            notice(f"{shown(self._uri)} takes what this stage logs again")
         self._away = False
 
-    def _say(self, text: str) -> None:
-        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+def notice(text: str) -> None:
+    """Say something about the server, in one line."""
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def may_pass(error: BaseException) -> bool:

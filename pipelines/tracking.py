@@ -3,11 +3,12 @@
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
@@ -20,6 +21,7 @@ from pipelines.tracker_client import TRACKER, TrackerClient, tracked_by
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from tenacity import RetryCallState
 
     from pipelines.delivery import Delivery
 
@@ -27,6 +29,8 @@ EXPERIMENT = "seqline"
 INVOCATION = "seqline.invocation"  # tag of a parent run: the process that its stages were started by
 DEFAULT_URI = "sqlite:///mlflow.db"
 STARTERS = {"dvc", "pipelines.side_by_side"}
+
+T = TypeVar("T")
 
 
 class StageRun:
@@ -96,28 +100,23 @@ def track(
         retries: of requests that the stage makes by MLflow itself; see `pipelines.tracking_server.connect`.
 
     Raises:
-        StageError: no server answers, or it does not fit, before the work; it has refused something, or did not come back,
-            after it.
+        StageError: no server answers, or it does not fit, before the work (where it has answered an earlier stage of the same
+            invocation, the stage waits for it to come back); it has refused something, or did not come back, after it.
     """
     tracker = os.environ.get(TRACKER)
     if tracker and settings is None and params is None and not group:
         with tracked_by(tracker, stage, task, retries) as (to_tracker, run_id):
             yield StageRun(to_tracker, run_id)
         return
-    uri = tracking_uri()
-    client = _client(uri, retries)
-    if client is None:
+    if find_spec("mlflow") is None:  # a bare GPU worker trains without it
         yield StageRun(None, "")
         return
     from pipelines.delivery import Delivery
-    from pipelines.tracking_server import check_artifacts, in_one_line
+    from pipelines.tracking_server import in_one_line
 
     described, datasets = (params or load_params()).described(task) if settings is None else (settings, [])
-    with in_one_line(uri):
-        with _alone():
-            parent = _parent(client, group)
-        check_artifacts(client, parent, uri)
-        run_id = _create_run(client, parent, f"{stage}@{task}", {"stage": stage, "task": task, **_provenance(datasets)})
+    uri, tags = tracking_uri(), {"stage": stage, "task": task, **_provenance(datasets)}
+    client, run_id = _patiently(uri, lambda: _begin(uri, retries, group, f"{stage}@{task}", tags))
     delivery = Delivery(client, run_id, uri)
     delivery.params(flat(described.model_dump()))
     try:
@@ -134,40 +133,82 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
-def _client(uri: str, retries: int) -> "MlflowClient | None":
-    """A client, or None where MLflow is not installed: a bare GPU worker trains without it."""
-    try:
-        import mlflow  # noqa: F401 - what follows cannot do without it
-    except ImportError:
-        return None
+def _begin(uri: str, retries: int, group: str, name: str, tags: Mapping[str, str]) -> "tuple[MlflowClient, str]":
+    """A client, and the id of a new run."""
+    from pipelines.tracking_server import check_artifacts, in_one_line
+
+    client = _client(uri, retries)
+    with in_one_line(uri):
+        with _alone():
+            parent = _parent(client, group)
+        check_artifacts(client, parent, uri)
+        experiment = client.get_run(parent).info.experiment_id
+        run = client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **tags})
+    with _alone() as known:
+        known.write_text(_known(uri), encoding="utf-8")
+    return client, str(run.info.run_id)
+
+
+def _client(uri: str, retries: int) -> "MlflowClient":
     from pipelines.tracking_server import connect
 
     with _alone():  # a SQLite file that is not there yet is made now
         return connect(uri, retries)
 
 
-def _create_run(client: "MlflowClient", parent: str, name: str, tags: Mapping[str, str]) -> str:
-    experiment = client.get_run(parent).info.experiment_id
-    return str(client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **tags}).info.run_id)
+def _patiently(uri: str, ask: Callable[[], T]) -> T:
+    """What `ask` gives. It is asked again while the server is away, if it has answered an earlier stage of this invocation.
+
+    One that nobody has reached yet is rather one that is not there, and a first stage says so at once.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_delay
+
+    from pipelines.delivery import PATIENCE_S, WAIT, may_pass, notice
+    from pipelines.tracking_server import shown
+
+    def is_away(error: BaseException) -> bool:
+        with _alone() as known:
+            passing = isinstance(error, StageError) and may_pass(error.__cause__ or error)
+            return passing and known.read_text(encoding="utf-8") == _known(uri)
+
+    def tell(state: "RetryCallState") -> None:
+        if state.attempt_number == 1:
+            notice(f"{shown(uri)} does not answer; this stage waits for it to come back")
+
+    again = retry_if_exception(is_away)
+    return Retrying(retry=again, wait=WAIT, stop=stop_after_delay(PATIENCE_S), before_sleep=tell, reraise=True)(ask)
+
+
+def _known(uri: str) -> str:
+    """What is noted where a server has answered: which one, and to whom."""
+    return f"{_invocation()} {hashlib.sha256(uri.encode()).hexdigest()}"
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """No other stage of this working tree meanwhile: of several that begin at once, one makes what all of them need."""
+def _alone() -> Iterator[Path]:
+    """No other stage of this working tree meanwhile: of several that begin at once, one makes what all of them need.
+
+    Yields:
+        the file that is locked, where a stage notes what those after it may know.
+    """
     CHECKPOINTS.mkdir(parents=True, exist_ok=True)
-    with (CHECKPOINTS / "tracking.lock").open("w") as file:
+    path = CHECKPOINTS / "tracking.lock"
+    with path.open("a") as file:
         flock(file, LOCK_EX)
-        yield
+        yield path
 
 
 def mark_best(group: str, name: str) -> None:
     """Tag the runs of a group: `best` is true of the one with this name, and of no other. Raises StageError like `track`."""
-    uri = tracking_uri()
-    client = _client(uri, retries=0)
-    if client is None:
-        return
+    if find_spec("mlflow") is not None:
+        uri = tracking_uri()
+        _patiently(uri, lambda: _mark(uri, group, name))
+
+
+def _mark(uri: str, group: str, name: str) -> None:
     from pipelines.tracking_server import in_one_line
 
+    client = _client(uri, retries=0)
     with in_one_line(uri):
         parent = client.get_run(_parent(client, group))
         for run in client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"):

@@ -23,13 +23,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         folder.chmod(0o755)  # pytest keeps others out, and the containers' users are others
     hand_over(clone)
     stack = Stack(clone, {name: _free_port() for name in ("serve", "mlflow", "grafana")})
+    _remove(stack)  # a run before this one that was killed has left its volumes, with other secrets
     try:
         yield stack
         if file := os.environ.get("SEQLINE_FIGURES"):
             Path(file).write_text(json.dumps(stack.figures))
     finally:
         print(stack.compose("logs", "--tail", "30"))  # noqa: T201 - pytest shows it where something failed
-        stack.compose("--profile", "train", "--profile", "workers", "down", "--volumes", "--timeout", "5")
+        _remove(stack)
+
+
+def _remove(stack: Stack) -> None:
+    stack.compose("--profile", "train", "--profile", "workers", "down", "--volumes", "--timeout", "5")
 
 
 def _free_port() -> int:

@@ -126,6 +126,7 @@ def test_prometheus_has_the_models_counts_and_the_dashboard_asks_what_it_knows(s
 
 def test_a_server_that_crashes_comes_back_by_itself(stack: Stack) -> None:
     process = stack.inspect("serve")["State"]["Pid"]
+    assert process > 0, "it does not run"  # a signal to process 0 is one to this test's own group
     try:
         os.kill(process, signal.SIGKILL)
     except ProcessLookupError:

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from misbehaving_server import serving
@@ -137,6 +138,29 @@ def test_a_server_killed_in_mid_training_gets_everything_once_it_is_back(
     assert len(stored.data.params) >= PARAMETERS
     (path,) = bucket[1].rglob("curve.csv")  # by way of the server: the client knows nothing of the bucket
     assert path.read_text() == curve.read_text()
+
+
+@pytest.mark.live
+@pytest.mark.timeout(300)
+def test_a_stage_that_begins_while_the_server_is_away_waits_for_it_to_come_back(
+    server: TrackingServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    with track("prepare", "surname") as first:
+        pass
+    server.kill()
+    back = Timer(2, server.start, [ACCESS])
+    back.start()
+    try:
+        with track("train", "surname") as run:
+            run.metrics({"loss": 1.0})
+    finally:
+        back.join()
+    assert capsys.readouterr().err.count("this stage waits for it to come back") == 1
+    client, stored = newest(server)
+    assert (stored.info.run_id, stored.info.status, stored.data.metrics) == (run.run_id, "FINISHED", {"loss": 1.0})
+    parents = {client.get_run(run_id).data.tags["mlflow.parentRunId"] for run_id in (first.run_id, run.run_id)}
+    assert len(parents) == 1
 
 
 @pytest.mark.live
