@@ -106,5 +106,6 @@ engine_down() {
         iptables -F "$chain" 2> /dev/null || :
     done
     iptables -t nat -F 2> /dev/null || :
+    umount --recursive --lazy "${ENGINE:?}/root" 2> /dev/null || : # an engine that was killed has left its mounts
     rm -rf "${ENGINE:?}/root" "$ENGINE/exec"
 }
