@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from safetensors.torch import load
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from torch import Tensor
 
 from pipelines.params import Params
@@ -37,6 +38,8 @@ LIMIT_MIB = 500  # that Ray sends to its nodes with a job
 MIB = 2**20
 BUSY_S = 60  # that the cluster may take to notice that a stage was killed
 POLL_S = 0.5
+ATTEMPTS = 4  # to be a client
+START_FAILURES = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
 NAMESPACE = "seqline"
 WORKERS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay in their copy of the code and data
@@ -104,14 +107,20 @@ def connected(address: str, folder: Path) -> Iterator[None]:
     import ray
 
     runtime = {"working_dir": str(folder), "env_vars": WORKERS}
+    again = Retrying(retry=retry_if_exception(_may_start), stop=stop_after_attempt(ATTEMPTS), reraise=True)
     try:
-        ray.init(address, namespace=NAMESPACE, runtime_env=runtime, logging_level=logging.WARNING)
+        again(ray.init, address, namespace=NAMESPACE, runtime_env=runtime, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as error:
         raise unreachable(address, last_line(error)) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _may_start(error: BaseException) -> bool:
+    """Whether the cluster answers, and only did not start this client's server on its head, which it may not where it is busy."""
+    return isinstance(error, RuntimeError) and any(failure in str(error) for failure in START_FAILURES)
 
 
 def _run(address: str, task: str, params: Params, name: str, report: Callable[[Row], None]) -> "Outcome":

@@ -151,9 +151,13 @@ def test_a_training_is_shared_by_containers(stack: Stack) -> None:
     weights = stack.clone / "build/weights/surname/model.safetensors"
     weights.unlink()
     cluster = ["--env", "RAY_ADDRESS=ray://ray-head:10001"]
-    said = stack.compose(
-        "run", "--rm", "--no-TTY", *cluster, "train", "python", "-m", "pipelines.train", "surname", profile="train"
-    )
+    command = ["python", "-m", "pipelines.train", "surname"]
+    try:
+        said = stack.compose("run", "--rm", "--no-TTY", *cluster, "train", *command, profile="train")
+    except AssertionError:
+        logs = "tail -n 40 /tmp/ray/session_latest/logs/ray_client_server*"
+        print(stack.compose("exec", "--no-TTY", "ray-head", "sh", "-c", logs, profile="workers"))  # noqa: T201 - pytest shows it
+        raise
     assert "surname: epoch 2 " in said
     assert weights.is_file()
     stack.compose("rm", "--stop", "--force", "ray-head", "ray-worker", profile="workers")

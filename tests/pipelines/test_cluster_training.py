@@ -86,6 +86,7 @@ class RayCluster:
         log = self.folder / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}  # it has to bring its own code
         environment["RAY_worker_niceness"] = "0"  # else what runs beside it, other tests among that, comes first
+        environment["RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S"] = "120"  # as in docker/compose.yaml
         with log.open("w") as file:
             process = psutil.Popen([*command, "--block"], stdout=file, stderr=subprocess.STDOUT, env=environment)
         self.nodes.append(process)
@@ -291,6 +292,24 @@ def test_what_is_no_address_is_named(address: str) -> None:
 def test_where_nothing_listens_there_is_no_cluster(form: str) -> None:
     with pytest.raises(StageError, match=r"no Ray cluster answers at RAY_ADDRESS=.*refused"):
         preflight.check_answers(form.format(free_port()))
+
+
+@pytest.mark.parametrize(("failures", "comes"), [(1, True), (driver.ATTEMPTS, False)])
+def test_a_head_that_does_not_start_a_clients_server_is_asked_again(
+    failures: int, comes: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ray = pytest.importorskip("ray")
+    left = ["Starting Ray client server failed. See ray_client_server_23000.err for detailed logs."] * failures
+
+    def init(*_: object, **__: object) -> None:
+        if left:
+            raise RuntimeError(f"Traceback (most recent call last):\nRuntimeError: {left.pop()}")
+
+    monkeypatch.setattr(ray, "init", init)
+    refused = contextlib.nullcontext() if comes else pytest.raises(StageError, match="Starting Ray client server failed")
+    with refused, driver.connected("ray://127.0.0.1:10001", tmp_path):
+        pass
+    assert not left
 
 
 def test_what_listens_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
