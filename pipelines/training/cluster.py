@@ -38,7 +38,7 @@ LIMIT_MIB = 500  # that Ray sends to its nodes with a job
 MIB = 2**20
 BUSY_S = 60  # that the cluster may take to notice that a stage was killed
 POLL_S = 0.5
-ATTEMPTS = 4  # to be a client
+ATTEMPTS = 4  # to connect to a head that does not start a server for this client
 START_FAILURES = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
 NAMESPACE = "seqline"
 WORKERS = {
@@ -107,7 +107,7 @@ def connected(address: str, folder: Path) -> Iterator[None]:
     import ray
 
     runtime = {"working_dir": str(folder), "env_vars": WORKERS}
-    again = Retrying(retry=retry_if_exception(_may_start), stop=stop_after_attempt(ATTEMPTS), reraise=True)
+    again = Retrying(retry=retry_if_exception(_no_server_started), stop=stop_after_attempt(ATTEMPTS), reraise=True)
     try:
         again(ray.init, address, namespace=NAMESPACE, runtime_env=runtime, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as error:
@@ -118,9 +118,12 @@ def connected(address: str, folder: Path) -> Iterator[None]:
         ray.shutdown()
 
 
-def _may_start(error: BaseException) -> bool:
-    """Whether the cluster answers, and only did not start this client's server on its head, which it may not where it is busy."""
-    return isinstance(error, RuntimeError) and any(failure in str(error) for failure in START_FAILURES)
+def _no_server_started(error: BaseException) -> bool:
+    """Whether the head answers, but did not start a server for this client, as happens when it is busy.
+
+    Ray raises a ConnectionAbortedError, and the message holds the head's own traceback.
+    """
+    return any(failure in str(error) for failure in START_FAILURES)
 
 
 def _run(address: str, task: str, params: Params, name: str, report: Callable[[Row], None]) -> "Outcome":

@@ -149,6 +149,10 @@ def test_a_stage_that_begins_while_the_server_is_away_waits_for_it_to_come_back(
     with track("prepare", "surname") as first:
         pass
     server.kill()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # another server, which nobody has reached, is still refused at once
+        assert "no MLflow server answers" in refusal(monkeypatch, f"http://127.0.0.1:{held.getsockname()[1]}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     back = Timer(2, server.start, [ACCESS])
     back.start()
     try:
