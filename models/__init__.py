@@ -1,4 +1,4 @@
-"""What is computed: text units, layers, task models.
+"""Text units, layers and task models.
 
 Importing this package imports nothing, so that serving can use `models.text` without torch.
 """

@@ -1,24 +1,24 @@
 """Beam search over any decoder, a batch of sentences at once (Sutskever et al. 2014, arXiv 1409.3215, section 3.2).
 
-One step is a pure function of tensors. Eager torch drives it by a Python loop, torch.export by `torch.while_loop`, so that
-the whole search is part of one ONNX graph, whose batch, lengths and number of beams are free.
+One step is a pure function of tensors. Eager torch runs it in a Python loop, torch.export in `torch.while_loop`, so the whole
+search is part of one ONNX graph. Its batch size, lengths and beam width are dynamic.
 
-A hypothesis that ends in EOS leaves the beam and its place is closed, so a beam of K ends after K hypotheses. A finished
-hypothesis of n tokens, EOS included, scores
+A hypothesis that ends in EOS leaves the beam and its place is closed, so a beam of K ends after K hypotheses. The score of a
+finished hypothesis of n tokens, EOS included, is
 
     log P(y | x) / ((c + n) / (c + 1))**alpha + beta * sum over j of log min(sum over t of alpha_tj, 1)
 
-alpha = 0 is the plain probability; c = 0 divides by n**alpha, at alpha = 1 the average per token (Cho et al. 2014, arXiv
-1409.1259); c = 5 is the length normalization of Wu et al. 2016 (arXiv 1609.08144, equation 14), whose coverage penalty is the
-second term: it is 0 where every source position got as much attention as one target token has to give.
+alpha = 0 is the plain log-probability. c = 0 divides by n**alpha; with alpha = 1 this is the average per token (Cho et al. 2014,
+arXiv 1409.1259). c = 5 is the length normalization of Wu et al. 2016 (arXiv 1609.08144, equation 14). The second term is their
+coverage penalty: it is 0 if every source position received at least as much attention as one target token distributes.
 
-What is guaranteed:
+Guarantees:
 
-- K = 1 is greedy search, and a beam as wide as the search space finds the best hypothesis there is.
-- A sentence's hypotheses do not depend on the other sentences of the batch (up to what the decoder's own rounding does).
-- Stopping early loses nothing. A log-probability and a coverage term are never above 0, so whatever an unfinished hypothesis
-  of sum s becomes within the limit of L tokens scores at most s / ((c + L) / (c + 1))**alpha. The search ends when no
-  sentence's n-th best finished score is below that bound: the n best are then the same as those of a search run to its end.
+- K = 1 is greedy search, and a beam as wide as the search space finds the best hypothesis.
+- A sentence's hypotheses do not depend on the other sentences of the batch (up to the decoder's rounding).
+- Early stopping is exact. Log-probabilities and coverage terms are never above 0, so an unfinished hypothesis of sum s,
+  completed within the limit of L tokens, scores at most s / ((c + L) / (c + 1))**alpha. The search ends when no sentence's
+  n-th best finished score is below that bound: the n best are then the same as those of a search run to its end.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -28,35 +28,35 @@ from torch import Tensor
 
 from models.text.special import BOS, EOS, PAD
 
-while_loop: Any = torch.while_loop  # it has no types
+while_loop: Any = torch.while_loop  # torch does not annotate it
 
-TINY = 1e-30  # attention below it counts as that much, so that its logarithm is a number
+TINY = 1e-30  # lower bound of attention, so that its logarithm is finite
 
 
 class Decode(Protocol):
-    """One step of a decoder, as a pure function, which gives a token that may never come the log-probability -inf."""
+    """One step of a decoder, as a pure function. A forbidden token gets the log-probability -inf."""
 
     def __call__(self, previous: Tensor, state: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probabilities [N, K, V], the next state [N, K, P], and attention weights [N, K, S].
 
         Args:
             previous: the latest tokens, [N, K].
-            state: what else the decoder remembers, [N, K, P].
+            state: the rest of the decoder's state, [N, K, P].
         """
 
 
 class Options(NamedTuple):
-    """What a search looks for, each a scalar, so that a graph can take them as inputs."""
+    """Options of a search. Each is a scalar tensor, so that a graph can take it as an input."""
 
     length_penalty: Tensor  # alpha >= 0
     length_offset: Tensor  # c >= 0
     coverage_penalty: Tensor  # beta >= 0
-    min_length: Tensor  # fewest tokens, EOS not counted; the limit is stronger
-    ngram: Tensor  # no n-gram of so many tokens comes twice in a hypothesis; 0: any may
-    n_best: Tensor  # hypotheses of each sentence that have to be right, 1 to K
+    min_length: Tensor  # minimum number of tokens without EOS; the length limit takes precedence
+    ngram: Tensor  # n-grams of this size may not repeat within a hypothesis; 0 allows all
+    n_best: Tensor  # number of best hypotheses of each sentence to find before the search stops, 1 to K
 
     def normalized(self, sums: Tensor, lengths: Tensor) -> Tensor:
-        """Sums of log-probabilities over the length normalization."""
+        """Sums of log-probabilities divided by the length normalization."""
         return sums / ((self.length_offset + lengths) / (self.length_offset + 1)) ** self.length_penalty
 
 
@@ -66,7 +66,7 @@ class Found(NamedTuple):
     Attributes:
         tokens: each ends with EOS, then padding, [N, K, L].
         scores: -inf where there is no hypothesis, [N, K].
-        attention: of each token, zero behind EOS, [N, K, L, S].
+        attention: of each token, zero after EOS, [N, K, L, S].
     """
 
     tokens: Tensor
@@ -75,17 +75,17 @@ class Found(NamedTuple):
 
 
 class Beam(NamedTuple):
-    """What one step hands to the next: K unfinished hypotheses of each sentence, best first, and the finished ones."""
+    """State passed from step to step: K unfinished hypotheses of each sentence, best first, and the finished ones."""
 
-    length: Tensor  # t, tokens of the unfinished ones, a scalar
-    latest: Tensor  # the last of them, BOS at first, [N, K]
+    length: Tensor  # t, length of the unfinished hypotheses, a scalar
+    latest: Tensor  # their last tokens, initially BOS, [N, K]
     tokens: Tensor  # [N, K, L], padded
-    rows: Tensor  # the place in the beam that each token was made in, [N, K, L]
-    repeats: Tensor  # how many tokens before position p equal those before the end, [N, K, L]
-    sums: Tensor  # of log-probabilities, -inf marks an empty place, [N, K]
+    rows: Tensor  # the beam position where each token was generated, [N, K, L]
+    repeats: Tensor  # number of tokens before position p that equal those before the end, [N, K, L]
+    sums: Tensor  # of log-probabilities, -inf marks an unused beam position, [N, K]
     state: Tensor  # the decoder's, [N, K, P]
-    coverage: Tensor  # attention that each source position has got, [N, K, S]
-    attention: Tensor  # of each token, by the place it was made in, [L, N, K, S]
+    coverage: Tensor  # attention that each source position has received, [N, K, S]
+    attention: Tensor  # of each token, by the beam position where it was generated, [L, N, K, S]
     done_tokens: Tensor  # [N, K, L]
     done_rows: Tensor  # [N, K, L]
     done_scores: Tensor  # best first, -inf where there is none, [N, K]
@@ -100,8 +100,8 @@ def beam_search(
         decode: one step of the decoder.
         state: the first state, [N, P].
         mask: [N, S], True where the source has a unit.
-        limits: the most tokens of each sentence's output, EOS included, at least 1; the last one can only be EOS: [N].
-        first: sums of the beam's first K places, 0 and then -inf: its size says how wide the beam is, [K].
+        limits: maximum length of each sentence's output, EOS included, at least 1; the last token can only be EOS: [N].
+        first: initial sums of the beam, 0 followed by -inf; its size K is the beam width, [K].
         longest: L, no smaller than any limit.
         options: see Options.
     """
@@ -110,7 +110,7 @@ def beam_search(
         return can_improve(Beam(*carried), limits, options).any()
 
     def body(*carried: Tensor) -> tuple[Tensor, ...]:
-        return tuple(tensor.clone() for tensor in step(decode, Beam(*carried), limits, options))  # none may be another's view
+        return tuple(tensor.clone() for tensor in step(decode, Beam(*carried), limits, options))  # outputs must not alias
 
     beam: tuple[Tensor, ...] = start(state, mask, first, longest)
     if torch.compiler.is_exporting():
@@ -149,7 +149,7 @@ def can_improve(beam: Beam, limits: Tensor, options: Options) -> Tensor:
 
 
 def step(decode: Decode, beam: Beam, limits: Tensor, options: Options) -> Beam:
-    """Let each hypothesis grow by a token, and keep each sentence's best, as many as it has open places."""
+    """Extend each hypothesis by one token, and keep each sentence's best, up to its number of open places."""
     width, longest = beam.tokens.shape[1:]
     now = torch.arange(longest, device=limits.device) == beam.length  # [L]
     log_probs, state, attention = decode(beam.latest, beam.state)
@@ -184,13 +184,13 @@ def step(decode: Decode, beam: Beam, limits: Tensor, options: Options) -> Beam:
 
 
 def pick(values: Tensor, rows: Tensor) -> Tensor:
-    """Rows of each sentence: [N, K', X] by [N, K] -> [N, K, X]."""
+    """Select rows of each sentence: [N, K', X] by [N, K] -> [N, K, X]."""
     return values.gather(1, rows[:, :, None].expand(-1, -1, values.shape[2]))
 
 
 def _allowed(log_probs: Tensor, beam: Beam, last: Tensor, options: Options) -> Tensor:
-    """-inf for a token that would repeat an n-gram, and for EOS where the hypothesis is too short and not at its last step."""
-    repeated = (options.ngram > 0) & (beam.repeats >= options.ngram - 1)  # at its unused positions it blocks padding
+    """Set a token to -inf if it would repeat an n-gram, and EOS if the hypothesis is too short and not at its last step."""
+    repeated = (options.ngram > 0) & (beam.repeats >= options.ngram - 1)  # at unused positions this blocks padding
     short = ((beam.length < options.min_length) & ~last)[:, None, None].expand(-1, beam.latest.shape[1], -1)
     tokens = torch.cat((beam.tokens, torch.full_like(beam.latest, EOS)[:, :, None]), 2)  # [N, K, L + 1]
     highest = torch.where(torch.cat((repeated, short), 2), -torch.inf, torch.inf).to(log_probs.dtype)
@@ -200,7 +200,7 @@ def _allowed(log_probs: Tensor, beam: Beam, last: Tensor, options: Options) -> T
 def _choices(log_probs: Tensor, last: Tensor, beams: int) -> tuple[Tensor, Tensor]:
     """Each hypothesis's best tokens, with their log-probabilities, [N, K, k]; at its `last` step [N] it has only EOS.
 
-    No hypothesis can have more than K of a sentence's K best.
+    One hypothesis can have at most K of a sentence's K best continuations.
     """
     gains, choices = log_probs.topk(min(beams, log_probs.shape[2]))
     only = torch.arange(gains.shape[2], device=last.device) == 0
@@ -210,17 +210,17 @@ def _choices(log_probs: Tensor, last: Tensor, beams: int) -> tuple[Tensor, Tenso
 
 
 def _repeats(before: Tensor, tokens: Tensor, latest: Tensor) -> Tensor:
-    """For each position, how many tokens right before it equal the last ones of the hypothesis, [N, K, L].
+    """For each position, the number of tokens right before it that equal the last tokens of the hypothesis, [N, K, L].
 
-    By those of the hypothesis without its last token: the tokens before p equal n + 1 of the last where the token before p is
-    the last one and those before p - 1 equal n of the ones before it.
+    Updated from `before`, the counts without the last token: n + 1 tokens before p match if the token before p equals the last
+    one and n tokens before p - 1 matched.
     """
     longer = torch.where(tokens == latest[:, :, None], before + 1, 0)
     return torch.nn.functional.pad(longer, (1, 0))[:, :, :-1]
 
 
 def found(beam: Beam) -> Found:
-    """The finished hypotheses, with the attention of the places that their tokens were made in, zero behind their ends."""
+    """The finished hypotheses, with the attention of the beam positions where their tokens were generated, zero after EOS."""
     made_in = beam.done_rows.transpose(1, 2)[..., None]  # [N, L, K, 1]
     by_sentence = beam.attention.transpose(0, 1)  # [N, L, K, S]
     attention = by_sentence.gather(2, made_in.expand(-1, -1, -1, by_sentence.shape[3]))

@@ -1,4 +1,4 @@
-"""Clipping of gradients, against those that explode."""
+"""Gradient clipping, against exploding gradients."""
 
 import math
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 def clip_gradient(parameters: Iterable[nn.Parameter], *, norm: float = math.inf, value: float = math.inf) -> Tensor:
     """Clip the gradient in place, by its norm or by its values.
 
-    By norm it keeps its direction (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1); by value each of its
-    components is cut off alone (Mikolov 2012, Statistical language models based on neural networks).
+    Clipping by norm keeps the direction (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1); clipping by value
+    bounds each component separately (Mikolov 2012, Statistical language models based on neural networks).
 
     Args:
-        parameters: whose gradients together are the gradient.
-        norm: the longest that it may be.
-        value: the most that a component may be, whatever its sign.
+        parameters: their gradients together form the gradient.
+        norm: maximum norm.
+        value: maximum absolute value of a component.
 
     Returns:
-        the gradient's norm before clipping, a scalar where the parameters are.
+        The gradient's norm before clipping, a scalar on the parameters' device.
     """
     clipped = list(parameters)
     before = nn.utils.clip_grad_norm_(clipped, norm)

@@ -1,4 +1,4 @@
-"""What every task model returns in training, and the one loss they share."""
+"""The return type of every task model in training, and the loss that they share."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,21 +14,21 @@ ROWS_AT_ONCE = 128  # on a CPU: 128 rows of a few thousand float32 logits stay i
 
 
 class Loss(NamedTuple):
-    """A sum and what it was summed over, so that batches of different sizes add up exactly."""
+    """A sum and the number of its terms, so that batches of different sizes add up exactly."""
 
     total: Tensor  # nats, a scalar
-    units: int  # how many were scored: labels, characters or subwords
+    units: int  # number of scored units: labels, characters or subwords
 
 
 def token_loss(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Loss:
-    """Cross-entropy of the logits `outputs` W^T + b, with the output layer inside so that the logits need never exist at once.
+    """Cross-entropy of the logits `outputs` W^T + b. It includes the output layer, so that not all logits are in memory at once.
 
     Args:
-        outputs: what the output layer reads, [N, d].
+        outputs: inputs of the output layer, [N, d].
         weight: W, [V, d].
         bias: b, [V].
         targets: ids, [N].
-        label_smoothing: share of each target's probability that is spread evenly over all V (Szegedy et al. 2016).
+        label_smoothing: share of each target's probability spread evenly over all V (Szegedy et al. 2016).
     """
     device = outputs.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else outputs.dtype
@@ -41,10 +41,10 @@ def token_loss(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *
 class _LinearCrossEntropy(torch.autograd.Function):
     """With q the smoothed target and p = softmax(logits): loss = -q log p, and its gradient by the logits is p - q.
 
-    Both come from one pass over the logits while they are in cache. The share of q that is the same for all V is left out there:
-    with Z_n the logarithm of row n's normalizer, its part of the loss is the sum over n and v of Z_n - logit_nv, and this sum and
-    its gradients need but the sums of the rows and of W. The loss is a leaf of the computation but for a factor, so that the
-    gradients of the outputs and of W can be made here and only scaled in `backward`. Matrix products are in `dtype`, the rest in
+    Both are computed in one pass over the logits while they are in cache. That pass leaves out the uniform share of q: with Z_n
+    the logarithm of row n's normalizer, its part of the loss is the sum over n and v of Z_n - logit_nv. This sum and its
+    gradients need only the sums of the rows and of W. The loss is the end of the computation, up to a factor, so the gradients of
+    the outputs and of W are computed in `forward` and only scaled in `backward`. Matrix products are in `dtype`, the rest in
     float32 or better.
     """
 
@@ -78,7 +78,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 def _cross_entropy(
     rows: Tensor, matrix: Tensor, offset: Tensor, targets: Tensor, weight: float, exact: torch.dtype, *, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """Sum of Z_n - weight * (logit of the target); where it is kept, p - weight * (1 at the target), [N, V], of each row."""
+    """Sum of Z_n - weight * (logit of the target); and, if `keep`, p - weight * (1 at the target) of each row, [N, V]."""
     size, at_once = len(matrix), len(rows) if rows.is_cuda else ROWS_AT_ONCE
     compiled = takes_kernels(rows, exact)
     width = -(-size // LANES) * LANES if compiled else size
@@ -94,20 +94,20 @@ def _cross_entropy(
 
 
 def _visit(logits: Tensor, targets: Tensor, weight: float) -> Tensor:
-    """One chunk by torch; p - weight * (1 at the target) takes the place of the logits."""
+    """One chunk in torch; overwrites the logits with p - weight * (1 at the target)."""
     exact, target = torch.promote_types(logits.dtype, torch.float32), targets[:, None]
     p = torch.softmax(logits, 1, dtype=exact)
-    normalizer = logits.amax(1, keepdim=True) - p.amax(1, keepdim=True).log()  # Z, of which no p can be too small
+    normalizer = logits.amax(1, keepdim=True) - p.amax(1, keepdim=True).log()  # Z; safe even if some p underflow
     total = normalizer.sum() - weight * logits.gather(1, target).sum(dtype=exact)
     logits.copy_(p.scatter_add_(1, target, torch.full_like(target, -weight, dtype=exact)))
     return total
 
 
 class _Kernel:
-    """`_visit` by `models.cpu.cross_entropy`, for rows of `size` logits padded to `width`, a multiple of LANES."""
+    """`_visit` with `models.cpu.cross_entropy`'s kernel, for rows of `size` logits padded to `width`, a multiple of LANES."""
 
     def __init__(self, size: int, width: int) -> None:
-        from models.cpu.cross_entropy import NOWHERE, cross_entropy  # Numba takes long to import
+        from models.cpu.cross_entropy import NOWHERE, cross_entropy  # importing Numba is slow
 
         self._size, self._width = size, width
         self._run, self._scratch, self._nowhere = cross_entropy, np.empty(width + LANES, np.float32), NOWHERE

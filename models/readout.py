@@ -1,15 +1,15 @@
-"""A whole sequence's answer, read from the last state of a recurrent layer."""
+"""One output for a sequence, read from the last state of a recurrent layer."""
 
 import torch
 from torch import Tensor, nn
 
+from models.names import CellName
 from models.recurrent.gradients import Steps, unroll
 from models.recurrent.layer import Recurrent
-from models.recurrent.names import CellName
 
 
 class LastStateReadout(nn.Module):
-    """y = V h_T + c: what is to be known of any step has to be in the last state.
+    """y = V h_T + c: the last state has to hold all information from earlier steps.
 
     Args:
         cell: rnn, lstm or gru.
@@ -30,6 +30,6 @@ class LastStateReadout(nn.Module):
         return answers
 
     def traced(self, x: Tensor) -> tuple[Tensor, Steps]:
-        """The same by the cell's equations, with all states on the way, for `state_gradients`."""
+        """Like `forward`, but by the cell's equations, and with all intermediate states, for `state_gradients`."""
         steps = unroll(self.recurrent, x)
         return self.output(steps.states[-1][:, : self.output.in_features]), steps

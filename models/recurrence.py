@@ -1,9 +1,9 @@
-"""The recurrences that training on a CPU spends its time in, forward and backward in time by hand.
+"""The recurrences that take most of the training time on a CPU, with handwritten forward and backward passes.
 
-Autograd would go through the loop operation by operation, add up each weight's gradient once a step, and copy whole sequences
-to take a slice out of them. Written out (Werbos 1990, "Backpropagation through time"), the backward loop carries only the
-gradient of the state; the weights' gradients are one matrix product each, over all steps, after it. Tests prove both loops
-equal to autograd through the equations. Matrix products run in autocast's precision where it is on, all else in float32.
+Autograd would process the loop operation by operation, accumulate each weight's gradient at every step, and copy whole sequences
+to slice them. In the handwritten backward pass (Werbos 1990, "Backpropagation through time"), the loop carries only the gradient
+of the state; each weight's gradient is one matrix product over all steps, after the loop. Tests prove both loops equal to
+autograd through the equations. Matrix products run in autocast's precision if it is enabled, all else in float32.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ def gru_gates(inputs: Tensor, recurrent: Tensor, state: Tensor, padding: Tensor 
     """One step of the GRU, h_t = (1 - z_t) * n_t + z_t * h_{t-1}; see models.recurrent.cells.gru.
 
     Args:
-        inputs: what the gates get from x_t, [..., 3H] in the order r, z, n.
-        recurrent: what they get from h_{t-1}, [..., 3H].
+        inputs: the gates' inputs from x_t, [..., 3H] in the order r, z, n.
+        recurrent: the gates' inputs from h_{t-1}, [..., 3H].
         state: h_{t-1}, [..., H].
         padding: [..., 1], True for a row that keeps its state: there z_t = 1, and no gradient reaches the step's inputs.
     """
@@ -40,12 +40,12 @@ def gru_gates_backward(grad: Tensor, state: Tensor, gates: Gates, d_inputs: Tens
     Args:
         grad: of h_t, [..., H].
         state: h_{t-1}, [..., H].
-        gates: what `gru_gates` returned.
-        d_inputs: where to write the gradient of `inputs`, [..., 3H].
-        d_recurrent: where to write that of `recurrent`, [..., 3H], in the type that the matrix products want.
+        gates: from `gru_gates`.
+        d_inputs: output for the gradient of `inputs`, [..., 3H].
+        d_recurrent: output for the gradient of `recurrent`, [..., 3H], in the type of the matrix products.
 
     Returns:
-        the part of `state`'s gradient that does not come by `recurrent`.
+        The part of `state`'s gradient that does not pass through `recurrent`.
     """
     reset, update, candidate, through = gates
     kept = grad * update
@@ -60,7 +60,7 @@ def gru_gates_backward(grad: Tensor, state: Tensor, gates: Gates, d_inputs: Tens
 
 
 def recur(recurrence: type[torch.autograd.Function], exact: torch.dtype, *tensors: Tensor) -> Any:
-    """Apply one of the recurrences below: matrix products in autocast's type where it is on, all else in `exact`."""
+    """Apply one of the recurrences below: matrix products in autocast's type if it is enabled, all else in `exact`."""
     device = tensors[0].device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else exact
     with torch.autocast(device, enabled=False):
@@ -69,14 +69,14 @@ def recur(recurrence: type[torch.autograd.Function], exact: torch.dtype, *tensor
 
 
 class GRURecurrence(torch.autograd.Function):
-    """A GRU layer in D directions at once, given what its gates get from the inputs.
+    """A GRU layer in D directions at once, with its gates' inputs already computed.
 
     recur(inputs [T, D, B, 3H], state [D, B, H], weight [D, 3H, H], bias [D, 3H], mask [T, D, B, 1]) -> states [T, D, B, H].
-    Where the mask is False the state stays as it is.
+    Where the mask is False the state does not change.
     """
 
     @staticmethod
-    def forward(  # noqa: D102 - the class says it
+    def forward(  # noqa: D102 - see the class
         ctx: Any, dtype: torch.dtype, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor, mask: Tensor
     ) -> Tensor:
         matrix, states, gates = weight.transpose(1, 2).to(dtype), [state], []
@@ -93,7 +93,7 @@ class GRURecurrence(torch.autograd.Function):
         return torch.stack(states[1:])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - see the class
         weight, before = ctx.saved_tensors
         matrix, carried = weight.to(before.dtype), torch.zeros_like(grad[0])
         steps, directions, batch, size = grad.shape
@@ -109,19 +109,19 @@ class GRURecurrence(torch.autograd.Function):
 
 
 def column_sums(rows: Tensor) -> Tensor:
-    """The sum of the rows, [..., N, X] -> [..., X], as a matrix product, whose type needs no copy of them in a wider one."""
+    """The sum of the rows, [..., N, X] -> [..., X], as a matrix product, which needs no copy of them in a wider type."""
     return (rows.new_ones(*rows.shape[:-2], 1, rows.shape[-2]) @ rows).squeeze(-2)
 
 
 class AttentiveGRURecurrence(torch.autograd.Function):
-    """The decoder of models.seq2seq.decoder under teacher forcing: Bahdanau attention and a GRU, T steps.
+    """The decoder of models.translation.decoder under teacher forcing: Bahdanau attention and a GRU, T steps.
 
     recur(inputs [T, B, 3H], state [B, H], keys [B, S, A], memory [B, S, M], mask [B, S], energy [A],
     from_state [A + 3H, H], bias [A + 3H], from_context [3H, M]) -> states [T, B, H], contexts [T, B, M].
     """
 
     @staticmethod
-    def forward(  # noqa: D102 - the class says it
+    def forward(  # noqa: D102 - see the class
         ctx: Any,
         dtype: torch.dtype,
         inputs: Tensor,
@@ -157,7 +157,7 @@ class AttentiveGRURecurrence(torch.autograd.Function):
         return torch.stack(states[1:]), stacked
 
     @staticmethod
-    def backward(ctx: Any, d_states: Tensor, d_contexts: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
+    def backward(ctx: Any, d_states: Tensor, d_contexts: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - see the class
         keys, memory, energy, from_state, from_context, before, contexts = ctx.saved_tensors
         dtype, size, (steps, batch, _) = before.dtype, energy.shape[0], before.shape
         state_matrix, context_matrix = from_state.to(dtype), from_context.to(dtype)

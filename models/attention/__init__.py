@@ -1,1 +1,1 @@
-"""Attention: a sequence of queries, each answered by a weighted mean of what a memory holds."""
+"""Attention: for each query, a weighted mean of a memory's values."""

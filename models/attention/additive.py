@@ -14,7 +14,7 @@ class BahdanauAttention(nn.Module):
         alpha_tj = softmax over j of e_tj
         c_t      = sum over j of alpha_tj h_j
 
-    See Attention for the interface; a key is U_a h_j, of size A, and a value h_j.
+    See Attention for the interface. A key is U_a h_j, of size A; a value is h_j.
 
     Args:
         query_size: size Q of the decoder's state s.
@@ -45,8 +45,9 @@ class ConcatAttention(nn.Module):
 
         score(h_t, h_s) = v_a^T tanh(W_a [h_t; h_s])
 
-    W_a [h_t; h_s] is a sum: the columns of W_a that read h_t, times it, and the others times h_s. With those two parts as its W_a
-    and U_a, BahdanauAttention gives the same score. See Attention for the interface; a key is the sum's second part.
+    W_a [h_t; h_s] is a sum of two products: the columns of W_a for h_t times h_t, and the columns for h_s times h_s.
+    BahdanauAttention gives the same score if these two blocks are its W_a and U_a. See Attention for the interface; a key is the
+    second product, a value is h_s.
 
     Args:
         query_size: size Q of the decoder's state h_t.
@@ -63,7 +64,7 @@ class ConcatAttention(nn.Module):
         self.energy = nn.Linear(attention_size, 1, bias=False)  # v_a
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The part of W_a that reads h_s, times it, and h_s itself: [B, S, M] -> [B, S, A], [B, S, M]."""
+        """Keys, the columns of W_a for h_s times h_s, and h_s itself: [B, S, M] -> [B, S, A], [B, S, M]."""
         return functional.linear(memory, self.hidden.weight[:, self.query_size :]), memory
 
     def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,9 +6,9 @@ from models.attention.additive import BahdanauAttention, ConcatAttention
 from models.attention.interface import Attention
 from models.attention.multi_head import MultiHeadAttention
 from models.attention.multiplicative import DotAttention, GeneralAttention, ScaledDotAttention
-from models.attention.names import AttentionName
+from models.names import AttentionName
 
-# Each makes one from (query_size, memory_size, attention_size, heads) and takes of them what its equation has.
+# Each factory takes (query_size, memory_size, attention_size, heads) and ignores those that its equation does not have.
 ATTENTIONS: Mapping[AttentionName, Callable[[int, int, int, int], Attention]] = {
     "bahdanau": lambda query, memory, size, _heads: BahdanauAttention(query, memory, size),
     "dot": lambda query, memory, _size, _heads: DotAttention(query, memory),

@@ -1,4 +1,4 @@
-"""What every attention over a memory can be asked, and the weighted mean in which all of them end."""
+"""The interface of all attentions over a memory, and the weighted mean that all of them compute."""
 
 from typing import Protocol
 
@@ -7,25 +7,25 @@ from torch import Tensor
 
 
 class Attention(Protocol):
-    """Answers T queries from the S positions of a memory, and keeps nothing from one call to the next.
+    """Attention from T queries to the S positions of a memory. It is stateless: nothing is kept between calls.
 
-    Sizes: Q of a query, M of a memory's position, K of a key, C of a value.
+    Sizes: Q of a query, M of a memory position, K of a key, C of a value.
     """
 
     context_size: int  # C
-    gain: float  # how much larger a context's largest component can be than the memory's; infinite where nothing bounds it
+    gain: float  # bound of a context's largest component, relative to the memory's; infinite if there is none
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """What does not depend on the queries, to be computed once: memory [B, S, M] -> keys [B, S, K], values [B, S, C]."""
+        """Compute once what does not depend on the queries: memory [B, S, M] -> keys [B, S, K], values [B, S, C]."""
 
     def __call__(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Answer all queries at once.
+        """Attend from all queries at once.
 
         Args:
             query: [B, T, Q].
             keys: from `prepare`, [B, S, K].
             values: from `prepare`, [B, S, C].
-            mask: [B, S], True where the memory has a unit; each row has one.
+            mask: [B, S], False at the memory's padding; each row has at least one True.
 
         Returns:
             context [B, T, C] and weights [B, T, S], zero at the memory's padding.
@@ -41,7 +41,7 @@ def weighted_mean(scores: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor,
     Args:
         scores: e, [..., T, S].
         values: v, [..., S, C].
-        mask: [..., 1, S], True where there is a value.
+        mask: [..., 1, S], False at padding.
 
     Returns:
         c [..., T, C] and alpha [..., T, S], zero where the mask is False.

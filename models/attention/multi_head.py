@@ -9,23 +9,25 @@ from models.attention.multiplicative import scaled_dot
 
 
 class MultiHeadAttention(nn.Module):
-    """Several scaled dot products beside each other, each in a space of its own (Vaswani et al. 2017, arXiv 1706.03762, 3.2.2).
+    """Scaled dot-product attention in parallel heads, each with its own projections.
+
+    Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2:
 
         head_i             = Attention(Q W_i^Q, K W_i^K, V W_i^V)
         MultiHead(Q, K, V) = Concat(head_1, ..., head_h) W^O
 
-    The memory is both K and V. The heads' matrices stand below each other in one: head i has rows i d_k to (i + 1) d_k, with
+    The memory is both K and V. The heads' matrices are stacked in one matrix: head i has rows i d_k to (i + 1) d_k, with
     d_k = d_v = A / h. See Attention for the interface; keys and values are the memory's projections, both of size A, and the
     weights are the mean over the heads.
 
     Args:
         query_size: size Q of a query.
-        memory_size: size M of a memory's position.
+        memory_size: size M of a memory position.
         attention_size: size A of all heads together and of the context.
-        heads: their number h.
+        heads: number of heads h.
 
     Raises:
-        ValueError: attention_size is no multiple of heads.
+        ValueError: attention_size is not a multiple of heads.
     """
 
     gain = math.inf
@@ -33,7 +35,7 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, query_size: int, memory_size: int, attention_size: int, heads: int) -> None:
         super().__init__()
         if attention_size % heads:
-            raise ValueError(f"attention_size {attention_size} is no multiple of {heads} heads")
+            raise ValueError(f"attention_size {attention_size} is not a multiple of {heads} heads")
         self.heads, self.context_size = heads, attention_size
         self.query = nn.Linear(query_size, attention_size, bias=False)  # W^Q
         self.key = nn.Linear(memory_size, attention_size, bias=False)  # W^K

@@ -8,7 +8,7 @@ from models.attention.interface import weighted_mean
 
 
 class DotAttention(nn.Module):
-    """The dot score of Luong, Pham and Manning 2015 (arXiv 1508.04025, equation 8), which has no weights to learn.
+    """The dot score of Luong, Pham and Manning 2015 (arXiv 1508.04025, equation 8), without learned weights.
 
         score(h_t, h_s) = h_t^T h_s
 
@@ -42,11 +42,11 @@ class DotAttention(nn.Module):
 
 
 class GeneralAttention(nn.Module):
-    """The general score of Luong, Pham and Manning 2015 (arXiv 1508.04025, equation 8): a dot product behind a matrix.
+    """The general score of Luong, Pham and Manning 2015 (arXiv 1508.04025, equation 8): a dot product after a linear map.
 
         score(h_t, h_s) = h_t^T W_a h_s
 
-    See Attention for the interface; a key is W_a h_s, of size Q, and a value h_s.
+    See Attention for the interface. A key is W_a h_s, of size Q; a value is h_s.
 
     Args:
         query_size: size Q of the decoder's state h_t.
@@ -70,12 +70,12 @@ class GeneralAttention(nn.Module):
 
 
 class ScaledDotAttention(DotAttention):
-    """Scaled dot-product attention by Vaswani et al. 2017 (arXiv 1706.03762, equation 1), which has no weights to learn.
+    """Scaled dot-product attention by Vaswani et al. 2017 (arXiv 1706.03762, equation 1), without learned weights.
 
         Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V
 
-    Products of vectors of size d_k grow with its square root; the scale keeps the softmax where it has a gradient. The memory is
-    both K and V; all else is as in DotAttention.
+    Dot products of vectors of size d_k grow with sqrt(d_k); scaling keeps the softmax out of the range where its gradient
+    vanishes. The memory is both K and V; otherwise as DotAttention.
     """
 
     def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

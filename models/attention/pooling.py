@@ -7,14 +7,14 @@ from models.attention.interface import weighted_mean
 
 
 class AttentionPooling(nn.Module):
-    """A sequence of states as one vector: their mean, weighted by how much each matters.
+    """Pools a sequence of states into one vector: their mean, weighted by a learned score.
 
         e_t     = v^T tanh(W h_t + b)
         alpha_t = softmax over t of e_t
         s       = sum over t of alpha_t h_t
 
-    Equations 5 to 7 of Yang et al. 2016 (https://aclanthology.org/N16-1174): the additive score with a learned v in the place
-    of a decoder's question. Lin et al. 2017 (arXiv 1703.03130) have several v beside each other.
+    Equations 5 to 7 of Yang et al. 2016 (https://aclanthology.org/N16-1174): the additive score with a learned v
+    instead of a decoder's query. Lin et al. 2017 (arXiv 1703.03130) use several such v.
 
     Args:
         state_size: size M of a state h_t.
@@ -31,7 +31,7 @@ class AttentionPooling(nn.Module):
 
         Args:
             states: h_t, [B, T, M].
-            mask: [B, T], True where a row has a unit; each has one.
+            mask: [B, T], False at padding; each row has at least one True.
 
         Returns:
             s [B, M] and weights alpha [B, T], zero at the padding.

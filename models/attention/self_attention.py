@@ -6,14 +6,14 @@ from models.attention.interface import Attention
 
 
 class SelfAttention(nn.Module):
-    """A sequence asks itself: every position is a query to all of them (Vaswani et al. 2017, arXiv 1706.03762, 3.2.3).
+    """Every position of a sequence attends to all of its positions (Vaswani et al. 2017, arXiv 1706.03762, 3.2.3).
 
         c_1 .. c_T = attention of the queries x_1 .. x_T over the memory x_1 .. x_T
 
-    Where a position stands does not count: a permuted sequence gets the same contexts, permuted.
+    The order of positions has no effect: a permuted sequence gets the same contexts, permuted.
 
     Args:
-        attention: who answers; its query_size and memory_size are both the size M of x_t.
+        attention: the attention to use; its query_size and memory_size are both the size M of x_t.
     """
 
     def __init__(self, attention: Attention) -> None:
@@ -21,14 +21,14 @@ class SelfAttention(nn.Module):
         self.attention, self.context_size = attention, attention.context_size
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Ask a batch of sequences.
+        """Attend within each sequence of a batch.
 
         Args:
             x: [B, T, M].
-            mask: [B, T], True where a row has a unit; each has one.
+            mask: [B, T], False at padding; each row has at least one True.
 
         Returns:
-            context [B, T, C] and weights [B, T, T], in which row t has what position t asks; both zero at the padding.
+            context [B, T, C] and weights [B, T, T], with one row for each query; both zero at the padding.
         """
         context, weights = self.attention(x, *self.attention.prepare(x), mask)
         padding = ~mask[:, :, None]

@@ -1,1 +1,1 @@
-"""Compiled kernels for CPUs, and what they are written with: vector registers, and arithmetic on them."""
+"""Compiled kernels for CPUs, and the vector registers and arithmetic they are written with."""

@@ -1,4 +1,4 @@
-"""What kernels compute with registers: sums, products, and the errors of logistic regressions."""
+"""Arithmetic on registers for kernels: sums, products, and the errors of logistic regressions."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from models.cpu.registers import HALF, INTEGERS, NUMBERS, cgutils, each, instruc
 
 EXP2 = (1.0, 0.69314718, 0.24022651, 0.055504109, 0.0096181291, 0.0013333558, 0.00015403530)  # ln(2)^n / n!
 LOG2_E = 1.44269504
-LARGEST_POWER = 126.0  # of 2 in a float32, about; a sigmoid beyond it is 0 or 1 to all its digits
+LARGEST_POWER = 126.0  # of 2 in a float32, about; beyond it, a sigmoid rounds to 0 or 1
 
 # A tree of four steps sums 16 registers, 16 numbers each. Each step packs two registers into one, by adding two halves of both.
-# These are the halves: 0 to 15 are numbers of the first register, 16 to 31 those of the second. The first steps stay within
+# The halves are lists of indices: 0 to 15 are numbers of the first register, 16 to 31 of the second. The first steps stay within
 # quarters of a register, where processors shuffle fastest.
 QUARTERS = range(0, LANES, 4)
 TREE = (
@@ -28,7 +28,7 @@ def _constant(value: float) -> Any:
 
 
 def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """The product of a and b, plus c: by one instruction where the processor has it."""
+    """A times b, plus c: one instruction where the processor has it."""
     return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
 
@@ -90,7 +90,7 @@ def exp_above(builder: Any, a: Any, number: Any) -> Any:
 
 @instruction(lambda a, b: a(a, b))
 def maximum(builder: Any, a: Any, b: Any) -> Any:
-    """The larger one of each pair, or NaN where `a` is."""
+    """Elementwise maximum; NaN where `a` is NaN."""
     return builder.select(builder.fcmp_unordered(">", a, b), a, b)
 
 
@@ -114,7 +114,7 @@ def add_product(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 @instruction(lambda a, b, c: c(a, b, c))
 def add_inner_product(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """The sum over rows n of a_n b_n, and c."""
+    """The sum over rows n of a_n b_n, plus c."""
     for x, y in zip(a, b, strict=True):
         c = _multiply_add(builder, x, y, c)
     return c
@@ -144,7 +144,7 @@ def outer_sums(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 @instruction(lambda scores, labels, weights: register(scores, labels, weights))
 def errors(builder: Any, scores: Any, labels: Any, weights: Any) -> Any:
-    """Weights (labels - sigmoid(scores)), number by number."""
+    """Weights times (labels - sigmoid(scores)), elementwise."""
     return builder.fmul(weights, builder.fsub(labels, _sigmoid(builder, scores)))
 
 
@@ -155,13 +155,13 @@ def _sigmoid(builder: Any, x: Any) -> Any:
 
 
 def _power_of_two(builder: Any, power: Any) -> tuple[Any, Any]:
-    """2^power as a product of two: a polynomial in what is left of a whole number, and 2 to the power of that."""
+    """2^power as two factors: a polynomial in the fractional part, and 2 to the power of the integer part."""
     for comparison, limit in (("<", _constant(LARGEST_POWER)), (">", _constant(-LARGEST_POWER))):
-        power = builder.select(builder.fcmp_unordered(comparison, power, limit), power, limit)  # unordered: what is NaN stays so
+        power = builder.select(builder.fcmp_unordered(comparison, power, limit), power, limit)  # unordered: NaN stays NaN
     rint = cgutils.get_or_insert_function(builder.module, ir.FunctionType(NUMBERS, [NUMBERS]), "llvm.rint.v16f32")
     whole = builder.call(rint, [power])
     rest, value = builder.fsub(power, whole), _constant(EXP2[-1])
     for coefficient in reversed(EXP2[:-1]):
         value = _multiply_add(builder, value, rest, _constant(coefficient))
-    exponent = builder.add(builder.fptosi(whole, INTEGERS), ir.Constant(INTEGERS, [127] * LANES))  # as float32 writes it
+    exponent = builder.add(builder.fptosi(whole, INTEGERS), ir.Constant(INTEGERS, [127] * LANES))  # with float32's bias
     return value, builder.bitcast(builder.shl(exponent, ir.Constant(INTEGERS, [23] * LANES)), NUMBERS)

@@ -1,4 +1,4 @@
-"""How kernels are compiled: when first called, for the types of their arguments."""
+"""Compilation of kernels: on the first call, for the types of the arguments."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -9,18 +9,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """A kernel; while it runs, the interpreter lock is released.
+    """Compile a kernel. It releases the interpreter lock while it runs.
 
-    It is not kept on disk: Numba would not notice when another file than the function's own changes.
+    It is not cached on disk, because Numba only notices changes in the function's own file.
     """
     return cast(Function, njit(nogil=True, fastmath=True)(function))
 
 
 def compiled_strictly(function: Function) -> Function:
-    """The same for a kernel whose numbers outside of registers may be NaN or infinite, and have to stay so."""
+    """Compile a kernel without fastmath, because its numbers outside of registers may be NaN or infinite and must stay so."""
     return cast(Function, njit(nogil=True)(function))
 
 
 def inlined(function: Function) -> Function:
-    """A part of kernels, compiled into each of them, so that what it takes and returns stays in registers."""
+    """Inline a function into each kernel that calls it, so that its arguments and results stay in registers."""
     return cast(Function, njit(nogil=True, fastmath=True, forceinline=True)(function))

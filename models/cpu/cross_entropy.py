@@ -1,4 +1,4 @@
-"""The cross-entropy of logits and its gradient in one visit to each row, compiled for CPUs.
+"""The cross-entropy of logits and its gradient, fused into one compiled kernel for CPUs.
 
 Torch makes a pass over memory for each of softmax, maximum, logarithm, gather, scatter and the change of type. Here a row is read
 twice while it is in a core's cache, and written once.
@@ -14,7 +14,7 @@ from models.cpu.compiled import compiled_strictly
 from models.cpu.lanes import LANES
 from models.cpu.registers import load, load_any, store, store_any
 
-NOWHERE = -1e30  # a logit whose probability is nothing: what pads a row to a multiple of LANES
+NOWHERE = -1e30  # a logit with probability 0, to pad a row to a multiple of LANES
 
 
 @compiled_strictly
@@ -22,7 +22,7 @@ def cross_entropy(logits: Any, width: int, targets: Any, weight: float, scratch:
     """Sum over rows of Z - weight * (logit of the target), with Z the logarithm of the normalizer.
 
     Args:
-        logits: [N, width], flat, float32 or bfloat16 as uint16. p - weight * (1 at the target) is written in their place.
+        logits: [N, width], flat, float32 or bfloat16 as uint16. Overwritten with p - weight * (1 at the target).
         width: columns, a multiple of LANES.
         targets: ids, [N].
         weight: of the target.

@@ -1,3 +1,3 @@
-"""How many numbers a kernel takes at once. Alone in its module, so that knowing it needs no compiler."""
+"""Number of values that a kernel processes at once. In its own module, so that importing it loads no compiler."""
 
-LANES = 16  # float32 numbers of a register of 512 bits
+LANES = 16  # float32 numbers in a 512-bit register

@@ -1,10 +1,10 @@
 """Vector registers for kernels: 16 float32 numbers as one value, and tuples of such values.
 
-LLVM makes vector instructions of a loop over arrays where it can tell that they do not overlap, and rows of one matrix it cannot
-tell apart. So the kernels of word2vec name the registers themselves. Where a processor's are shorter, LLVM uses several for one.
+LLVM vectorizes a loop over arrays only if it can prove that they do not overlap, which it cannot for rows of one matrix. So the
+kernels of word2vec use registers explicitly. If a processor's registers are shorter, LLVM uses several for one.
 
-A matrix is an array of one dimension, a row of it the index of its first number, several rows a tuple of indices. The compiler
-knows how long a tuple is, so what is done for each row becomes straight code.
+A matrix is a one-dimensional array, a row is the index of its first number, and several rows are a tuple of indices. The length
+of a tuple is known at compile time, so loops over rows are unrolled.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from numba.extending import intrinsic, models, register_model
 
 from models.cpu.lanes import LANES
 
-types: Any = core.types  # which have no annotations
+types: Any = core.types  # Numba has no annotations
 cgutils: Any = core.cgutils
 settings: Any = core.config
 
@@ -25,8 +25,8 @@ HALF = LANES // 2
 FLOAT, INT32 = ir.FloatType(), ir.IntType(32)
 NUMBERS, INTEGERS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
 SHORTS = ir.VectorType(ir.IntType(16), LANES)  # bfloat16 numbers: the upper halves of float32 ones
-# Whether one value is one register of the processor. Elsewhere it takes two or more, and there are half as many of these: fewer
-# values stay in registers at once. NUMBA_CPU_FEATURES says what to compile for, if not for this processor.
+# Whether a value fits one register of the processor. Otherwise a value takes two or more registers, and the processor has half as
+# many, so fewer values stay in registers at once. NUMBA_CPU_FEATURES selects other features than this processor's.
 WIDE = "+avx512f" in (settings.CPU_FEATURES or binding.get_host_cpu_features().flatten())
 ALIGNMENT = 4  # bytes: a row may start at any number
 
@@ -54,8 +54,8 @@ def instruction(typed: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
         typed: from the types of the arguments to Numba's signature.
 
     Returns:
-        A decorator. The function that it takes gets the instruction builder and the arguments, a pointer in place of an array and
-        a list in place of a tuple; it gives the result, a list in place of a tuple and None in place of nothing.
+        A decorator. The decorated function gets the instruction builder and the arguments: a pointer for an array, a list for a
+        tuple. It returns the result: a list for a tuple, None if there is none.
     """
 
     def decorate(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +105,7 @@ def _following(builder: Any, index: Any, count: int) -> list[Any]:
 
 
 def spread(builder: Any, number: Any) -> Any:
-    """16 times the same number, for functions that write instructions."""
+    """A register with one number repeated 16 times, for functions that write instructions."""
     first = builder.insert_element(ir.Constant(NUMBERS, ir.Undefined), number, ir.Constant(INT32, 0))
     return builder.shuffle_vector(first, first, ir.Constant(INTEGERS, [0] * LANES))
 
@@ -118,7 +118,7 @@ def load(builder: Any, array: Any, index: Any) -> Any:
 
 @instruction(lambda array, _index: register(array, types.intp))
 def load_any(builder: Any, array: Any, index: Any) -> Any:
-    """The 16 numbers from `array[index]` on, of float32 or, where the array is of uint16, of bfloat16."""
+    """The 16 numbers from `array[index]` on: float32, or bfloat16 if the array's type is uint16."""
     if array.type.pointee == FLOAT:
         return _read(builder, array, index)
     shorts = builder.load(_pointer(builder, array, index, SHORTS), align=2)
@@ -140,32 +140,32 @@ def load_rows(builder: Any, array: Any, rows: Any, k: Any) -> Any:
 
 @instruction(lambda array, _index, rows: each(rows)(array, types.intp, rows))
 def spread_each(builder: Any, array: Any, index: Any, rows: Any) -> Any:
-    """For each row n: 16 times the number `array[index + n]`."""
+    """For each row n, a register with `array[index + n]` repeated 16 times."""
     pointers = [builder.gep(array, [place]) for place in _following(builder, index, len(rows))]
     return [spread(builder, builder.load(pointer)) for pointer in pointers]
 
 
 @instruction(lambda array, _index, numbers: types.void(array, types.intp, numbers))
 def store(builder: Any, array: Any, index: Any, numbers: Any) -> None:
-    """Write 16 numbers to `array[index]` and on."""
+    """Write 16 numbers from `array[index]` on."""
     _write(builder, array, index, numbers)
 
 
 @instruction(lambda array, _index, numbers: types.void(array, types.intp, numbers))
 def store_any(builder: Any, array: Any, index: Any, numbers: Any) -> None:
-    """Write 16 numbers to `array[index]` and on: float32, or bfloat16, rounded to the nearest, where the array is of uint16."""
+    """Write 16 numbers from `array[index]` on: float32, or bfloat16, rounded to nearest, if the array's type is uint16."""
     if array.type.pointee == FLOAT:
         _write(builder, array, index, numbers)
         return
     bits = builder.bitcast(numbers, INTEGERS)
-    tie = builder.and_(builder.lshr(bits, _same(16)), _same(1))  # of two that are equally near, the even one
+    tie = builder.and_(builder.lshr(bits, _same(16)), _same(1))  # round half to even
     rounded = builder.lshr(builder.add(builder.add(bits, _same(0x7FFF)), tie), _same(16))
     builder.store(builder.trunc(rounded, SHORTS), _pointer(builder, array, index, SHORTS), align=2)
 
 
 @instruction(lambda array, rows, _k, numbers: types.void(array, rows, types.intp, numbers))
 def add_to_rows(builder: Any, array: Any, rows: Any, k: Any, numbers: Any) -> None:
-    """Add its register to each row, from column k on; a row that stands twice gets both."""
+    """Add to each row its register, from column k on; a row that is listed twice gets both."""
     for row, addend in zip(rows, numbers, strict=True):
         place = builder.add(row, k)
         _write(builder, array, place, builder.fadd(_read(builder, array, place), addend))
@@ -173,14 +173,14 @@ def add_to_rows(builder: Any, array: Any, rows: Any, k: Any, numbers: Any) -> No
 
 @instruction(lambda ids, _start, _width, block: block(ids, types.intp, types.intp, block))
 def rows_of(builder: Any, ids: Any, start: Any, width: Any, block: Any) -> Any:
-    """Where the rows `ids[start]`, `ids[start + 1]`, ... of a matrix begin: as many as `block` is long.
+    """The offsets of the rows `ids[start]`, `ids[start + 1]`, ... of a matrix, as many as `block` has entries.
 
     Args:
-        builder: of instructions.
+        builder: LLVM's instruction builder.
         ids: int32.
-        start: of those to take.
-        width: of the matrix.
-        block: a tuple of that many integers.
+        start: index of the first id.
+        width: columns of the matrix.
+        block: a tuple of integers; only its length is used.
     """
     loaded = [builder.load(builder.gep(ids, [place])) for place in _following(builder, start, len(block))]
     return [builder.mul(builder.sext(row, width.type), width) for row in loaded]
@@ -188,7 +188,7 @@ def rows_of(builder: Any, ids: Any, start: Any, width: Any, block: Any) -> Any:
 
 @instruction(lambda array, _index: types.void(array, types.intp))
 def prefetch(builder: Any, array: Any, index: Any) -> None:
-    """Ask for the cache line of `array[index]`, which will be written."""
+    """Prefetch the cache line of `array[index]` for writing."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
     ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")

@@ -1,1 +1,1 @@
-"""Word vectors: how they are learnt."""
+"""Training of word vectors."""

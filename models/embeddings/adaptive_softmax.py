@@ -1,4 +1,4 @@
-"""A softmax over words that spends its time on the frequent ones."""
+"""Adaptive softmax: a softmax over words that spends most of its time on the frequent ones."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 from models.loss import Loss, token_loss
 
-SHRINK = 4  # a cluster's vectors are so many times shorter than those of the cluster before
+SHRINK = 4  # a cluster's vectors are this many times smaller than those of the previous cluster
 
 
 class AdaptiveSoftmax(nn.Module):
-    """Grave et al. 2017 (arXiv 1609.04309): words in clusters by frequency, only the first of which is always computed.
+    """Grave et al. 2017 (arXiv 1609.04309): words in clusters by frequency; only the first is always computed.
 
         p(w | x) = softmax(A_0 x + b_0)_w                                     for a word w of the first cluster
         p(w | x) = softmax(A_0 x + b_0)_i softmax(A_i P_i x + b_i)_w          for a word of cluster i
 
-    The first cluster has one more row for each other cluster. Without cutoffs it is the softmax over all words.
+    The first cluster has one extra row for each other cluster. Without cutoffs this is the softmax over all words.
 
     Args:
         size: d, of x.
@@ -36,10 +36,10 @@ class AdaptiveSoftmax(nn.Module):
 
     @torch.no_grad()
     def begin_at(self, counts: Tensor) -> None:
-        """Set the biases to what is likely whatever x is, so that training begins with what x tells.
+        """Set the biases to the log frequencies of the words, so that training starts from the unigram distribution.
 
         Args:
-            counts: how often each word is predicted in training, [V]; 0 counts as 1.
+            counts: number of times each word is predicted in training, [V]; 0 counts as 1.
         """
         logits = counts.clamp(min=1).to(self.head.bias.dtype).log()
         first = self.bounds[0][0] if self.bounds else len(logits)
@@ -50,7 +50,7 @@ class AdaptiveSoftmax(nn.Module):
             layer.bias.copy_(cluster.log_softmax(0))
 
     def forward(self, x: Tensor, words: Tensor) -> Loss:
-        """Cross-entropy of words given what the layer reads, in nats.
+        """Cross-entropy of the words given x, in nats.
 
         Args:
             x: [N, d].
@@ -72,7 +72,7 @@ class AdaptiveSoftmax(nn.Module):
         return result
 
     def _assign(self, words: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The first cluster's row for each word, [N], and the places of the words of each other cluster."""
+        """The first cluster's row for each word, [N], and the indices of the words of each other cluster."""
         rows, clusters = words.clone(), []
         for i, (start, end) in enumerate(self.bounds):
             clusters.append(torch.nonzero((words >= start) & (words < end))[:, 0])

@@ -1,4 +1,4 @@
-"""Bags: the input vectors whose mean stands for a word in fastText, its own and those of its n-grams."""
+"""Bags: the input vectors whose mean represents a word in fastText, its own and those of its n-grams."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ class Bags(NamedTuple):
 
     Attributes:
         starts: int64 [V + 1].
-        rows: of the matrix of input vectors, int32: 0 to V - 1 for words, from V on for buckets of n-grams.
+        rows: row numbers in the matrix of input vectors, int32: 0 to V - 1 for words, from V on for buckets of n-grams.
     """
 
     starts: npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ def subword_bags(words: Sequence[str], shortest: int, longest: int, buckets: int
         words: the vocabulary, V.
         shortest: smallest n.
         longest: largest n.
-        buckets: that n-grams are hashed to.
+        buckets: number of buckets that n-grams are hashed to.
     """
     ngrams = [ngram_ids(word, shortest, longest, buckets) for word in words]
     starts = np.cumsum([0, *(1 + len(ids) for ids in ngrams)], dtype=np.int64)

@@ -1,70 +1,99 @@
-"""Skip-gram with negative sampling in large batches: the torch module, for a GPU, on pairs that the GPU makes itself."""
+"""Skip-gram with negative sampling in large batches: the torch module, for a GPU, with pairs generated on the GPU."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.embeddings.hogwild import Corpus, Progress
+from models.embeddings.hogwild import Corpus, Progress, Schedule
 from models.embeddings.negative_sampling import NegativeSampling
+from models.embeddings.passes import NO_KEEPER, Keeper, Reached
 from models.embeddings.sampling import FULL, keep_thresholds, noise_distribution
 from models.embeddings.skip_gram import SkipGram
-from models.embeddings.word2vec import Counts, Settings
+from models.embeddings.word2vec import Counts, Word2VecSettings
 from models.embeddings.workspace import Floats
 
 
 def train_batched(
     corpus: Corpus,
     counts: Counts,
-    settings: Settings,
+    settings: Word2VecSettings,
     *,
     batch: int,
     noise: int,
     device: str,
     seed: int,
     progress: Progress | None = None,
+    keeper: Keeper = NO_KEEPER,
 ) -> Floats:
-    """Skip-gram vectors of all words, by AdaGrad: plain steps are too long for frequent words, of which a batch has many.
+    """Train skip-gram vectors of all words with AdaGrad: plain SGD takes too large steps for words that are frequent in a batch.
 
     Args:
-        corpus: to train on.
-        counts: how often each word occurs, V.
-        settings: how to train; the learning rates are those of AdaGrad.
+        corpus: training corpus.
+        counts: occurrences of each word, [V].
+        settings: training settings; the learning rates are those of AdaGrad.
         batch: words of the corpus in a step, before frequent ones are skipped.
-        noise: noise words that the pairs of a batch share.
-        device: to train on, cpu or cuda.
+        noise: number of noise words, shared by all pairs of a batch.
+        device: cpu or cuda.
         seed: of all random numbers.
-        progress: called with the words of each batch that is done, `settings.epochs * len(corpus.tokens)` in all.
+        progress: called with the number of words of each finished batch, `settings.epochs * len(corpus.tokens)` in total.
+        keeper: stores finished passes; training resumes from the last one.
 
     Returns:
         [V, d].
 
     Raises:
-        ValueError: the corpus is empty, has one word alone, or does not fit the counts.
+        ValueError: the corpus is empty, has only one distinct word, or does not match the counts.
     """
     corpus.check(counts)
+    schedule = Schedule(settings.epochs, settings.learning_rate, settings.last_rate)
     torch.manual_seed(seed)
     model = SkipGram(len(counts), settings.dimension, NegativeSampling(len(counts), settings.dimension, settings.negatives))
     model.to(device)
     chunks = -(-len(corpus.tokens) // batch)
     optimizer = torch.optim.Adagrad(model.parameters(), settings.learning_rate)
-    fall = (1 - settings.last_rate / settings.learning_rate) / (settings.epochs * chunks)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - fall * step)
+    kept = changing(model, optimizer)
+    done = resume(kept, keeper)
     keep = torch.from_numpy(keep_thresholds(counts, settings.sample) / FULL).to(device, torch.float32)
     distribution = torch.from_numpy(noise_distribution(counts)).to(device, torch.float32)
-    for number in range(settings.epochs * chunks):
-        words, ends = (torch.from_numpy(array).to(device) for array in corpus.chunk(number % chunks, batch, len(counts)))
+    for number in range(done * chunks, settings.epochs * chunks):
+        done, chunk = divmod(number, chunks)
+        if chunk == 0:
+            torch.manual_seed(int(np.random.SeedSequence((seed, done)).generate_state(1)[0]))
+        words, ends = (torch.from_numpy(array).to(device) for array in corpus.chunk(chunk, batch, len(counts)))
         inputs, targets = make_pairs(*skip_frequent(words.long(), ends, keep), settings.window)
+        optimizer.param_groups[0]["lr"] = schedule.rate(number / (settings.epochs * chunks))
         optimizer.zero_grad()
         model(inputs, targets, torch.multinomial(distribution, noise, replacement=True)).backward()
         optimizer.step()
-        schedule.step()
         if progress:
             progress(len(words))
+        if chunk == chunks - 1:
+            keeper.keep(Reached(done + 1, {name: tensor.cpu().numpy() for name, tensor in kept.items()}))
     vectors: Floats = model.inputs.weight.detach().cpu().numpy()
     return vectors
 
 
+def changing(model: nn.Module, optimizer: torch.optim.Adagrad) -> dict[str, Tensor]:
+    """The tensors that training changes, by name: parameters, and AdaGrad's sums of their squared gradients."""
+    parameters = dict(model.named_parameters())
+    sums = {f"{name}.sum": optimizer.state[parameter]["sum"] for name, parameter in parameters.items()}
+    return {name: parameter.detach() for name, parameter in parameters.items()} | sums
+
+
+def resume(kept: Mapping[str, Tensor], keeper: Keeper) -> int:
+    """Restore the tensors from the last stored pass, and return the number of finished passes."""
+    last = keeper.last()
+    if last is None:
+        return 0
+    for name, tensor in kept.items():
+        tensor.copy_(torch.from_numpy(last.arrays[name]))
+    return last.passes
+
+
 def skip_frequent(words: Tensor, ends: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-    """Skip occurrences of frequent words.
+    """Skip occurrences of frequent words at random.
 
     Args:
         words: [N].
@@ -72,22 +101,22 @@ def skip_frequent(words: Tensor, ends: Tensor, keep: Tensor) -> tuple[Tensor, Te
         keep: probability to keep each word, [V].
 
     Returns:
-        The words that are left, and the number of the sentence of each.
+        The remaining words, and the sentence index of each.
     """
     kept = (torch.rand(len(words), device=words.device) < keep[words]).nonzero()[:, 0]
     return words[kept], torch.bucketize(kept, ends, right=True)
 
 
 def make_pairs(words: Tensor, sentences: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """All pairs of words of one sentence that are no further apart than the second one's window reaches.
+    """All pairs of a context word and a centre of the same sentence, with the context word within the centre's window.
 
     Args:
         words: [N].
-        sentences: number of each one's sentence, ascending, [N].
-        window: each word's window reaches a random number of words, from 1 to this.
+        sentences: index of each word's sentence, ascending, [N].
+        window: largest window; each word's is drawn from 1 to this.
 
     Returns:
-        Words of the context and centres: the inputs of a skip-gram and what they predict, [number of pairs] each.
+        Context words and centres: the inputs and targets of skip-gram, [number of pairs] each.
     """
     left = torch.arange(len(words), device=words.device).expand(window, -1)
     distance = torch.arange(1, window + 1, device=words.device)[:, None]

@@ -1,4 +1,4 @@
-"""CBOW: the words around another one predict it together."""
+"""CBOW: the words around a word predict it together."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from models.embeddings.mean import MeanVectors
 
 
 class CBOW(nn.Module):
-    """A word by the mean vector of its context, whose order does not count (Mikolov et al. 2013, arXiv 1301.3781, section 3.1).
+    """Predicts a word from the mean of its context vectors, without order (Mikolov et al. 2013, arXiv 1301.3781, section 3.1).
 
     Args:
         vocabulary_size: V.
@@ -25,7 +25,7 @@ class CBOW(nn.Module):
         Args:
             contexts: the context words of all windows, one window after the other, [sum of C].
             starts: where each window begins in `contexts`, [B].
-            outputs: what the objective takes beside input vectors: words to predict [B] and, for negative sampling, noise [M].
+            outputs: other arguments of the objective: words to predict [B] and, for negative sampling, noise [M].
         """
         loss: Tensor = self.objective(self.inputs(contexts, starts), *outputs)
         return loss

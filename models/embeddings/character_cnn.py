@@ -1,4 +1,4 @@
-"""A word's vector from its characters, by convolutions."""
+"""Word vectors from characters, by convolutions."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from models.text.special import PAD
 class Highway(nn.Module):
     """y = g * x + (1 - g) * relu(W x + b) with the gate g = sigmoid(W_g x + b_g) (Srivastava et al. 2015, arXiv 1505.00387).
 
-    b_g begins at 1, so that at first most of x is carried through.
+    b_g is initially 1, so that at first most of x is carried through.
 
     Args:
         size: of x and y.
@@ -28,17 +28,17 @@ class Highway(nn.Module):
 
 
 class CharacterCNN(nn.Module):
-    """Kim et al. 2016 (arXiv 1508.06615), as ELMo has it (Peters et al. 2018, arXiv 1802.05365, section 3.4).
+    """The network of Kim et al. 2016 (arXiv 1508.06615), as used in ELMo (Peters et al. 2018, arXiv 1802.05365, section 3.4).
 
     For each width k, filters slide over the character vectors; each keeps its largest response in the word, relu(max + b).
-    The responses of all widths go through highway layers and a projection. Not in the papers: batch normalization (Ioffe and
-    Szegedy 2015, arXiv 1502.03167) of the vectors. The largest of many responses is above zero for every word, so that
-    without it words differ little from their common mean, and what reads them learns that mean before it can tell them apart.
+    The responses of all widths go through highway layers and a projection. Batch normalization (Ioffe and Szegedy 2015, arXiv
+    1502.03167) of the vectors is not in the papers. The largest of many responses is above zero for every word, so without
+    normalization the vectors differ little from their mean, and the next layers learn that mean before they can separate words.
 
     Args:
         characters: number of character ids.
         character_size: of a character's vector.
-        filters: how many there are of width 1, 2, 3 and so on.
+        filters: number of filters of width 1, 2, 3 and so on.
         highways: number of highway layers.
         size: d, of a word's vector.
     """
@@ -54,8 +54,8 @@ class CharacterCNN(nn.Module):
         """Vectors of words.
 
         Args:
-            spellings: character ids of models.text.spelling, [N, C]. C is the same for all: what a filter makes of the
-                padding counts too. It has room for the widest filter.
+            spellings: character ids of models.text.spelling, [N, C]. C must always be the same, because responses at the
+                padding count too, and at least the width of the widest filter.
 
         Returns:
             [N, d].

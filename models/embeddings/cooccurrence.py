@@ -1,9 +1,9 @@
-"""How often words occur near one another: X of GloVe (Pennington et al. 2014), counted in bounded memory.
+"""Word co-occurrence counts: X of GloVe (Pennington et al. 2014), counted in bounded memory.
 
-Words that occur near each other at distance d (1: neighbours) in a sentence add 1/d to X_ij and to X_ji. X is symmetric: its
-lower triangle, columns <= rows, is all that is counted and kept. Ids descend in frequency, so the pairs of the first `head` words
-are most of all: they add up in a dense triangle. The others are collected as events, and when their buffer is full they are
-sorted, summed and handed out as a run. At the end the runs, wherever the caller put them, are merged as a stream.
+Two words of a sentence within the window, at distance d (1: neighbours), add 1/d to X_ij and to X_ji. X is symmetric, so only its
+lower triangle, columns <= rows, is counted and stored. Ids descend in frequency, so most pairs are of the first `head` words:
+these are summed in a dense triangle. The others are collected as events. When their buffer is full, they are sorted, summed and
+yielded as a run. At the end the runs, wherever the caller stored them, are merged as a stream.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,12 @@ Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.float64]
-Entries = tuple[Keys, Sums]  # distinct keys in ascending order, and what each adds up to
+Entries = tuple[Keys, Sums]  # distinct keys in ascending order, and the sum of each
 
 # An event is row, column and distance in one integer, so that sorting integers sorts by all three; a key is row and column.
 WORD_BITS, DISTANCE_BITS = 28, 7
 MAX_VOCABULARY, MAX_WINDOW = 1 << WORD_BITS, (1 << DISTANCE_BITS) - 1
-BYTES_PER_CELL, BYTES_PER_EVENT = 8, 16  # a sum; an event with the sum that it may turn into
+BYTES_PER_CELL, BYTES_PER_EVENT = 8, 16  # a sum; an event and its sum
 BYTES_PER_MERGED = 80  # keys, sums, their order, sorted copies and the columns made of them
 
 
@@ -48,10 +48,10 @@ class Cooccurrences:
 
 
 class Run(Protocol):
-    """Entries in ascending order of their keys, somewhere."""
+    """Entries in ascending order of their keys, in any storage."""
 
     def read(self, start: int, count: int) -> Entries:
-        """Copies of the entries from `start` on: `count` of them, or as many as there are."""
+        """Copies of the entries from `start` on: `count` of them, or fewer at the end."""
 
 
 def count_runs(tokens: Ids, offsets: Offsets, *, vocabulary_size: int, window: int, memory: int) -> Iterator[Entries]:
@@ -62,16 +62,16 @@ def count_runs(tokens: Ids, offsets: Offsets, *, vocabulary_size: int, window: i
         offsets: where sentences begin, and the end of the last, [S + 1].
         vocabulary_size: V; each id is below it.
         window: largest distance counted.
-        memory: bytes that counting may take.
+        memory: maximum number of bytes to use.
 
     Yields:
-        Entries in buffers that the next run overwrites. A key can be in several runs: its sum is theirs together.
+        Entries in buffers that the next run overwrites. A key can be in several runs; their sums add up.
 
     Raises:
-        ValueError: for a vocabulary, window or memory out of range, or a token that is no word's id.
+        ValueError: for a vocabulary, window or memory out of range, or a token that is not a word id.
     """
     if not (0 < vocabulary_size <= MAX_VOCABULARY and 0 < window <= MAX_WINDOW):
-        raise ValueError(f"a vocabulary of 1 to {MAX_VOCABULARY:,} words and a window of 1 to {MAX_WINDOW} can be counted")
+        raise ValueError(f"the vocabulary must have 1 to {MAX_VOCABULARY:,} words, and the window must be 1 to {MAX_WINDOW}")
     head, capacity = _shares(memory, vocabulary_size)
     if capacity < window:
         raise ValueError(f"{memory:,} bytes are too few to count with a window of {window}")
@@ -89,7 +89,7 @@ def count_runs(tokens: Ids, offsets: Offsets, *, vocabulary_size: int, window: i
 
 
 def _shares(memory: int, vocabulary_size: int) -> tuple[int, int]:
-    """Words of the dense triangle, for a quarter of the memory at most, and the events that the rest has room for."""
+    """Number of words in the dense triangle, at most a quarter of the memory, and number of events that fit in the rest."""
     cells = memory // 4 // BYTES_PER_CELL
     head = min(vocabulary_size, (isqrt(8 * cells + 1) - 1) // 2)  # the largest with head (head + 1) / 2 <= cells
     return head, (memory - head * (head + 1) // 2 * BYTES_PER_CELL) // BYTES_PER_EVENT
@@ -107,7 +107,7 @@ def _collect(
     head: int,
     events: Keys,
 ) -> tuple[int, int, int]:
-    """Count on from a position until the corpus ends or the events might not fit: (sentence, position, events collected)."""
+    """Count from a position until the corpus ends or the events might not fit: (sentence, position, number of events)."""
     filled = 0
     while sentence < len(offsets) - 1:
         begin, end = offsets[sentence], offsets[sentence + 1]
@@ -116,7 +116,7 @@ def _collect(
                 return sentence, position, filled
             word = np.int64(tokens[position])
             if word < 0 or word >= vocabulary_size:
-                raise ValueError("a token of the corpus is no word's id")
+                raise ValueError("a token of the corpus is not a word id")
             for distance in range(1, min(window, position - begin) + 1):
                 other = np.int64(tokens[position - distance])
                 row, column = max(word, other), min(word, other)
@@ -132,7 +132,7 @@ def _collect(
 
 @compiled
 def _sum_events(events: Keys, sums: Sums) -> int:
-    """Turn sorted events into keys, in place, with the sum of each: how many there are."""
+    """Turn sorted events into keys, in place, with the sum of each; return their number."""
     distinct, last = 0, np.int64(-1)
     for event in events:
         key, weight = event >> DISTANCE_BITS, 1 / (event & MAX_WINDOW)
@@ -146,7 +146,7 @@ def _sum_events(events: Keys, sums: Sums) -> int:
 
 @compiled
 def _read_triangle(triangle: Sums, head: int, keys: Keys, sums: Sums) -> int:
-    """The cells that are not zero as entries: how many there are, never more than events (see `_shares`)."""
+    """Write the cells that are not zero as entries; return their number, which the buffers hold (see `_shares`)."""
     filled, cell = 0, 0
     for row in range(head):
         for column in range(row + 1):
@@ -158,7 +158,7 @@ def _read_triangle(triangle: Sums, head: int, keys: Keys, sums: Sums) -> int:
 
 
 class _Cursor:
-    """What is in memory of a run: its next entries, up to `count` of them."""
+    """A buffer with the next entries of a run, up to `count` of them."""
 
     def __init__(self, run: Run, count: int) -> None:
         self._run, self._count, self._read = run, count, 0
@@ -182,11 +182,11 @@ def merge_runs(runs: Sequence[Run], *, memory: int) -> Iterator[Cooccurrences]:
     """Add up the runs of one corpus.
 
     Args:
-        runs: what `count_runs` handed out.
-        memory: bytes that merging may take (one entry of each run, if that is more).
+        runs: those that `count_runs` yielded.
+        memory: maximum number of bytes to use (one entry of each run, if that is more).
 
     Yields:
-        X from its first entry to its last, a piece at a time.
+        X in order, piece by piece.
     """
     count = max(1, memory // (BYTES_PER_MERGED * max(1, len(runs))))
     cursors = [_Cursor(run, count) for run in runs]
@@ -198,7 +198,7 @@ def merge_runs(runs: Sequence[Run], *, memory: int) -> Iterator[Cooccurrences]:
 
 def _added(keys: Keys, sums: Sums) -> Cooccurrences:
     """Entries of several runs as entries of X."""
-    order = np.argsort(keys, kind="stable")  # which merges stretches that are in order already
+    order = np.argsort(keys, kind="stable")  # a stable sort merges ranges that are already sorted
     keys = keys[order]
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     keys, sums = keys[first], np.add.reduceat(sums[order], first)

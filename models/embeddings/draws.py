@@ -1,4 +1,4 @@
-"""Random numbers of the kernels, and the windows that they decide."""
+"""Random numbers of the kernels, and the random windows drawn with them."""
 
 from typing import Any
 
@@ -35,18 +35,18 @@ def draw(table: Any, state: Any) -> Any:
 
 @inlined
 def keep_and_reach(words: Any, ends: Any, windows: Any, state: Any) -> int:
-    """Skip occurrences of frequent words, then give each word that is left its window: 1 to `reach` such words to each side.
+    """Skip occurrences of frequent words, then set the window of each remaining word: 1 to `reach` such words on each side.
 
-    A window ends where its sentence does.
+    A window does not cross the end of its sentence.
 
     Args:
         words: int32 [N].
         ends: where each sentence ends, ascending to N, int64 [S].
-        windows: a `Windows`, whose arrays are filled.
+        windows: a `Windows`; its arrays are filled.
         state: uint64 [1], advanced.
 
     Returns:
-        How many words are left.
+        The number of remaining words.
     """
     kept, first, last = windows.kept, windows.first, windows.last
     count, place = 0, 0

@@ -16,7 +16,7 @@ LSTM_LAYERS = 2
 
 
 class LSTMStack(nn.Module):
-    """Two LSTM layers that read a row from its first word on; the second one's output is added to the first one's.
+    """Two LSTM layers with a residual connection: the second layer's output is added to the first one's.
 
     Args:
         size: d, of the inputs and of both layers' states.
@@ -42,13 +42,13 @@ class ELMo(nn.Module):
         p(t_k | t_1 .. t_{k-1}) and p(t_k | t_{k+1} .. t_N)
 
     share the words' vectors x_k and the softmax; each direction has its own two-layer LSTM (section 3.1). The vectors of
-    word k are [x_k; x_k] and the two directions' states behind it, [forward h_kj; backward h_kj], for j = 1, 2.
+    word k are [x_k; x_k] and the states of both directions at word k, [forward h_kj; backward h_kj], for j = 1, 2.
 
     Args:
         spellings: of the words of the training data by id, special tokens first, models.text.spelling's table [V, C]. Not a
-            weight: words that are not in it can be read, only not trained on.
-        targets: number of words the softmax tells apart: the first so many ids. The others are predicted as UNK.
-        cutoffs: of the adaptive softmax; none for one over all targets.
+            weight: the model can read words outside of it, but cannot train on them.
+        targets: number of words in the softmax: those with the lowest ids. The others are predicted as UNK.
+        cutoffs: of the adaptive softmax; empty for a plain softmax.
         characters: number of character ids.
         character_size: of a character's vector.
         filters: of `CharacterCNN`.
@@ -86,8 +86,8 @@ class ELMo(nn.Module):
         """Vectors of each word of each sentence.
 
         Args:
-            spellings: of the words, those of BOS and EOS at the ends, [B, T, C].
-            lengths: [B], the marks at the ends counted.
+            spellings: of the words, with those of BOS and EOS at the ends, [B, T, C].
+            lengths: [B], BOS and EOS included.
 
         Returns:
             [3, B, T, 2d]: from the characters alone, of the first LSTM layer, of the second; zero at the padding.
@@ -98,13 +98,13 @@ class ELMo(nn.Module):
         return stacked * length_mask(lengths, x.shape[1])[:, :, None]
 
     def forward(self, words: Tensor, words_lengths: Tensor) -> Loss:
-        """Cross-entropy of each word but the first given those before, and of each but the last given those behind, in nats.
+        """Cross-entropy of each word but the first given those before, and of each but the last given those after, in nats.
 
         Args:
             words: ids, BOS first and EOS last, [B, T].
             words_lengths: [B].
         """
-        distinct, where = torch.unique(words, return_inverse=True)  # a word that comes often is spelled once
+        distinct, where = torch.unique(words, return_inverse=True)  # the character CNN runs once per distinct word
         (_, ahead), (_, back) = self._states(self.words(self.spellings[distinct])[where], words_lengths)
         scored = length_mask(words_lengths - 1, words.shape[1] - 1)
         states = torch.cat((ahead[:, :-1][scored], back[:, 1:][scored]))
@@ -122,10 +122,10 @@ class ELMo(nn.Module):
 class ScalarMix(nn.Module):
     """One vector of each word from its layers, gamma * sum over j of s_j h_j with s = softmax(w) (equation 1).
 
-    What a task learns about a frozen ELMo. It begins with the layers' mean.
+    These are the weights that a task trains on top of a frozen ELMo. The initial mix is the layers' mean.
 
     Args:
-        layers: number of them.
+        layers: number of layers.
     """
 
     def __init__(self, layers: int) -> None:
@@ -138,7 +138,7 @@ class ScalarMix(nn.Module):
 
 
 class ContextGraph(nn.Module):
-    """What serving runs, a word's vectors in its sentence: (spellings [B, T, C], lengths [B]) -> layers [3, B, T, 2d]."""
+    """ELMo as exported to ONNX, vectors of words in context: (spellings [B, T, C], lengths [B]) -> layers [3, B, T, 2d]."""
 
     def __init__(self, model: ELMo) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""fastText: skip-gram with a word's input vector made of its n-grams'."""
+"""fastText: skip-gram with input vectors built from a word's n-grams."""
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from models.embeddings.mean import MeanVectors
 class FastText(nn.Module):
     """Skip-gram with the mean of a word's own vector and its n-grams' (Bojanowski et al. 2017, arXiv 1607.04606, section 3.2).
 
-    The paper has a sum, its authors' code a mean. As in that, the input is the centre of a window: its vector is made once, and
-    predicts the words around it one by one.
+    The paper uses a sum, its authors' code a mean. As in that code, the input is the centre of a window: its vector is computed
+    once and predicts the words around it one by one.
 
     Args:
-        bags: the vectors that stand for each word, from `subword_bags`.
-        buckets: of n-grams.
+        bags: the vectors that represent each word, from `subword_bags`.
+        buckets: number of n-gram buckets.
         dimension: d.
         objective: `NegativeSampling`.
     """
@@ -36,11 +36,11 @@ class FastText(nn.Module):
 
         Args:
             words: input words, [B].
-            outputs: what the objective takes beside input vectors: words to predict [B], noise [M].
+            outputs: other arguments of the objective: words to predict [B], noise [M].
         """
         sizes = self.starts[words + 1] - self.starts[words]  # [B]
         starts = sizes.cumsum(0) - sizes  # in the batch
-        shift = torch.repeat_interleave(self.starts[words] - starts, sizes)  # from places in the batch to places in all bags
+        shift = torch.repeat_interleave(self.starts[words] - starts, sizes)  # from positions in the batch to those in all bags
         members = self.rows[torch.arange(len(shift), device=words.device) + shift]
         loss: Tensor = self.objective(self.inputs(members, starts), *outputs)
         return loss

@@ -1,20 +1,20 @@
-"""GloVe on the CPU: an AdaGrad step for each entry of X, by all threads on the same parameters without locks.
+"""GloVe on the CPU: an AdaGrad step for each entry of X; all threads update the same parameters without locks.
 
-That is Hogwild (Niu et al. 2011, arXiv 1106.5730): two threads seldom meet at a word, and little is lost where they do. As in
-the authors' code, AdaGrad sums the squares of the steps eta g, from 1 on,
+This is Hogwild (Niu et al. 2011, arXiv 1106.5730): two threads rarely update the same word at once, and then little is lost.
+As in the authors' code, AdaGrad sums the squares of the steps eta g, starting at 1,
 
     G     <- G + (eta g)^2
     theta <- theta - eta g / sqrt(G)
 
-or torch.optim.Adagrad with the learning rate 1, sums that start at 1 / eta^2 and eps 0.
+which equals torch.optim.Adagrad with learning rate 1, sums that start at 1 / eta^2, and eps 0.
 
-For each word the parameters hold the vector and, beside it, the sums G of its coordinates: [V, 2, 2, P], first 0 for the word and
-1 for the context, then 0 for the vector and 1 for G. Biases and padding make the vectors whole registers long,
+For each word the parameters hold the vector and the sums G of its coordinates: [V, 2, 2, P]. The second index is 0 for the word
+and 1 for the context, the third 0 for the vector and 1 for G. Biases and padding extend the vectors to whole registers,
 
     word     w_1 .. w_d  b  1   0 .. 0
     context  w~_1 .. w~_d  1  b~  0 .. 0
 
-so that their product is w^T w~ + b + b~, and one loop without a remainder steps all of them. The ones stay what they are, because
+so that their product is w^T w~ + b + b~, and one loop without a remainder updates all of them. The ones stay constant because
 their G is huge.
 """
 
@@ -35,7 +35,7 @@ WORD, CONTEXT, VECTOR, SQUARES = 0, 1, 0, 1
 REGISTER = 16  # float32 numbers in the widest vector register
 FROZEN = 1e30  # a step is divided by 1e15: less than half the spacing of the numbers around 1
 
-compiled = njit(nogil=True, fastmath=True, error_model="numpy")  # no check of divisors: loops can become vector instructions
+compiled = njit(nogil=True, fastmath=True, error_model="numpy")  # divisors are not checked, so loops can be vectorized
 
 
 def padded_size(dimension: int) -> int:
@@ -63,15 +63,15 @@ def sum_vectors(parameters: Floats, dimension: int) -> Floats:
 
 @cache
 def glove_kernel(dimension: int) -> Kernel:
-    """Compile the steps for one d: known to the compiler, the loops become vector instructions without a remainder.
+    """Compile the steps for one d: the compiler then vectorizes the loops without a remainder.
 
     Args:
         dimension: d.
 
     Returns:
-        A function of the parameters, which it changes, rows i [N], columns j [N], log X_ij [N], f(X_ij) [N] and eta. It steps on
-        X_ij and, where i and j differ, X_ji, pair by pair, and returns their part of J before the steps. It releases the
-        interpreter lock.
+        A function of the parameters, updated in place, rows i [N], columns j [N], log X_ij [N], f(X_ij) [N] and eta. Pair by
+        pair, it takes a step on X_ij and, if i and j differ, on X_ji. It returns their part of J before the steps, and releases
+        the interpreter lock.
     """
     size = padded_size(dimension)
 

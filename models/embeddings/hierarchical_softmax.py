@@ -1,4 +1,4 @@
-"""Hierarchical softmax: a word as a way through a binary tree."""
+"""Hierarchical softmax: a word as a path through a binary tree."""
 
 import numpy as np
 import torch
@@ -9,14 +9,14 @@ from models.embeddings.huffman import Paths
 
 
 class HierarchicalSoftmax(nn.Module):
-    """-log p(w | v) with a probability for each turn on the way to w (Mikolov et al. 2013, arXiv 1310.4546, equation (3)).
+    """-log p(w | v) with a probability for each turn on the path to w (Mikolov et al. 2013, arXiv 1310.4546, equation (3)).
 
-        p(w | v) = product over the steps n of the way to w of sigmoid(s_n u_n^T v)
+        p(w | v) = product over the steps n of the path to w of sigmoid(s_n u_n^T v)
 
-    with s_n = 1 where the way goes left and -1 where it goes right. The probabilities of all words sum to 1.
+    with s_n = 1 where the path goes left and -1 where it goes right. The probabilities of all words sum to 1.
 
     Args:
-        paths: the ways to V words.
+        paths: the paths to V words.
         dimension: d.
     """
 

@@ -1,16 +1,17 @@
-"""A corpus in chunks, and threads that train on them at the same time (Hogwild: Niu et al. 2011, arXiv 1106.5730)."""
+"""A corpus in chunks, and threads that train on them in parallel (Hogwild: Niu et al. 2011, arXiv 1106.5730)."""
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from mmap import MADV_DONTNEED, mmap
 from threading import Event, Lock
 
 import numpy as np
 import numpy.typing as npt
 
+from models.mapped import release
+
 CHUNK = 10_000  # words that a kernel trains on in one call: some milliseconds
-RELEASE = 4_000_000  # words after which memory-mapped pages are given back: 16 MB
+RELEASE = 4_000_000  # words after which memory-mapped pages are released: 16 MB
 Words = npt.NDArray[np.int32]
 Places = npt.NDArray[np.int64]
 Progress = Callable[[int], None]
@@ -19,7 +20,7 @@ Train = Callable[[Words, Places, float, int], None]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Sentences as one array of words; may be memory-mapped.
+    """Sentences as one array of words. The arrays may be memory-mapped.
 
     Attributes:
         tokens: word ids, int32 [N].
@@ -30,57 +31,48 @@ class Corpus:
     offsets: Places
 
     def check(self, counts: npt.NDArray[np.int64]) -> None:
-        """Say what makes a corpus unfit to train on.
+        """Check that the corpus can be trained on.
 
         Args:
-            counts: how often each word of the vocabulary occurs, [V].
+            counts: occurrences of each word of the vocabulary, [V].
 
         Raises:
-            ValueError: there are fewer than two distinct words, or the bounds of the sentences do not fit the words.
+            ValueError: there are fewer than two distinct words, or the sentence offsets do not match the words.
         """
         if not len(self.tokens):
-            raise ValueError("the corpus is empty: there is nothing to learn word vectors from")
+            raise ValueError("the corpus is empty: there is no text to train word vectors on")
         if len(counts) < 2 or np.min(counts) < 1:
-            raise ValueError(f"word vectors need two distinct words or more; there are {np.count_nonzero(counts)}")
+            raise ValueError(f"word vectors need at least two distinct words; there are {np.count_nonzero(counts)}")
         if len(self.offsets) < 2 or self.offsets[0] != 0 or self.offsets[-1] != len(self.tokens):
-            raise ValueError(f"the bounds of the sentences do not go from 0 to {len(self.tokens)}, the number of words")
+            raise ValueError(f"the sentence offsets do not run from 0 to {len(self.tokens)}, the number of words")
 
     def chunk(self, number: int, size: int, vocabulary_size: int) -> tuple[Words, Places]:
-        """The words of one of the chunks of `size` words, and where in it sentences end; one that goes on ends with the chunk.
+        """The words of chunk `number` of `size` words, and where sentences end in it; the last one is cut off at the chunk's end.
 
         Raises:
-            ValueError: the vocabulary lacks a word.
+            ValueError: a word id is not in the vocabulary.
         """
         start = number * size
         if start % RELEASE < size:
-            self._release()
+            release((self.tokens, self.offsets))
         words = np.array(self.tokens[start : start + size])
         first, last = np.searchsorted(self.offsets, [start, start + len(words)], side="right")
-        if words.min() < 0 or words.max() >= vocabulary_size:  # kernels trust their indices
+        if words.min() < 0 or words.max() >= vocabulary_size:  # kernels do not check indices
             raise ValueError(f"word ids from {words.min()} to {words.max()} do not fit a vocabulary of {vocabulary_size} words")
         ends = np.array(self.offsets[first : last + 1]) - start
         return words, np.minimum(ends, len(words))
 
-    def _release(self) -> None:
-        """Give back the pages of arrays that are mapped to be read, lest the process's memory grow with the corpus."""
-        for array in (self.tokens, self.offsets):
-            base: object = array
-            while isinstance(base, np.ndarray):
-                base = base.base
-            if isinstance(base, mmap) and not array.flags.writeable:
-                base.madvise(MADV_DONTNEED)
-
 
 @dataclass(frozen=True)
 class Schedule:
-    """Attributes: passes over the corpus, and the learning rate, which falls linearly from the first to the last chunk."""
+    """The number of passes over the corpus, and the learning rate, which decreases linearly from the first to the last chunk."""
 
     epochs: int
     first_rate: float
     last_rate: float
 
     def rate(self, done: float) -> float:
-        """Learning rate after a share `done` of the training."""
+        """Learning rate after the fraction `done` of the training."""
         return self.first_rate + (self.last_rate - self.first_rate) * done
 
 
@@ -93,26 +85,28 @@ def hogwild(
     threads: int,
     seed: int,
     progress: Progress | None,
+    passes: range,
 ) -> None:
-    """Train on all chunks, `schedule.epochs` times; each thread takes the next chunk when it has done one.
+    """Train on all chunks, once per pass; each thread takes the next chunk when it has finished one.
 
     Args:
         corpus: N words.
         vocabulary_size: V.
         schedule: of the learning rate.
-        worker: called once a thread; gives what trains on words, ends of sentences, learning rate and a seed for the chunk. It
-            should release the interpreter lock.
-        threads: how many.
-        seed: of the seeds.
-        progress: called with the words of each chunk that is done, N * epochs in all, by one thread at a time.
+        worker: called once per thread; returns a function that trains on words, ends of sentences, a learning rate and a seed for
+            the chunk. That function should release the interpreter lock.
+        threads: number of threads.
+        seed: the chunks' seeds are derived from it.
+        progress: called with the number of words of each finished chunk, N * passes in total, by one thread at a time.
+        passes: numbers of the passes to run, among those of the schedule.
     """
     chunks = -(-len(corpus.tokens) // CHUNK)
-    numbers, lock, stop = iter(range(chunks * schedule.epochs)), Lock(), Event()
-    seeds = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]) << 32  # room for the numbers of the chunks
+    numbers, lock, stop = iter(range(chunks * passes.start, chunks * passes.stop)), Lock(), Event()
+    seeds = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]) << 32  # leaves room to add the chunk number
 
     def work() -> None:
         train = worker()
-        for number in numbers:  # shared: the interpreter lock makes each step of a range one thread's alone
+        for number in numbers:  # shared by all threads: the interpreter lock makes each step of a range atomic
             words, ends = corpus.chunk(number % chunks, CHUNK, vocabulary_size)
             train(words, ends, schedule.rate(number / (chunks * schedule.epochs)), seeds + number)
             with lock:

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 
 class Paths(NamedTuple):
-    """Ways from the root to each of V words. Word w has the steps `starts[w]` to `starts[w + 1]`, from the root on.
+    """Paths from the root to each of V words. Word w has the steps `starts[w]` to `starts[w + 1]`, from the root on.
 
     Attributes:
         starts: int64 [V + 1].
         nodes: inner node of each step, 0 to V - 2, int32.
-        labels: 1 where the way goes left and 0 where it goes right, float32.
+        labels: 1 where the path goes left and 0 where it goes right, float32.
     """
 
     starts: npt.NDArray[np.int64]
@@ -22,15 +22,15 @@ class Paths(NamedTuple):
 
     @property
     def longest(self) -> int:
-        """Steps of the longest way."""
+        """Steps of the longest path."""
         return int(np.diff(self.starts).max())
 
 
 def huffman_paths(counts: npt.NDArray[np.int64]) -> Paths:
-    """Join the two rarest nodes, the rarer on the left, until one is left; of equally frequent ones the older counts as rarer.
+    """Join the two rarest nodes, the rarer on the left, until one remains; of equally frequent ones the older counts as rarer.
 
     Args:
-        counts: of V words, two or more, [V].
+        counts: of V words, at least two, [V].
     """
     words = len(counts)
     heap = [(count, word) for word, count in enumerate(counts.tolist())]
@@ -44,9 +44,9 @@ def huffman_paths(counts: npt.NDArray[np.int64]) -> Paths:
 
 
 def _paths(words: int, parents: npt.NDArray[np.int64], left: npt.NDArray[np.float32]) -> Paths:
-    """The steps of all words at once, a level of the tree at a time, from below."""
+    """The steps of all words at once, level by level from the leaves."""
     root, at = 2 * words - 2, np.arange(words)
-    levels: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []  # words on their way up, and where they come from
+    levels: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []  # words not yet at the root, and their current nodes
     on_way = np.arange(words)
     while len(on_way):
         levels.append((on_way, at))

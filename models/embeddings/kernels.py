@@ -1,4 +1,4 @@
-"""The kernels of word2vec and fastText for CPUs: one loop over the windows of a chunk, for any method and any objective."""
+"""The kernels of word2vec and fastText for CPUs: one loop over the windows of a chunk, for any method and objective."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +20,7 @@ Kernel = Callable[..., int]
 
 @inlined
 def learn_each(space: Any, first: Any, last: Any, slot: Any, blocks: Any) -> None:
-    """A step on each input by itself."""
+    """A step on each input separately."""
     model, inputs, width, count = space.model, space.inputs, len(space.shape.row) * LANES, last - first
     for m in range(count):
         for k in range(0, width, LANES):
@@ -31,7 +31,7 @@ def learn_each(space: Any, first: Any, last: Any, slot: Any, blocks: Any) -> Non
 
 @inlined
 def learn_mean(space: Any, first: Any, last: Any, slot: Any, blocks: Any) -> None:
-    """A step on the mean of the inputs; each of them takes all of it, as in word2vec.c and fastText."""
+    """A step on the mean of the inputs; each input gets the full step, as in word2vec.c and fastText."""
     x, inputs, width, share = space.model.x, space.inputs, len(space.shape.row) * LANES, 1 / (last - first)
     for k in range(0, width, LANES):
         total = zeros((0,))[0]
@@ -47,7 +47,7 @@ def learn_mean(space: Any, first: Any, last: Any, slot: Any, blocks: Any) -> Non
             store(x, place, add(load(x, place), load(inputs.change, k)))
 
 
-# The inputs of a window, its outputs, and how it learns from them.
+# For each method and objective: the inputs of a window, its outputs, and the update.
 PARTS: dict[tuple[Method, Objective], tuple[Part, Part, Part]] = {
     ("skip_gram", "negative_sampling"): (context_inputs, noise_outputs, learn_each),
     ("skip_gram", "hierarchical_softmax"): (context_inputs, path_outputs, learn_each),
@@ -63,7 +63,7 @@ def word2vec_kernel(method: Method, objective: Objective) -> Kernel:
 
     Returns:
         A function of the words of a chunk, int32 [N], where each sentence ends in it, int64 [S] with N as the last, the learning
-        rate, float32, and a `Workspace`. It gives the number of words that it did not skip.
+        rate, float32, and a `Workspace`. It returns the number of words that it did not skip.
     """
     add_inputs, add_outputs, learn = PARTS[method, objective]
 
@@ -72,7 +72,7 @@ def word2vec_kernel(method: Method, objective: Objective) -> Kernel:
         first: Any = ZERO
         last, blocks = first, first
         count = keep_and_reach(words, ends, space.windows, space.state)
-        for i in range(count + 1):  # prepares window i, then learns from window i - 1
+        for i in range(count + 1):  # prepares window i, then trains on window i - 1
             start, end, ready = first, last, blocks
             if i < count:
                 first = i % 2 * input_slot

@@ -9,8 +9,8 @@ from models.embeddings.skip_gram import first_vectors
 class MeanVectors(nn.Module):
     """h = 1/|G| * sum over g in G of z_g, for each bag G of a batch.
 
-    Each z_g takes the whole gradient of h, not its share 1/|G| of it, as in word2vec.c, fastText and gensim: how far h moves then
-    does not depend on |G|.
+    Each z_g gets the full gradient of h, not 1/|G| of it, as in word2vec.c, fastText and gensim. The step of h then does not
+    depend on |G|.
 
     Args:
         rows: number of vectors.
@@ -25,7 +25,7 @@ class MeanVectors(nn.Module):
         """The means.
 
         Args:
-            members: of all bags, one after the other, [sum of |G|].
+            members: of all bags, concatenated, [sum of |G|].
             starts: where each bag begins in `members`, [B].
 
         Returns:

@@ -1,17 +1,17 @@
-"""Negative sampling: tell the word that is there from words drawn at random."""
+"""Negative sampling: distinguish the observed word from words drawn at random."""
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 
 class NegativeSampling(nn.Module):
-    """The objective of Mikolov et al. 2013 (arXiv 1310.4546), equation (4), with its sign turned so that less is better.
+    """The objective of Mikolov et al. 2013 (arXiv 1310.4546), equation (4), negated so that lower is better.
 
         -log sigmoid(u_o^T v) - K/M * sum over m = 1 .. M of log sigmoid(-u_m^T v)
 
-    The paper draws K noise words w_m for each pair of v and o. Here all pairs of a batch share M: for a window M = K (Ji et al.
-    2016, arXiv 1604.04661), for a large batch M > K, and K/M keeps the expectation. As in word2vec.c, a noise word that is the
-    pair's own o does not count.
+    The paper draws K noise words w_m for each pair of v and o. Here all pairs of a batch share M noise words: M = K for a window
+    (Ji et al. 2016, arXiv 1604.04661), M > K for a large batch; the factor K/M keeps the expectation. As in word2vec.c, a noise
+    word that equals the pair's o does not count.
 
     Args:
         vocabulary_size: V.

@@ -10,31 +10,31 @@ from models.embeddings.tied_softmax import TiedSoftmax
 from models.loss import Loss
 from models.recurrent.ragged import length_mask
 
-ROWS_AT_ONCE = 512  # whose logits are held at once when single probabilities are asked for
+ROWS_AT_ONCE = 512  # rows whose logits are in memory at once when single probabilities are computed
 
 
 class NgramLM(nn.Module):
-    """A multilayer perceptron that reads the vectors of the n - 1 words before and scores the next one (equation 1).
+    """A multilayer perceptron over the vectors of the previous n - 1 words that scores the next word (equation 1).
 
         y = b + W x + U tanh(d + H x)
         p(w_t | w_{t-n+1} .. w_{t-1}) = softmax(y)
 
-    x are the words' rows of C, concatenated and learnt with the rest. W are direct connections from them to the output, an
-    option. Not in the paper: dropout (Srivastava et al. 2014); cutoffs, with which U and W belong to an adaptive softmax; and
-    tying, which makes C their last factor.
+    x is the concatenation of the words' rows of C, trained with the rest. W, optional, connects x directly to the output. Not in
+    the paper: dropout (Srivastava et al. 2014); cutoffs, with which U and W belong to an adaptive softmax; and tying, which
+    makes C their last factor.
 
     Args:
         vocabulary_size: |V|, number of word ids; the frequent ones first if there are cutoffs.
-        order: n, the words before and the predicted one.
+        order: n, counting the predicted word.
         embedding_size: m, of a word's vector.
         hidden_size: h, number of hidden units.
-        direct: whether there is a W.
+        direct: whether to use W.
         dropout: share of x and of the hidden units set to zero in training.
-        cutoffs: of the softmax; none for one over all words.
-        tied: whether the output layer shares C; not with cutoffs.
+        cutoffs: of the adaptive softmax; empty for a plain softmax.
+        tied: whether the output layer shares C; cannot be combined with cutoffs.
 
     Raises:
-        ValueError: both cutoffs and tying are asked for.
+        ValueError: both cutoffs and tying are set.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class NgramLM(nn.Module):
     ) -> None:
         super().__init__()
         if tied and cutoffs:
-            raise ValueError("cutoffs shorten the vectors of rare words, tying leaves all alike: choose one of the two")
+            raise ValueError("cutoffs and tied cannot be combined: with cutoffs, rare words have shorter vectors")
         self.order, self.direct = order, direct
         size = (order - 1) * embedding_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)  # C
@@ -63,10 +63,10 @@ class NgramLM(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def features(self, context: Tensor) -> Tensor:
-        """What the output layer reads: tanh(d + H x), and with direct connections x behind it.
+        """Input of the output layer: tanh(d + H x), with direct connections followed by x.
 
         Args:
-            context: ids of the words before, oldest first, [N, n - 1].
+            context: ids of the previous words, oldest first, [N, n - 1].
 
         Returns:
             [N, h] or [N, h + (n - 1) m].
@@ -76,7 +76,7 @@ class NgramLM(nn.Module):
         return torch.cat((hidden, x), 1) if self.direct else hidden
 
     def forward(self, words: Tensor, words_lengths: Tensor) -> Loss:
-        """Cross-entropy of the words of each row, its first n - 1 excepted, in nats.
+        """Cross-entropy of the words of each row, except its first n - 1, in nats.
 
         Args:
             words: [B, T].
@@ -94,7 +94,7 @@ class NgramLM(nn.Module):
         return torch.cat([self.output.log_probability(self.features(context[part]), word[part]) for part in parts])
 
     def _predicted(self, words: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What comes before each word to predict [N, n - 1], and these words [N]."""
+        """The context of each word to predict [N, n - 1], and these words [N]."""
         ngrams = words.unfold(1, self.order, 1)  # [B, T - n + 1, n]
         ngrams = ngrams[length_mask(lengths - self.order + 1, ngrams.shape[1])]  # [N, n]
         return ngrams[:, :-1], ngrams[:, -1]

@@ -1,4 +1,4 @@
-"""Which words training skips, and which it draws as noise."""
+"""Subsampling of frequent words, and sampling of noise words."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,7 @@ POWER = 0.75
 class AliasTable(NamedTuple):
     """Draws from any distribution with one random number (Walker 1977, doi 10.1145/355744.355749).
 
-    Each of V columns is equally likely; word i keeps its column i with probability thresholds[i] / 2^32 and leaves the rest of it
-    to aliases[i].
+    Each of V columns is equally likely; column i gives word i with probability thresholds[i] / 2^32, and otherwise aliases[i].
 
     Attributes:
         thresholds: [V].
@@ -26,15 +25,15 @@ class AliasTable(NamedTuple):
 
 
 def keep_thresholds(counts: Counts, sample: float) -> npt.NDArray[np.uint32]:
-    """What a random number of 32 bits must not exceed for an occurrence of the word to be kept: [V].
+    """Thresholds of 32-bit random numbers: an occurrence of a word is kept if the number does not exceed the word's, [V].
 
         P(keep) = (sqrt(f / sample) + 1) * sample / f       f = count / sum of counts
 
-    as word2vec.c has it (the paper's (5) is another). The more frequent a word, the more of its occurrences are skipped.
+    as in word2vec.c (equation (5) of the paper differs). The more frequent a word, the more of its occurrences are skipped.
 
     Args:
         counts: [V], above 0.
-        sample: share of the corpus from which on words are skipped, about; 0 keeps all.
+        sample: approximate relative frequency above which words are skipped; 0 keeps all.
     """
     ratio = sample * counts.sum() / counts
     keep = np.sqrt(ratio) + ratio if sample else np.ones(len(counts))

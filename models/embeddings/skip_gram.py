@@ -1,13 +1,13 @@
-"""Skip-gram: each word near another one predicts it."""
+"""Skip-gram: a word predicts each word near it."""
 
 import torch
 from torch import Tensor, nn
 
 
 class SkipGram(nn.Module):
-    """A word by another one's vector, for all pairs of near words (Mikolov et al. 2013, arXiv 1301.3781, section 3.2).
+    """Predicts a word from another one's vector, for all pairs of near words (Mikolov et al. 2013, arXiv 1301.3781, section 3.2).
 
-    Both words of a pair are near each other, so over a corpus it is all the same which one is the input. As in word2vec.c, inputs
+    Nearness is symmetric, so over a corpus it makes no difference which word of a pair is the input. As in word2vec.c, the inputs
     are the words around a centre: those of one window then share the output.
 
     Args:
@@ -26,7 +26,7 @@ class SkipGram(nn.Module):
 
         Args:
             words: input words, [B].
-            outputs: what the objective takes beside input vectors: words to predict [B] and, for negative sampling, noise [M].
+            outputs: other arguments of the objective: words to predict [B] and, for negative sampling, noise [M].
         """
         loss: Tensor = self.objective(self.inputs(words), *outputs)
         return loss

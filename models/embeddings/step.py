@@ -1,13 +1,13 @@
-"""The step that all kernels of word2vec share: some input vectors against a block of output vectors, as a small matrix product.
+"""The step that all word2vec kernels share: some input vectors times a block of output vectors, as a small matrix product.
 
-Of inputs x_m, outputs y_n, labels l_n in {0, 1} and weights a_n (the learning rate, or 0 for what does not count),
+For inputs x_m, outputs y_n, labels l_n in {0, 1} and weights a_n (the learning rate, or 0 for an output that does not count),
 
     e_mn = a_n (l_n - sigmoid(x_m^T y_n))
     y_n <- y_n + sum over m of e_mn x_m
     x_m <- x_m + sum over n of e_mn y_n
 
-goes down the gradient of -sum over m, n of a_n log sigmoid(s x_m^T y_n), s = 1 where l_n = 1 and -1 elsewhere. That the inputs of
-a window share their outputs is the idea of Ji et al. 2016, arXiv 1604.04661.
+is gradient descent on -sum over m, n of a_n log sigmoid(s x_m^T y_n), s = 1 where l_n = 1 and -1 elsewhere. Sharing the outputs
+among the inputs of a window follows Ji et al. 2016, arXiv 1604.04661.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ from models.cpu.compiled import inlined
 from models.cpu.lanes import LANES
 from models.cpu.registers import HALF, WIDE, add_to_rows, load, load_rows, load_twice, rows_of, spread_each, store
 
-BLOCK = HALF  # most outputs in a block
+BLOCK = HALF  # maximum number of outputs in a block
 
 
 @inlined
@@ -39,20 +39,20 @@ def _errors(x: Any, inputs: Any, y: Any, outputs: Any, width: int, labels: Any, 
 
 @inlined
 def step(space: Any, count: Any, target: Any, places: Any, first: Any, start: Any) -> None:
-    """One step on inputs, the first of `space.inputs.vectors`, which stay as they are, and a block of outputs.
+    """One step on the first `count` of `space.inputs.vectors`, which are not changed themselves, and on a block of outputs.
 
     Args:
         space: a `Workspace`.
         count: number of inputs.
-        target: a matrix, to whose rows the steps of the inputs are added.
+        target: a matrix; the steps of the inputs are added to its rows.
         places: where these rows start in `target`.
-        first: where the place for the first input stands in `places`.
-        start: where the block starts in `space.outputs`.
+        first: index in `places` of the first input's row.
+        start: index in `space.outputs` of the block.
     """
     x, y, outputs, width = space.inputs.vectors, space.model.y, space.outputs, len(space.shape.row) * LANES
     rows = rows_of(outputs.words, start, width, space.shape.block)
     labels, weights, found = load_twice(outputs.labels, start), load_twice(outputs.weights, start), outputs.errors
-    paired = count - count % 2 if WIDE else 0  # inputs that go by twos, where there are registers for twice as many products
+    paired = count - count % 2 if WIDE else 0  # two inputs at a time, if there are enough registers for their products
     for m in range(0, paired, 2):
         store(found, m * BLOCK, _errors(x, (m * width, (m + 1) * width), y, rows, width, labels, weights))
     for m in range(paired, count):
@@ -64,7 +64,7 @@ def step(space: Any, count: Any, target: Any, places: Any, first: Any, start: An
                 error, place = spread_each(found, m * BLOCK, rows), places[first + m] + k
                 store(target, place, add_inner_product(error, vectors, load(target, place)))
                 steps = add_product(error, load(x, m * width + k), steps)
-        else:  # there are registers for the vectors or for the steps, and not for both
+        else:  # not enough registers for both the vectors and the steps
             for m in range(count):
                 place = places[first + m] + k
                 store(target, place, add_inner_product(spread_each(found, m * BLOCK, rows), vectors, load(target, place)))

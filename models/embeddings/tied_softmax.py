@@ -1,4 +1,4 @@
-"""A softmax over words whose output vectors are the words' own."""
+"""A softmax over words that shares the input embedding."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ from models.loss import Loss, token_loss
 
 
 class TiedSoftmax(nn.Module):
-    """Press and Wolf 2017 (arXiv 1608.05859, section 3): one table of words serves the input and the output.
+    """Press and Wolf 2017 (arXiv 1608.05859, section 3): the input and the output share one embedding table.
 
         p(w | x) = softmax(E P x + b)_w
 
-    With few words of training data the table learns each word from all its occurrences, as a context and as a prediction.
+    With little training data this helps: a word's vector is trained by all its occurrences, as context and as prediction.
 
     Args:
         size: of x.
@@ -30,7 +30,7 @@ class TiedSoftmax(nn.Module):
         self.bias.copy_(counts.clamp(min=1).to(self.bias.dtype).log().log_softmax(0))
 
     def forward(self, x: Tensor, words: Tensor) -> Loss:
-        """Cross-entropy of words given what the layer reads, in nats.
+        """Cross-entropy of the words given x, in nats.
 
         Args:
             x: [N, size].

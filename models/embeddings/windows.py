@@ -1,6 +1,6 @@
-"""The inputs and the outputs of one window, which is all that the kernels of different methods differ in.
+"""The inputs and outputs of one window, in which the kernels of different methods differ.
 
-Inputs are written as places in x, outputs as blocks. They are prepared while the window before is at work, so all are prefetched.
+Inputs are stored as offsets in x, outputs as blocks. They are prepared one window ahead, so that they can be prefetched.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from models.cpu.registers import prefetch
 from models.embeddings.draws import draw
 from models.embeddings.step import BLOCK
 
-YES, NO = np.float32(1), np.float32(0)  # labels; one type of number for all, as parts are compiled for each combination of types
+YES, NO = np.float32(1), np.float32(0)  # labels; all of one type, because functions are compiled for each combination of types
 ZERO, WORD_0 = np.int64(0), np.int32(0)
 
 
@@ -42,7 +42,7 @@ def _add_output(space: Any, slot: Any, n: Any, word: Any, label: Any, weight: An
 
 @inlined
 def _complete_block(space: Any, slot: Any, n: Any) -> Any:
-    """Fill the last block up with outputs that do not count; gives the number of blocks."""
+    """Fill up the last block with outputs that do not count; returns the number of blocks."""
     block = len(space.shape.block)
     while n % block:
         n = _add_output(space, slot, n, WORD_0, NO, NO)
@@ -51,7 +51,7 @@ def _complete_block(space: Any, slot: Any, n: Any) -> Any:
 
 @inlined
 def context_inputs(space: Any, slot: Any, i: int) -> Any:
-    """The words around word i; gives the end of the slot."""
+    """The words around word i; returns the end of the slot."""
     for j in range(space.windows.first[i], space.windows.last[i]):
         if j != i:
             slot = _add_input(space, slot, space.windows.kept[j])
@@ -60,7 +60,7 @@ def context_inputs(space: Any, slot: Any, i: int) -> Any:
 
 @inlined
 def bag_inputs(space: Any, slot: Any, i: int) -> Any:
-    """The vectors that stand for word i, none if no word is around it; gives the end of the slot."""
+    """The vectors that represent word i, none if its window has no other word; returns the end of the slot."""
     word = space.windows.kept[i]
     if space.windows.last[i] - space.windows.first[i] > 1:
         for n in range(space.bags.starts[word], space.bags.starts[word + 1]):
@@ -70,7 +70,7 @@ def bag_inputs(space: Any, slot: Any, i: int) -> Any:
 
 @inlined
 def noise_outputs(space: Any, slot: Any, i: int, rate: Any) -> Any:
-    """Word i, and noise words, which do not count where they are that word; gives the number of blocks."""
+    """Word i, and noise words, which do not count if they equal word i; returns the number of blocks."""
     word = space.windows.kept[i]
     n = _add_output(space, slot, ZERO, word, YES, rate)
     for _ in range(space.tables.negatives):
@@ -81,7 +81,7 @@ def noise_outputs(space: Any, slot: Any, i: int, rate: Any) -> Any:
 
 @inlined
 def path_outputs(space: Any, slot: Any, i: int, rate: Any) -> Any:
-    """The nodes on the way to word i; gives the number of blocks."""
+    """The nodes on the path to word i; returns the number of blocks."""
     word, paths, n = space.windows.kept[i], space.tables, ZERO
     for step in range(paths.starts[word], paths.starts[word + 1]):
         n = _add_output(space, slot, n, paths.nodes[step], paths.labels[step], rate)
@@ -90,7 +90,7 @@ def path_outputs(space: Any, slot: Any, i: int, rate: Any) -> Any:
 
 @inlined
 def context_outputs(space: Any, slot: Any, i: int, rate: Any) -> Any:
-    """The words around word i, and noise words, each as often as it is not one of them; gives the number of blocks."""
+    """The words around word i, and noise words, each weighted by the words it differs from; returns the number of blocks."""
     kept, first, last, n = space.windows.kept, space.windows.first[i], space.windows.last[i], ZERO
     for j in range(first, last):
         if j != i:

@@ -12,6 +12,7 @@ from models.embeddings.bags import Bags, mean_vectors
 from models.embeddings.hogwild import Corpus, Places, Progress, Schedule, Train, Words, hogwild
 from models.embeddings.huffman import Paths, huffman_paths
 from models.embeddings.kernels import Method, Objective, word2vec_kernel
+from models.embeddings.passes import NO_KEEPER, Keeper, Reached
 from models.embeddings.sampling import alias_table, keep_thresholds, noise_distribution
 from models.embeddings.step import BLOCK
 from models.embeddings.workspace import (
@@ -27,22 +28,22 @@ from models.embeddings.workspace import (
     padded,
 )
 
-PATH_BLOCK, CONTEXT_BLOCK = 4, 4  # outputs in a block where a window has any number of them: few are left over
+PATH_BLOCK, CONTEXT_BLOCK = 4, 4  # outputs in a block where their number varies: small, to waste little of the last block
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to train; in brackets, the defaults of word2vec.c and gensim.
+class Word2VecSettings:
+    """Training settings; in brackets, the defaults of word2vec.c and gensim.
 
     Args:
         dimension: d (100).
-        window: most words to each side of a word; each window reaches a random number of words, from 1 to this (5).
-        negatives: noise words of a window, in negative sampling (5).
-        sample: share of the corpus from which on words are skipped, see `keep_thresholds` (0.001).
+        window: largest number of words on each side of a word; each window's is drawn from 1 to this (5).
+        negatives: noise words per window, for negative sampling (5).
+        sample: relative frequency above which words are skipped, see `keep_thresholds` (0.001).
         epochs: passes over the corpus (5).
         learning_rate: at the start (0.025).
-        last_rate: at the end; it falls linearly (0.0001).
+        last_rate: learning rate at the end; it decreases linearly (0.0001).
     """
 
     dimension: int
@@ -59,35 +60,37 @@ def train_word2vec(
     objective: Objective,
     corpus: Corpus,
     counts: Counts,
-    settings: Settings,
+    settings: Word2VecSettings,
     *,
     threads: int,
     seed: int,
     progress: Progress | None = None,
+    keeper: Keeper = NO_KEEPER,
 ) -> Floats:
-    """Vectors of all words. One thread gives the same vectors for the same seed; more do not, as they share them.
+    """Train vectors of all words. Results are reproducible from the seed with one thread only: several threads race.
 
     Args:
-        method: which vectors predict which.
-        objective: what a prediction is.
-        corpus: to train on.
-        counts: how often each word occurs, V.
-        settings: how to train.
-        threads: to train with, without locks.
+        method: skip_gram or cbow.
+        objective: negative_sampling or hierarchical_softmax.
+        corpus: training corpus.
+        counts: occurrences of each word, [V].
+        settings: training settings.
+        threads: number of threads, which use no locks.
         seed: of all random numbers.
-        progress: called with the words of each chunk that is done, `settings.epochs * len(corpus.tokens)` in all.
+        progress: called with the number of words of each finished chunk, `settings.epochs * len(corpus.tokens)` in total.
+        keeper: stores finished passes; training resumes from the last one.
 
     Returns:
         [V, d].
 
     Raises:
-        ValueError: the corpus is empty, has one word alone, or does not fit the counts.
-        FloatingPointError: the vectors grew beyond what a float holds.
+        ValueError: the corpus is empty, has only one distinct word, or does not match the counts.
+        FloatingPointError: the vectors diverged.
     """
     corpus.check(counts)
     x = initial_inputs(len(counts), np.arange(len(counts)), settings.dimension, seed)
     task = _Task(method, objective, corpus, counts, settings, None)
-    return np.ascontiguousarray(_train(task, x, threads, seed, progress))
+    return np.ascontiguousarray(_train(task, x, threads, seed, progress, keeper))
 
 
 def train_fasttext(
@@ -95,39 +98,42 @@ def train_fasttext(
     counts: Counts,
     bags: Bags,
     buckets: int,
-    settings: Settings,
+    settings: Word2VecSettings,
     *,
     threads: int,
     seed: int,
     progress: Progress | None = None,
+    keeper: Keeper = NO_KEEPER,
 ) -> tuple[Floats, Floats]:
-    """Vectors of all words and of the buckets of n-grams, by negative sampling; repeatable like those of `train_word2vec`.
+    """Train vectors of all words and n-gram buckets with negative sampling; reproducible under the same condition as above.
 
     Args:
-        corpus: to train on.
-        counts: how often each word occurs, V.
+        corpus: training corpus.
+        counts: occurrences of each word, [V].
         bags: from `subword_bags`.
-        buckets: of n-grams.
-        settings: how to train.
-        threads: to train with, without locks.
+        buckets: number of n-gram buckets.
+        settings: training settings.
+        threads: number of threads, which use no locks.
         seed: of all random numbers.
-        progress: called with the words of each chunk that is done, `settings.epochs * len(corpus.tokens)` in all.
+        progress: called with the number of words of each finished chunk, `settings.epochs * len(corpus.tokens)` in total.
+        keeper: stores finished passes; training resumes from the last one.
 
     Returns:
-        The mean of each word's bag, [V, d]; the vectors of the buckets, [buckets, d], zero where no word has an n-gram.
+        The mean of each word's bag, [V, d]; the vectors of the buckets, [buckets, d], zero for buckets without n-grams.
 
     Raises:
-        ValueError: the corpus is empty, has one word alone, or does not fit the counts.
-        FloatingPointError: the vectors grew beyond what a float holds.
+        ValueError: the corpus is empty, has only one distinct word, or does not match the counts.
+        FloatingPointError: the vectors diverged.
     """
     corpus.check(counts)
     x = initial_inputs(len(counts) + buckets, np.unique(bags.rows), settings.dimension, seed)
-    vectors = _train(_Task("fasttext", "negative_sampling", corpus, counts, settings, bags), x, threads, seed, progress)
+    task = _Task("fasttext", "negative_sampling", corpus, counts, settings, bags)
+    vectors = _train(task, x, threads, seed, progress, keeper)
     return mean_vectors(vectors, bags), vectors[len(counts) :]
 
 
 def initial_inputs(rows: int, used: npt.NDArray[np.integer], dimension: int, seed: int) -> Floats:
-    """Rows that are uniform in +-1/(2d), as in word2vec.c: flattened [rows * width]; zero where not used."""
+    """Rows uniform in +-1/(2d), as in word2vec.c, flattened [rows * width]; unused rows are zero."""
     width = padded(dimension)
     x = aligned_zeros(rows * width)
     numbers = np.random.default_rng(seed).random((len(used), dimension), np.float32)
@@ -137,32 +143,37 @@ def initial_inputs(rows: int, used: npt.NDArray[np.integer], dimension: int, see
 
 @dataclass(frozen=True)
 class _Task:
-    """What `_train` is to do."""
+    """Arguments of `_train`."""
 
     method: Method
     objective: Objective
     corpus: Corpus
     counts: Counts
-    settings: Settings
+    settings: Word2VecSettings
     bags: Bags | None
 
 
-def _train(task: _Task, x: Floats, threads: int, seed: int, progress: Progress | None) -> Floats:
-    """Train input vectors, flattened [rows * width]; gives [rows, d]."""
+def _train(task: _Task, x: Floats, threads: int, seed: int, progress: Progress | None, keeper: Keeper) -> Floats:
+    """Train input vectors, flattened [rows * width]; returns [rows, d]."""
     settings = task.settings
     schedule = Schedule(settings.epochs, settings.learning_rate, settings.last_rate)
-    hogwild(task.corpus, len(task.counts), schedule, _worker(task, x), threads=threads, seed=seed, progress=progress)
+    model, done = Model(x, aligned_zeros(len(task.counts) * padded(settings.dimension))), 0
+    if last := keeper.last():
+        done, model.x[:], model.y[:] = last.passes, last.arrays["inputs"], last.arrays["outputs"]
+    for number in range(done, settings.epochs):
+        passes, worker = range(number, number + 1), _worker(task, model)
+        hogwild(task.corpus, len(task.counts), schedule, worker, threads=threads, seed=seed, progress=progress, passes=passes)
+        keeper.keep(Reached(number + 1, {"inputs": model.x, "outputs": model.y}))
     vectors = x.reshape(-1, padded(settings.dimension))[:, : settings.dimension]
     if not np.isfinite(vectors[: len(task.counts)]).all():
         raise FloatingPointError("the word vectors are not finite: the learning rate is too high")
     return vectors
 
 
-def _worker(task: _Task, x: Floats) -> Callable[[], Train]:
-    """What `hogwild` calls in each thread."""
+def _worker(task: _Task, model: Model) -> Callable[[], Train]:
+    """The function that `hogwild` calls in each thread."""
     settings, width = task.settings, padded(task.settings.dimension)
     tables, outputs_per_window, block = _outputs(task)
-    model = Model(x, aligned_zeros(len(task.counts) * width))
     keep = keep_thresholds(task.counts, settings.sample)
     shape = Shape((0,) * (width // LANES), (0,) * block)
     rows = task.bags.longest if task.bags else 2 * settings.window
@@ -184,7 +195,7 @@ def _worker(task: _Task, x: Floats) -> Callable[[], Train]:
 
 
 def _outputs(task: _Task) -> tuple[Noise | Paths, int, int]:
-    """The table that outputs come from, how many a window has at most, and how many make a block."""
+    """The table that outputs are taken from, the largest number of outputs in a window, and the number in a block."""
     if task.objective == "hierarchical_softmax":
         paths = huffman_paths(task.counts)
         return paths, paths.longest, PATH_BLOCK

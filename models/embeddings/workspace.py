@@ -1,4 +1,4 @@
-"""What a kernel works on: the model and its tables, which all threads share, and a thread's own scratch space."""
+"""Working memory of a kernel: the model and its tables, which all threads share, and a thread's own scratch space."""
 
 from typing import NamedTuple
 
@@ -20,14 +20,14 @@ CACHE_LINE = 64  # bytes
 
 
 class Model(NamedTuple):
-    """Attributes: input vectors x and output vectors y, each [rows * width], a row padded with zeros to whole registers."""
+    """Input vectors x and output vectors y, each [rows * width]; rows are padded with zeros to whole registers."""
 
     x: Floats
     y: Floats
 
 
 class Noise(NamedTuple):
-    """Attributes: noise words for each window, and the table to draw them from."""
+    """The number of noise words per window, and the table to draw them from."""
 
     negatives: int
     table: AliasTable
@@ -38,7 +38,7 @@ class Windows(NamedTuple):
 
     Attributes:
         keep: from `keep_thresholds`, [V].
-        reach: most words to each side.
+        reach: largest number of words on each side.
         kept: [CHUNK].
         first: [CHUNK].
         last: [CHUNK].
@@ -52,13 +52,13 @@ class Windows(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """Outputs of two windows, that at hand and the next, in blocks: each starts at a multiple of 8.
+    """Outputs of two windows, the current and the next, in blocks: each starts at a multiple of 8.
 
     Attributes:
         words: rows of y.
         labels: l_n.
         weights: a_n.
-        errors: e_mn of the block at hand, at 8 m + n.
+        errors: e_mn of the current block, at 8 m + n.
     """
 
     words: Ids
@@ -72,9 +72,9 @@ class Inputs(NamedTuple):
 
     Attributes:
         places: where their rows start in x; the first half for one window, the second for the other.
-        vectors: x_m of the window at hand, [m * width].
+        vectors: x_m of the current window, [m * width].
         change: the step of their mean, [width].
-        start: where that starts: 0, [1].
+        start: offset of `change`: 0, [1].
     """
 
     places: Places
@@ -84,20 +84,20 @@ class Inputs(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Lengths that the compiler shall know, as tuples of that length: registers of a row, outputs of a block."""
+    """Lengths known at compile time, as tuples of that length: registers of a row, outputs of a block."""
 
     row: tuple[int, ...]
     block: tuple[int, ...]
 
 
 class Workspace(NamedTuple):
-    """All that a kernel works on.
+    """All memory that a kernel reads or writes.
 
     Attributes:
-        model: which all threads share, as they share `tables` and `bags`.
-        tables: where outputs come from: `Paths` for hierarchical softmax.
+        model: shared by all threads, as are `tables` and `bags`.
+        tables: `Noise` for negative sampling, `Paths` for hierarchical softmax.
         bags: of fastText.
-        windows: scratch space, as is all that follows.
+        windows: scratch space of one thread, as are the following attributes.
         inputs: of the windows.
         outputs: of the windows.
         state: of random numbers, [1].
@@ -120,7 +120,7 @@ def padded(dimension: int) -> int:
 
 
 def aligned_zeros(length: int) -> Floats:
-    """Zeros that start at a cache line: a register is then read from one line, not from two."""
+    """Zeros aligned to a cache line: a register is then read from one line, not from two."""
     numbers = np.zeros(length + CACHE_LINE // 4, dtype=np.float32)
     start = -numbers.ctypes.data % CACHE_LINE // 4
     return numbers[start : start + length]
@@ -132,13 +132,13 @@ def new_windows(keep: npt.NDArray[np.uint32], reach: int) -> Windows:
 
 
 def new_inputs(rows: int, vectors: int, width: int) -> Inputs:
-    """Scratch space for so many rows of x in a window at most, and for so many vectors x_m made of them."""
+    """Scratch space for at most `rows` rows of x in a window, and for the `vectors` vectors x_m computed from them."""
     places, start = np.zeros(2 * rows, np.int64), np.zeros(1, np.int64)
     return Inputs(places, aligned_zeros(vectors * width), aligned_zeros(width), start)
 
 
 def new_outputs(outputs: int, vectors: int, block: int) -> Outputs:
-    """Scratch space for so many outputs in a window at most, in blocks of `block`, and for the errors of so many x_m."""
+    """Scratch space for at most `outputs` outputs in a window, in blocks of `block`, and for the errors of `vectors` x_m."""
     length = 2 * BLOCK * -(-outputs // block)
-    errors = aligned_zeros(BLOCK * (vectors + 1))  # of an odd number, the last is written as a pair
+    errors = aligned_zeros(BLOCK * (vectors + 1))  # if their number is odd, the last one is written as a pair
     return Outputs(np.zeros(length, np.int32), aligned_zeros(length), aligned_zeros(length), errors)

@@ -1,8 +1,8 @@
 """The recurrent cells, each as its equations: step t of one layer in one direction.
 
-W x_t needs no state, so that a layer computes it for all steps at once. A cell begins behind the two products, with
+W x_t does not depend on the state, so a layer computes it for all steps at once. A cell takes the two products as arguments,
 
-    inputs     W x_t + b, [..., G * H]: the rows of its G gates one below the other, in torch's order
+    inputs     W x_t + b, [..., G * H]: the rows of its G gates stacked in torch's order
     recurrent  U h_{t-1} + b', [..., G * H]
     state      h_{t-1} [..., H], or for an LSTM [h_{t-1}; C_{t-1}] [..., 2H]
 
@@ -24,7 +24,7 @@ def rnn(inputs: Tensor, recurrent: Tensor, _state: Tensor) -> Tensor:
 
 
 def rnn_relu(inputs: Tensor, recurrent: Tensor, _state: Tensor) -> Tensor:
-    """The same with rectified units (Le, Jaitly and Hinton 2015, arXiv 1504.00941): h_t = relu(W x_t + U h_{t-1} + b)."""
+    """The same with ReLU (Le, Jaitly and Hinton 2015, arXiv 1504.00941): h_t = relu(W x_t + U h_{t-1} + b)."""
     return torch.relu(inputs + recurrent)
 
 
@@ -46,13 +46,13 @@ def lstm(inputs: Tensor, recurrent: Tensor, state: Tensor) -> Tensor:
 
 
 def peephole(inputs: Tensor, recurrent: Tensor, state: Tensor, peepholes: Tensor) -> Tensor:
-    """LSTM whose gates look at the cell (Gers and Schmidhuber 2000; Gers, Schraudolph and Schmidhuber 2002, section 4).
+    """LSTM whose gates also read the cell (Gers and Schmidhuber 2000; Gers, Schraudolph and Schmidhuber 2002, section 4).
 
     i_t = sigmoid(W_i x_t + U_i h_{t-1} + p_i * C_{t-1} + b_i)
     f_t = sigmoid(W_f x_t + U_f h_{t-1} + p_f * C_{t-1} + b_f)
     o_t = sigmoid(W_o x_t + U_o h_{t-1} + p_o * C_t + b_o)
 
-    and the rest as in `lstm`: the output gate sees the cell as it is after the step. `peepholes` is [p_i; p_f; p_o], [3H].
+    and the rest as in `lstm`: the output gate reads the cell after the update. `peepholes` is [p_i; p_f; p_o], [3H].
     """
     _, c = state.chunk(2, -1)  # C_{t-1}, [..., H]
     i, f, g, o = (inputs + recurrent).chunk(4, -1)  # [..., H] each
@@ -63,7 +63,7 @@ def peephole(inputs: Tensor, recurrent: Tensor, state: Tensor, peepholes: Tensor
 
 
 def gru(inputs: Tensor, recurrent: Tensor, state: Tensor) -> Tensor:
-    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), the reset gate behind the product with U as in cuDNN.
+    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), with the reset gate after the product with U, as in cuDNN.
 
     r_t = sigmoid(W_r x_t + U_r h_{t-1} + b_r)
     z_t = sigmoid(W_z x_t + U_z h_{t-1} + b_z)
@@ -78,15 +78,15 @@ def gru(inputs: Tensor, recurrent: Tensor, state: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell, and what of torch computes the same with the same weights.
+    """A cell, and torch's implementation of it for the same weights.
 
     Args:
-        step: the equations. With peepholes, their weights are a fourth argument.
+        step: the equations. The weights of peepholes are a fourth argument.
         layer: torch's layer, which holds W_ih, W_hh, b_ih and b_hh of each direction.
         fused: torch's function that runs the whole layer; None if there is none.
         parts: vectors of size H in a state: h, or h and C.
-        peepholes: gates that look at C.
-        bound: the largest magnitude that h can have.
+        peepholes: number of gates that read C.
+        bound: largest possible magnitude of h.
     """
 
     step: Callable[..., Tensor]

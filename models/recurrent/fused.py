@@ -1,4 +1,4 @@
-"""A GRU layer on a CPU whose steps are a matrix product and a compiled kernel each."""
+"""A GRU layer for CPUs; each step is one matrix product and one compiled kernel."""
 
 from typing import Any
 
@@ -11,15 +11,14 @@ from models.recurrent.gru_kernels import backward_step, forward_step
 
 
 class FusedGRURecurrence(torch.autograd.Function):
-    """`models.recurrence.GRURecurrence` by the kernels of `models.recurrent.gru_kernels`.
+    """`models.recurrence.GRURecurrence` with the kernels of `models.recurrent.gru_kernels`.
 
     apply(dtype, inputs [T, D, B, 3H], state [D, B, H], weight [D, 3H, H], bias [D, 3H], lengths [B]) -> states [T, D, B, H].
-    Matrix products are in `dtype`, which is that of the inputs and of their gradient; the rest is float32. A row keeps its state
-    from its length on.
+    Matrix products, the inputs and their gradient are in `dtype`; the rest is float32. From its length on, a row keeps its state.
     """
 
     @staticmethod
-    def forward(  # noqa: D102 - the class says it
+    def forward(  # noqa: D102 - see the class
         ctx: Any, dtype: torch.dtype, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor, lengths: Tensor
     ) -> Tensor:
         steps, directions, batch, size = shape = (*inputs.shape[:3], state.shape[-1])
@@ -37,7 +36,7 @@ class FusedGRURecurrence(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - the class says it
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - see the class
         weight, before, states, gates, lengths = ctx.saved_tensors
         steps, directions, batch, size = shape = tuple(grad.shape)
         matrix = weight.to(before.dtype)

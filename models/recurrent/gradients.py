@@ -1,4 +1,4 @@
-"""How much of a loss's gradient reaches each state: backpropagation through time, looked at step by step."""
+"""The gradient of a loss with respect to each state: backpropagation through time, step by step."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -13,7 +13,7 @@ from models.recurrent.layer import Recurrent
 
 @dataclass(frozen=True)
 class Steps:
-    """What a layer went through, from step 1 to step T.
+    """States and gates of a layer, from step 1 to step T.
 
     Attributes:
         parts: vectors of size H in a state: h, or h and C.
@@ -27,20 +27,20 @@ class Steps:
 
 
 def unroll(layer: Recurrent, x: Tensor) -> Steps:
-    """Run a layer by its cell's equations, from a state of zeros.
+    """Run a layer by its cell's equations, from a zero state.
 
-    Torch's fused functions return all h_t, but a gradient with respect to one of these has only what the loss takes from it
-    directly: the way on through h_{t+1} is inside the function. Here each state is a node of the computation.
+    Torch's fused functions return all h_t, but the gradient with respect to one of them misses the path through h_{t+1}, which is
+    inside the function. Here each state is a node of the computation graph.
 
     Args:
         layer: one layer in one direction, of a cell without peepholes.
         x: [B, T, d].
 
     Raises:
-        ValueError: it is another layer.
+        ValueError: the layer is of another kind.
     """
     if len(layer.layers) > 1 or layer.directions > 1 or layer.peepholes:
-        raise ValueError("only one layer in one direction, without peepholes, can be looked at step by step")
+        raise ValueError("unroll supports only one layer in one direction, without peepholes")
     w_ih, w_hh, b_ih, b_hh = cast(nn.RNNBase, layer.layers[0]).all_weights[0]
     cell, state = CELLS[layer.cell], x.new_zeros(len(x), layer.state_size)
     steps = Steps(cell.parts, [], [])
@@ -53,13 +53,13 @@ def unroll(layer: Recurrent, x: Tensor) -> Steps:
 
 
 def state_gradients(loss: Tensor, steps: Steps) -> dict[str, Tensor]:
-    """dL/dh_t, and for an LSTM dL/dC_t, by all ways from the state to the loss.
+    """dL/dh_t, and for an LSTM dL/dC_t, along all paths from the state to the loss.
 
     For the simple network they are products of Jacobians (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, eq. 4 and 5).
 
     Args:
-        loss: L, a scalar that was computed from the states.
-        steps: what `unroll` returned.
+        loss: L, a scalar computed from the states.
+        steps: from `unroll`.
 
     Returns:
         "h" and for an LSTM "C", [T, B, H] each.
@@ -67,7 +67,7 @@ def state_gradients(loss: Tensor, steps: Steps) -> dict[str, Tensor]:
     gradients = torch.stack(torch.autograd.grad(loss, steps.states))  # [T, B, S]
     if steps.parts == 1:
         return {"h": gradients}
-    d_h, d_next = gradients.chunk(2, -1)  # C_t's way through h_t = o_t * tanh(C_t) is missing: h_t is a part of the same state
+    d_h, d_next = gradients.chunk(2, -1)  # lacks C_t's path through h_t = o_t * tanh(C_t), a part of the same state
     c = torch.stack(steps.states).detach().chunk(2, -1)[1]
     o = torch.sigmoid(torch.stack(steps.gates).chunk(4, -1)[3])
     return {"h": d_h, "C": d_next + d_h * o * (1 - torch.tanh(c).square())}

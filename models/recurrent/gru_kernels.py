@@ -1,6 +1,6 @@
-"""A step of the GRU, all its gates in one pass over memory: `models.recurrence.gru_gates` and its gradient, compiled for CPUs.
+"""A step of the GRU in one pass over memory: `models.recurrence.gru_gates` and its gradient, compiled for CPUs.
 
-Torch makes a pass over memory for each operation of a step, a dozen in all, each a call of some microseconds. Arrays are flat
+Torch makes one pass over memory for each of a step's dozen operations, and each call takes some microseconds. Arrays are flat
 here; shapes are those of a layer in D directions. `inputs`, `recurrent`, `before` and their gradients are float32, or bfloat16 as
 uint16; the rest is float32.
 """
@@ -22,12 +22,12 @@ def forward_step(
     Args:
         t: the step.
         shape: T, D, B, H; H is a multiple of LANES.
-        x: what the gates get from the inputs, [T, D, B, 3H] in the order r, z, n.
-        lengths: [B]; a row keeps its state from its length on.
-        recurrent: what they get from h_t without the bias, [D, B, 3H].
+        x: the gates' inputs from the layer's inputs, [T, D, B, 3H] in the order r, z, n.
+        lengths: [B]; from its length on, a row keeps its state.
+        recurrent: the gates' inputs from h_t without the bias, [D, B, 3H].
         bias: [D, 3H].
         states: h_t, [T + 1, D, B, H]; h_{t+1} is written.
-        gates: r, z, n and U_n h_t + b for the way back, [T, D, B, 4H]; written.
+        gates: r, z, n and U_n h_t + b for the backward pass, [T, D, B, 4H]; written.
         before: h_t in the type of the matrix products, [D, T, B, H]; h_{t+1} is written unless the step is the last.
     """
     steps, directions, batch, size = shape
@@ -74,15 +74,15 @@ def backward_step(
     """The gradients of `forward_step`.
 
     Args:
-        t: the step; the first on the way back is T - 1.
+        t: the step; the backward pass starts at T - 1.
         shape: T, D, B, H.
         grad: of h_{t+1} from above, [T, D, B, H].
         lengths: [B].
-        carried: the part of h_{t+1}'s gradient that comes from later steps but for the matrix product, [D, B, H]; that of h_t is
-            written in its place.
-        through_matrix: the part that comes by the matrix product of step t + 1, [D, B, H], in the type of these products.
-        states: as `forward_step` left them.
-        gates: as `forward_step` left them.
+        carried: the part of h_{t+1}'s gradient from later steps, without the matrix product, [D, B, H]; overwritten with that of
+            h_t.
+        through_matrix: the part through the matrix product of step t + 1, [D, B, H], in the type of these products.
+        states: from `forward_step`.
+        gates: from `forward_step`.
         d_x: gradient of x, [T, D, B, 3H]; that of step t is written.
         d_recurrent: gradient of `recurrent` at all steps, [D, T, B, 3H]; that of step t is written.
     """

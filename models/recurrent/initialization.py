@@ -1,4 +1,4 @@
-"""First values of the gates' biases, by how long a layer is to remember."""
+"""Initial values of the gates' biases, for a given range of dependencies."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -8,8 +8,8 @@ from torch import nn
 
 from models.recurrent.layer import Recurrent
 
-# The sign of each gate's bias, in torch's order; a gate with 0 keeps the bias it has. A GRU's z_t is the share that is kept,
-# where the paper's gate is the share that is let in.
+# The sign of each gate's bias, in torch's order; 0: the bias is not changed. A GRU's z_t is the share that is kept, whereas the
+# paper's gate is the share that is let in.
 SIGNS: Mapping[str, Sequence[int]] = {
     "lstm": (-1, 1, 0, 0),  # i, f, g, o
     "peephole": (-1, 1, 0, 0),
@@ -21,14 +21,14 @@ SIGNS: Mapping[str, Sequence[int]] = {
 def chrono_(layer: Recurrent, longest: int) -> None:
     """Chrono initialization (Tallec and Ollivier 2018, arXiv 1804.11188, section 2), in place.
 
-    A gate with the bias b = log u alone keeps the share u / (1 + u) of a unit at each step, so that the unit fades within
+    With only the bias b = log u, a gate keeps the share u / (1 + u) of a unit at each step, so that the unit decays within
     about 1 + u steps. u is drawn uniformly from [1, T - 1] for each unit: together they remember from 2 to T steps.
 
-    LSTM: b_f = log u, b_i = -b_f. GRU: b_z = log u. The other gates and all weights stay as they are.
+    LSTM: b_f = log u, b_i = -b_f. GRU: b_z = log u. The other gates and all weights are not changed.
 
     Args:
         layer: of a cell with gates.
-        longest: T, the steps over which the longest dependency is expected; at least 3.
+        longest: T, length of the longest expected dependency in steps; at least 3.
 
     Raises:
         ValueError: the cell has no gates, or T is too short.
@@ -36,7 +36,7 @@ def chrono_(layer: Recurrent, longest: int) -> None:
     if layer.cell not in SIGNS:
         raise ValueError(f"{layer.cell} has no gates to initialize")
     if longest < 3:
-        raise ValueError(f"T = {longest}, and it has to be at least 3")
+        raise ValueError(f"T = {longest}, but it must be at least 3")
     signs = SIGNS[layer.cell]
     for holder in layer.layers:
         for _, _, b_ih, b_hh in cast(nn.RNNBase, holder).all_weights:

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.dropout import Dropout
+from models.names import CellName
 from models.recurrent.affine import Affine, MakeAffine, exact
 from models.recurrent.cells import CELLS
-from models.recurrent.dropout import LockedDropout
-from models.recurrent.names import CellName
 from models.recurrent.operator import recurrent
 from models.recurrent.paths import run
 
@@ -20,7 +19,7 @@ Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Gates(NamedTuple):
-    """A layer's W x_t + b and U h_{t-1} + b', and the peepholes of a direction, of which most cells have none."""
+    """A layer's W x_t + b and U h_{t-1} + b', and the peepholes of a direction, empty for most cells."""
 
     inputs: Affine
     recurrent: Affine
@@ -28,10 +27,10 @@ class Gates(NamedTuple):
 
 
 class Recurrent(nn.Module):
-    """Layers of a cell, each reading the states h_t of the one below; a row's padding is neither read nor written.
+    """Stacked layers of a cell, each reading the states h_t of the layer below. Padding is neither read nor written.
 
-    A state is one tensor whatever the cell, [L * D, B, S]: L layers, those of D directions side by side, and S = H or, for an
-    LSTM, 2H: [h_t; C_t]. To go on with the same rows in the next batch (truncated backpropagation through time), pass the
+    For every cell the state is one tensor, [L * D, B, S]: L layers, with the D directions of a layer side by side, and S = H or,
+    for an LSTM, 2H: [h_t; C_t]. To continue the same rows in the next batch (truncated backpropagation through time), pass the
     final state's `detach()`.
 
     Args:
@@ -39,9 +38,8 @@ class Recurrent(nn.Module):
         input_size: d, of x_t.
         hidden_size: H, of h_t.
         layers: L.
-        bidirectional: run each layer also from each row's last unit to its first, and concatenate the two h_t.
-        dropout: share of each layer's outputs but the last's set to zero in training.
-        locked: drop the same outputs at every step; see LockedDropout.
+        bidirectional: also run each layer from each row's last unit to its first, and concatenate the two h_t.
+        dropout: share of each layer's outputs set to zero in training, except the last layer's.
         weight_dropout: share of the weights U from h_{t-1} to h_t set to zero in training, the same ones at every step
             (Merity et al. 2018, arXiv 1708.02182, section 2).
     """
@@ -55,7 +53,6 @@ class Recurrent(nn.Module):
         layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        locked: bool = False,
         weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -63,13 +60,13 @@ class Recurrent(nn.Module):
         self.cell, self.weight_dropout = cell, weight_dropout
         self.hidden_size, self.state_size = hidden_size, kind.parts * hidden_size
         sizes = [input_size, *[self.directions * hidden_size] * (layers - 1)]
-        # Torch's layers hold the weights where cuDNN wants them; what runs is models.recurrent.paths.
+        # Torch's layers hold the weights in cuDNN's layout; models.recurrent.paths does the computation.
         self.layers = nn.ModuleList(kind.layer(size, hidden_size, bidirectional=bidirectional) for size in sizes)
         bound, peepholes = hidden_size**-0.5, layers if kind.peepholes else 0
         self.peepholes = nn.ParameterList(
             torch.empty(self.directions, kind.peepholes * hidden_size).uniform_(-bound, bound) for _ in range(peepholes)
         )
-        self.dropout = LockedDropout(dropout) if locked else Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run all layers.
@@ -97,11 +94,11 @@ class Recurrent(nn.Module):
         return x, torch.cat(finals)
 
     def gates(self, make: MakeAffine = exact, bound: float = math.inf) -> list[Gates]:
-        """What each layer computes before its cell's equations, in one direction. Weight dropout draws here.
+        """The affine maps of each layer, in one direction. Weight dropout is sampled here.
 
         Args:
-            make: of which kind these maps are.
-            bound: the largest magnitude of a component of x_t.
+            make: makes an affine map from its weights.
+            bound: largest magnitude of a component of x_t.
         """
         own, gates = CELLS[self.cell].bound, list[Gates]()
         for k in range(len(self.layers)):
@@ -113,11 +110,11 @@ class Recurrent(nn.Module):
         """One step of all layers by the cell's equations, in one direction, for a loop whose input depends on its state.
 
         Args:
-            gates: from `gates`; new ones if None.
+            gates: from `gates`; created if None.
 
         Returns:
-            a function of x_t [..., d] and the state before it [..., L * S], the layers' side by side, to h_t of the last layer
-            [..., H] and the state after it.
+            A function from x_t [..., d] and the state before it [..., L * S], those of the layers side by side, to h_t of the
+            last layer [..., H] and the state after it.
         """
         cell, layers, size = CELLS[self.cell].step, gates or self.gates(), self.hidden_size
 
@@ -132,7 +129,7 @@ class Recurrent(nn.Module):
         return step
 
     def weights(self, k: int) -> list[Tensor]:
-        """Those of layer k, as models.recurrent.paths takes them, without what weight dropout leaves out."""
+        """The weights of layer k, as models.recurrent.paths takes them, after weight dropout."""
         weights: list[Tensor] = []
         for direction, (w_ih, w_hh, b_ih, b_hh) in enumerate(cast(nn.RNNBase, self.layers[k]).all_weights):
             weights += [w_ih, functional.dropout(w_hh, self.weight_dropout, self.training), b_ih, b_hh]

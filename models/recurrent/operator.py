@@ -1,4 +1,4 @@
-"""A layer as one operator of torch's: torch.export would unroll its loop over T or freeze T, but keeps an operator whole."""
+"""A layer as a custom torch operator, which torch.export keeps whole: a loop over T would be unrolled, or T fixed."""
 
 import torch
 from torch import Tensor

@@ -1,7 +1,7 @@
-"""The ways through one layer. They compute the same; each is the fastest one for some cell on some device.
+"""Implementations of one layer. They compute the same; each is the fastest for some cell on some device.
 
 Shapes, here and below: D directions, x [B, T, d], lengths [B], outputs [B, T, D * H], states [D, B, S] with S = H or, for an
-LSTM, 2H. `weights` are W_ih, W_hh, b_ih, b_hh of a direction and what peepholes it has; then those of the next direction.
+LSTM, 2H. `weights` are W_ih, W_hh, b_ih, b_hh and any peepholes of a direction, followed by those of the next direction.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,11 +20,11 @@ from models.recurrent.ragged import last, length_mask, turn
 
 Fused = Callable[..., tuple[Tensor, ...]]  # one of torch's functions, which returns outputs, h and for an LSTM C
 
-HOLD = 1e4  # the sigmoid of it is 1, and of its negative 0, in every type
+HOLD = 1e4  # its sigmoid is 1, and that of its negative 0, in every type
 
 
 def run(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Outputs, zero at the padding, and final state of a layer, the fastest way."""
+    """Outputs, zero at the padding, and final state of a layer, by the fastest implementation."""
     cell = CELLS[name]
     if x.is_cuda and cell.fused is not None:
         return packed(cell.fused, x, lengths, state, weights)
@@ -43,10 +43,10 @@ def run(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[
 
 
 def packed(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """By torch over a packed sequence. On a CPU its backward pass takes a time that grows with T squared."""
+    """Torch's fused function over a packed sequence. On a CPU the time of its backward pass grows with T squared."""
     rows = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
     order, undo = rows.sorted_indices, rows.unsorted_indices
-    if order is None or undo is None:  # never: enforce_sorted=False makes both
+    if order is None or undo is None:  # never: enforce_sorted=False sets both
         raise AssertionError
     first = _parts(state[:, order], weights[1].shape[1])
     options = (True, 1, 0.0, torch.is_grad_enabled(), len(state) == 2)  # biases, layers, dropout, train, bidirectional
@@ -56,9 +56,9 @@ def packed(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Seq
 
 
 def padded(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """One direction by torch, which knows no lengths and reads the padding behind the units: [B, S] -> [B, T, H], [B, S].
+    """Torch's fused function for one direction, padding included, because it ignores lengths: [B, S] -> [B, T, H], [B, S].
 
-    Without autocast, under which torch keeps C in bf16, where 0.5 + 0.001 = 0.5: an LSTM would not remember small steps.
+    Without autocast, under which torch stores C in bf16, where 0.5 + 0.001 = 0.5: an LSTM would lose small updates.
     """
     exact, size = weights[0].dtype, weights[1].shape[1]
     x, state = x.to(exact), state.to(exact)
@@ -71,9 +71,9 @@ def padded(fused: Fused, x: Tensor, lengths: Tensor, state: Tensor, weights: Seq
 
 
 def _holding(x: Tensor, lengths: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-    """An LSTM with one more input that closes the input gate and opens the forget gate at the padding.
+    """Add an input to an LSTM that closes the input gate and opens the forget gate at the padding.
 
-    There C_t = C_{t-1} to the last bit and no gradient leaves the step, so that the last C is that of the row's last unit.
+    There C_t = C_{t-1} exactly and no gradient leaves the step, so that the last C is that of the row's last unit.
     """
     w_ih, *others = weights
     padding = ~length_mask(lengths, x.shape[1])
@@ -82,7 +82,7 @@ def _holding(x: Tensor, lengths: Tensor, weights: Sequence[Tensor]) -> tuple[Ten
 
 
 def _parts(state: Tensor, size: int) -> Tensor | tuple[Tensor, ...]:
-    """A state as torch takes it: h, or the pair of h and C."""
+    """A state as torch expects it: h, or the pair of h and C."""
     parts = tuple(part.contiguous() for part in state.chunk(state.shape[-1] // size, -1))
     return parts if len(parts) > 1 else parts[0]
 
@@ -90,12 +90,12 @@ def _parts(state: Tensor, size: int) -> Tensor | tuple[Tensor, ...]:
 def by_hand(
     views: Sequence[Tensor], lengths: Tensor, state: Tensor, weights: Sequence[Sequence[Tensor]]
 ) -> tuple[Sequence[Tensor], Tensor]:
-    """All directions of a GRU. `views` are what each direction reads, in its own order."""
-    w_ih, w_hh, b_ih, b_hh = zip(*weights, strict=True)  # each: one tensor a direction
+    """All directions of a GRU. `views` are the inputs of each direction, in its own order."""
+    w_ih, w_hh, b_ih, b_hh = zip(*weights, strict=True)  # each: one tensor per direction
     each = [functional.linear(view.transpose(0, 1), w, b) for view, w, b in zip(views, w_ih, b_ih, strict=True)]
     inputs, w, b = torch.stack(each, 1), torch.stack(w_hh), torch.stack(b_hh)
     if fits_kernels(inputs, w):
-        from models.recurrent.fused import FusedGRURecurrence  # Numba takes long to import
+        from models.recurrent.fused import FusedGRURecurrence  # importing Numba is slow
 
         with torch.autocast("cpu", enabled=False):
             apply: Callable[..., Tensor] = FusedGRURecurrence.apply
@@ -107,7 +107,7 @@ def by_hand(
 
 
 def fits_kernels(inputs: Tensor, weights: Tensor) -> bool:
-    """Whether compiled kernels can go through a GRU with these U [D, 3H, H], whose gates get these inputs."""
+    """Whether the compiled kernels support a GRU with these U [D, 3H, H] and inputs of the gates."""
     return takes_kernels(inputs, weights.dtype) and weights.shape[2] % LANES == 0
 
 

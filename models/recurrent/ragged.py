@@ -1,4 +1,4 @@
-"""Ragged batches: rows of different lengths, padded behind their last unit to the longest."""
+"""Ragged batches: rows of different lengths, padded at the end to the longest."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ def length_mask(lengths: Tensor, longest: int) -> Tensor:
 
 
 def turn(x: Tensor, lengths: Tensor) -> Tensor:
-    """Each row's units from its last to its first, its padding where it was: [B, T, size] -> [B, T, size]."""
+    """Reverse each row's units, and leave the padding in place: [B, T, size] -> [B, T, size]."""
     positions = torch.arange(x.shape[1], device=x.device)[None, :]
     mirrored = lengths[:, None] - 1 - positions
     return x.gather(1, torch.where(mirrored < 0, positions, mirrored)[:, :, None].expand_as(x))

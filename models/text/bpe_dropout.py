@@ -1,4 +1,4 @@
-"""BPE-dropout (Provilkov, Emelianenko and Voita 2020, arXiv 1910.13267): a word's subwords, drawn at random."""
+"""BPE-dropout (Provilkov, Emelianenko and Voita 2020, arXiv 1910.13267): random segmentation of words into subwords."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ Ranks = Mapping[tuple[str, str], int]
 
 
 class BpeDropout:
-    """Segments texts as a tokenizer does, but leaves out each merge with probability p, drawn anew at every step (algorithm 1).
+    """Segments texts like a tokenizer, but skips each merge with probability p, drawn again at every step (algorithm 1).
 
-    p = 0 is the tokenizer's own segmentation, p = 1 single characters; what is segmented decodes to the same text in any case.
-    The library's own dropout cannot be seeded, and what is prepared has to be the same each time.
+    p = 0 is the tokenizer's own segmentation, p = 1 single characters; the result always decodes to the same text. The library's
+    own dropout cannot be seeded, but prepared data has to be reproducible.
 
     Args:
-        tokenizer: gives words, merges and ids.
-        p: share of the merges left out.
-        seed: of the draws.
+        tokenizer: provides words, merges and ids.
+        p: share of the merges skipped.
+        seed: of the random numbers.
     """
 
     def __init__(self, tokenizer: SubwordTokenizer, p: float, seed: int) -> None:

@@ -1,9 +1,12 @@
-"""Character vocabulary: one id a character, kept as readable JSON."""
+"""Character vocabulary: one id per character, stored as readable JSON."""
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from anyascii import anyascii
 
 from models.text.normalize import normalize
 from models.text.special import EOS, SPECIAL_TOKENS, UNK
@@ -11,6 +14,9 @@ from models.text.special import EOS, SPECIAL_TOKENS, UNK
 
 class CharacterTokenizer:
     """Maps a text to the ids of its characters.
+
+    An unknown letter or accent is transliterated to Latin characters if these are known: a model of Latin names reads "Иванов"
+    as "Ivanov".
 
     Args:
         characters: the known characters in id order; the first one gets the id after the special tokens.
@@ -34,8 +40,23 @@ class CharacterTokenizer:
         return len(SPECIAL_TOKENS) + len(self.characters)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of the normalized text's characters; an unknown one becomes UNK. No BOS or EOS is added."""
-        return [self._ids.get(c, UNK) for c in normalize(text, lowercase=self.lowercase)]
+        """Ids of the characters of `read(text)`; an unknown one becomes UNK. No BOS or EOS is added."""
+        return [self._ids.get(c, UNK) for c in self.read(text)]
+
+    def read(self, text: str) -> str:
+        """The normalized text, with unknown letters transliterated if possible."""
+        normal = normalize(text, lowercase=self.lowercase)
+        if self._ids.keys() >= set(normal):
+            return normal
+        return "".join(c if c in self._ids else self._spelt(c) for c in normal)
+
+    def _spelt(self, character: str) -> str:
+        """Transliteration of an unknown character: itself, if it is not a letter or accent, or if there is none."""
+        if not (character.isalpha() or unicodedata.category(character).startswith("M")):
+            return character
+        latin = anyascii(character)
+        latin = latin.lower() if self.lowercase else latin
+        return latin if self._ids.keys() >= set(latin) else character
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids up to the first EOS; other special tokens are left out."""

@@ -1,4 +1,4 @@
-"""One-hot vectors: the representation that knows nothing of meaning, to hold the others against."""
+"""One-hot vectors: a baseline representation without any information about meaning."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.text.vectors import PROVENANCE, VOCABULARY, Ranking, UnknownWord, Vector, WordVectors, rank, unit, write_json
+from models.text.json_files import write_json
+from models.text.vectors import PROVENANCE, VOCABULARY, Ranking, UnknownWord, Vector, WordVectors, rank, unit
 from models.text.words import WordVocabulary
 
 
 class OneHot:
-    """Each word is an axis of its own, and all are equally unlike. Answers as `WordVectors` does, without its [V, V] matrix.
+    """Each word is its own axis, and all words are equally dissimilar. Same interface as `WordVectors`, without a [V, V] matrix.
 
     Args:
         vocabulary: V words.
@@ -27,7 +28,7 @@ class OneHot:
         return cls(WordVocabulary.load(folder / VOCABULARY), json.loads((folder / PROVENANCE).read_text(encoding="utf-8")))
 
     def save(self, folder: Path) -> None:
-        """Write the vocabulary and where it is from, as `WordVectors.save` does; the vectors need no file."""
+        """Write the vocabulary and its provenance, like `WordVectors.save`; the vectors need no file."""
         folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary.save(folder / VOCABULARY)
         write_json(folder / PROVENANCE, self.provenance)
@@ -36,25 +37,25 @@ class OneHot:
         """1 at the word's id and 0 elsewhere, [V].
 
         Raises:
-            UnknownWord: the vocabulary lacks the word.
+            UnknownWord: the word is not in the vocabulary.
         """
         vector = np.zeros(len(self.vocabulary), dtype=np.float32)
         vector[self._id(word)] = 1
         return vector
 
     def similarity(self, a: str, b: str) -> float:
-        """1 for a word with itself, 0 for any two.
+        """1 for a word with itself, 0 for two different words.
 
         Raises:
-            UnknownWord: the vocabulary lacks one of them.
+            UnknownWord: one of them is not in the vocabulary.
         """
         return float(self._id(a) == self._id(b))
 
     def nearest(self, query: str | Vector, k: int = 10) -> Ranking:
-        """The `k` words most similar to a word, all of them by 0, or to a vector [V].
+        """The `k` words most similar to a word, all with similarity 0, or to a vector [V].
 
         Raises:
-            UnknownWord: the vocabulary lacks the word.
+            UnknownWord: the word is not in the vocabulary.
             ValueError: k is below 1.
         """
         if isinstance(query, str):
@@ -62,10 +63,10 @@ class OneHot:
         return rank(self.vocabulary, unit(query), [], k)
 
     def analogy(self, a: str, b: str, c: str, k: int = 1) -> Ranking:
-        """`k` words that are similar to b - a + c by 0: it is similar to these three alone, and they are left out.
+        """`k` words with similarity 0 to b - a + c, which is similar only to these three words, and they are excluded.
 
         Raises:
-            UnknownWord: the vocabulary lacks one of them.
+            UnknownWord: one of them is not in the vocabulary.
             ValueError: k is below 1.
         """
         target = self.vector(b) - self.vector(a) + self.vector(c)
@@ -79,4 +80,4 @@ class OneHot:
 
 
 Embedding = WordVectors | OneHot
-"""What answers questions about words."""
+"""Any embedding that can be queried."""

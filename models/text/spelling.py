@@ -1,4 +1,4 @@
-"""Words as rows of character ids: what a model reads that knows no list of words."""
+"""Words as rows of character ids, for models without a word vocabulary."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from models.text.special import BOS, EOS, PAD, SPECIAL_TOKENS
 class Speller:
     """Spells a word as BOS, its characters, EOS, and PAD up to a fixed length.
 
-    The special tokens UNK, BOS and EOS are words of one character, themselves; so the marks at a sentence's ends have a
-    spelling like any word. PAD is PAD alone.
+    The special tokens UNK, BOS and EOS are words of one character, themselves, so that BOS and EOS of a sentence have a spelling
+    like any word. PAD consists only of PAD.
 
     Args:
         characters: ids of the characters.
-        longest: C, length of a spelling. The characters that do not fit between the marks are cut off at the word's end.
+        longest: C, length of a spelling. Longer words are truncated to fit between BOS and EOS.
 
     Raises:
         ValueError: no character fits.
@@ -25,7 +25,7 @@ class Speller:
 
     def __init__(self, characters: CharacterTokenizer, longest: int) -> None:
         if longest < 3:
-            raise ValueError(f"a spelling of {longest} ids has no room for a character between its two marks")
+            raise ValueError(f"a spelling of {longest} ids has no room for a character between BOS and EOS")
         self.characters, self.longest = characters, longest
 
     def sentence(self, words: Sequence[str]) -> NDArray[np.int64]:
@@ -33,7 +33,7 @@ class Speller:
         return np.array([self._framed([BOS]), *map(self._word, words), self._framed([EOS])])
 
     def table(self, words: Sequence[str]) -> NDArray[np.int64]:
-        """Spellings of a vocabulary by id, the special tokens first, [V, C]."""
+        """Spellings of a vocabulary by id, special tokens first, [V, C]."""
         special = [[PAD] * self.longest, *(self._framed([i]) for i in range(1, len(SPECIAL_TOKENS)))]
         return np.array([*special, *map(self._word, words)])
 

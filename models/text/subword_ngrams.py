@@ -1,4 +1,4 @@
-"""The character n-grams of fastText: how a word falls into them, and vectors of words from theirs.
+"""The character n-grams of fastText: splitting words into n-grams, and composing word vectors from theirs.
 
 Bojanowski et al. 2017, Enriching Word Vectors with Subword Information, arXiv 1607.04606, section 3.2.
 """
@@ -15,8 +15,8 @@ SIGN = 0xFFFFFF00  # fastText hashes signed bytes: one of 128 or more has its si
 def ngram_ids(word: str, shortest: int, longest: int, buckets: int) -> NDArray[np.int32]:
     """The buckets of a word's n-grams, n = `shortest` to `longest` characters, between the boundary marks "<" and ">".
 
-    The hash is that of fastText, bit for bit: FNV-1a over the UTF-8 bytes. The order is by first character, then by n; the
-    marks alone are no n-grams, the whole word with its marks is one where it is no longer than `longest`.
+    The hash equals fastText's bit for bit: FNV-1a over the UTF-8 bytes. The order is by first character, then by n. The marks
+    alone are not n-grams; the whole word with its marks is one if it is not longer than `longest`.
 
     Returns:
         [number of n-grams], 0 to buckets - 1.
@@ -39,7 +39,7 @@ class Subwords:
     """Vectors of hashed n-grams.
 
     Attributes:
-        matrix: one vector a bucket, [buckets, d].
+        matrix: one vector per bucket, [buckets, d].
         shortest: smallest n.
         longest: largest n.
     """

@@ -1,13 +1,14 @@
-"""Word vectors in the files of other tools: the text and binary formats of word2vec, fastText's .vec, GloVe's text.
+"""Word vectors in the file formats of other tools: word2vec's text and binary formats, fastText's .vec, GloVe's text.
 
-Each has a word and its d values a row. GloVe's text begins with the first row, the others with a header line "V d".
-The files hold no counts, so the vocabulary of what is read has 0 for each.
+Each row has a word and its d values. GloVe's text begins with the first row, the others with a header line "V d".
+The files have no counts, so the counts of a vocabulary read from them are 0.
 """
 
 import mmap
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ LONGEST_HEADER = 100  # bytes
 
 
 class VectorFileError(ValueError):
-    """A file is not what it should be. The message names the file and the line or row, in one line."""
+    """An invalid file. The message names the file and the line or row, in one line."""
 
 
 class _Header(NamedTuple):
@@ -31,25 +32,26 @@ def read_text(path: Path) -> WordVectors:
     """Read the text format, with or without a header.
 
     Returns:
-        The vectors; of a word that comes twice the first, `provenance["duplicates_skipped"]` says how many were skipped.
+        The vectors. Of duplicate words only the first is kept; `provenance["duplicates_skipped"]` is the number skipped.
 
     Raises:
-        VectorFileError: the file is empty, not UTF-8, its header lies, a row has more or fewer values than the others, or a
-            value is no finite number.
+        VectorFileError: the file is empty or not UTF-8, its header is wrong, a row has more or fewer values than the others, or a
+            value is not a finite number.
     """
     lines = _count_lines(path)
     with path.open("rb") as file:
+        begin = _skip_mark(file)
         first = file.readline()
         header = _parse_header(first)
         if header is None:
-            file.seek(0)
+            file.seek(begin)
         skipped = 0 if header is None else 1
         shape = header or _Header(lines, len(_fields(first)) - 1)
         if shape.rows != lines - skipped:
             raise VectorFileError(f"{path}, line 1: announces {shape.rows} rows, but {lines - skipped} follow")
-        _check_size(path, shape, path.stat().st_size, smallest=2 * shape.size)  # a value is a space and a digit at least
+        _check_size(path, shape, path.stat().st_size, smallest=2 * shape.size)  # a value is at least a space and a digit
         words, matrix = [], np.empty(shape, np.float32)
-        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused below
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite and are rejected below
             for row, line in enumerate(file):
                 word, matrix[row] = _parse_row(line, shape.size, f"{path}, line {row + 1 + skipped}")
                 words.append(word)
@@ -63,12 +65,13 @@ def read_binary(path: Path) -> WordVectors:
         As `read_text`.
 
     Raises:
-        VectorFileError: the file is empty, has no header or one that lies, a word is not UTF-8 or a value not finite.
+        VectorFileError: the file is empty, its header is missing or wrong, a word is not UTF-8, or a value is not finite.
     """
     with path.open("rb") as file:
+        _skip_mark(file)
         shape = _parse_header(file.readline(LONGEST_HEADER + 1))
         if shape is None:
-            raise VectorFileError(f'{path}, line 1: is not a header "rows size"')
+            raise VectorFileError(f'{path}, line 1: not a header "rows size"')
         _check_size(path, shape, path.stat().st_size, smallest=2 + 4 * shape.size)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             words, matrix = _binary_rows(path, data, file.tell(), shape)
@@ -76,15 +79,24 @@ def read_binary(path: Path) -> WordVectors:
 
 
 def write_text(vectors: WordVectors, path: Path) -> None:
-    """Write word2vec's text format, which is fastText's .vec as well. Nine digits give a float32 back exactly.
+    """Write word2vec's text format, which is also fastText's .vec. Nine digits represent a float32 exactly.
 
     Raises:
-        VectorFileError: the format cannot hold one of the words, for the space in it.
+        VectorFileError: the format cannot store one of the words, because of a space in it.
     """
     rows, size = vectors.matrix.shape
-    layout = "%s" + " %.9g" * size + "\n"
+    _write_rows(vectors, path, f"{rows} {size}\n")
+
+
+def write_glove(vectors: WordVectors, path: Path) -> None:
+    """Write GloVe's text format: like `write_text`, but without the header. Raises VectorFileError like `write_text`."""
+    _write_rows(vectors, path, "")
+
+
+def _write_rows(vectors: WordVectors, path: Path, header: str) -> None:
+    layout = "%s" + " %.9g" * vectors.matrix.shape[1] + "\n"
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{rows} {size}\n")
+        file.write(header)
         for word, row in zip(vectors.vocabulary.words, vectors.matrix, strict=True):
             file.write(layout % (_writable(path, word), *row.tolist()))
 
@@ -93,7 +105,7 @@ def write_binary(vectors: WordVectors, path: Path) -> None:
     """Write word2vec's binary format.
 
     Raises:
-        VectorFileError: the format cannot hold one of the words, for the space in it.
+        VectorFileError: the format cannot store one of the words, because of a space in it.
     """
     rows, size = vectors.matrix.shape
     with path.open("wb") as file:
@@ -116,16 +128,23 @@ def _parse_header(line: bytes) -> _Header | None:
 
 
 def _check_size(path: Path, shape: _Header, size: int, smallest: int) -> None:
-    """Refuse, before any memory is taken, what the file cannot hold: `smallest` is the least number of bytes a row has."""
+    """Check, before allocating memory, that the file is large enough: a row has at least `smallest` bytes."""
     if not shape.rows or not shape.size:
-        raise VectorFileError(f"{path}, line 1: there are no vectors in the file")
+        raise VectorFileError(f"{path}, line 1: the file has no vectors")
     if shape.rows * smallest > size:
         raise VectorFileError(f"{path}, line 1: {shape.rows} rows of {shape.size} values do not fit into {size} bytes")
 
 
+def _skip_mark(file: BinaryIO) -> int:
+    """Skip a byte order mark, which some editors write; return the position where the text begins."""
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    return file.tell()
+
+
 def _fields(line: bytes) -> list[bytes]:
-    # Only spaces separate: GloVe has words that hold other white space. word2vec and fastText end a row with a space.
-    return line.rstrip(b" \r\n").split(b" ")
+    # Only spaces and tabs separate: GloVe has words with other white space. word2vec and fastText end a row with a space.
+    return line.rstrip(b" \t\r\n").replace(b"\t", b" ").split(b" ")
 
 
 def _parse_row(line: bytes, size: int, place: str) -> tuple[str, list[float]]:
@@ -145,12 +164,12 @@ def _binary_rows(path: Path, data: mmap.mmap, position: int, shape: _Header) -> 
     for row in range(shape.rows):
         start = data.find(b" ", position) + 1
         if start == 0 or start + 4 * shape.size > len(data):
-            raise VectorFileError(f"{path}, row {row + 1}: the file ends here, its header announces {shape.rows} rows")
+            raise VectorFileError(f"{path}, row {row + 1}: the file ends here, but its header announces {shape.rows} rows")
         words.append(_decode(data[position : start - 1].lstrip(b"\n"), f"{path}, row {row + 1}"))
         matrix[row] = np.frombuffer(data, "<f4", shape.size, start)
         position = start + 4 * shape.size
     if len(data) - position > 1:  # the last row's line end, which some tools write
-        raise VectorFileError(f"{path}, row {shape.rows + 1}: the file goes on, its header announces {shape.rows} rows")
+        raise VectorFileError(f"{path}, row {shape.rows + 1}: the file continues, but its header announces {shape.rows} rows")
     return words, matrix
 
 
@@ -177,6 +196,6 @@ def _vectors(path: Path, words: list[str], matrix: NDArray[np.float32], place: C
 
 
 def _writable(path: Path, word: str) -> str:
-    if not word or " " in word or "\n" in word:
-        raise VectorFileError(f"{path}: the format cannot hold the word {word!r}")
+    if not word or any(mark in word for mark in " \t\n"):
+        raise VectorFileError(f"{path}: the format cannot store the word {word!r}")
     return word

@@ -1,4 +1,4 @@
-"""Word vectors as every method leaves them, and the four questions one asks of them."""
+"""Word vectors, the output of every training method, and queries on them."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.text.json_files import write_json
 from models.text.subword_ngrams import Subwords
 from models.text.words import WordVocabulary
 
@@ -19,24 +20,24 @@ VECTORS, VOCABULARY, PROVENANCE = "vectors.npy", "vocabulary.json", "provenance.
 NGRAMS, SUBWORDS = "ngrams.npy", "subwords.json"
 
 
-class UnknownWord(KeyError):  # noqa: N818 - a caller reads it as what happened, as with KeyError
-    """There is no vector of this word. The one argument is the word."""
+class UnknownWord(KeyError):  # noqa: N818 - named after what happened, like KeyError
+    """There is no vector for a word. The only argument is the word."""
 
     def __str__(self) -> str:
-        return f"there is no vector of {self.args[0]!r}"
+        return f"there is no vector for {self.args[0]!r}"
 
 
 class WordVectors:
-    """One vector for each word of a vocabulary, and by way of n-grams for other words if there are such.
+    """One vector for each word of a vocabulary and, with n-grams, for other words.
 
     Args:
         vocabulary: V words.
         matrix: their vectors, [V, d]; may be memory-mapped.
-        provenance: what made them: method, settings, corpus; JSON values.
-        subwords: fastText's n-grams, to make vectors for words outside of the vocabulary.
+        provenance: how they were trained: method, settings, corpus; JSON values.
+        subwords: fastText's n-grams, to compose vectors for words outside of the vocabulary.
 
     Raises:
-        ValueError: the shapes do not go together.
+        ValueError: the shapes do not match.
     """
 
     def __init__(
@@ -49,16 +50,16 @@ class WordVectors:
         if matrix.ndim != 2 or len(matrix) != len(vocabulary):
             raise ValueError(f"{len(vocabulary)} words cannot have vectors of shape {matrix.shape}")
         if subwords and subwords.matrix.shape[1:] != matrix.shape[1:]:
-            raise ValueError(f"n-grams of shape {subwords.matrix.shape} do not go with words of shape {matrix.shape}")
+            raise ValueError(f"n-grams of shape {subwords.matrix.shape} do not match words of shape {matrix.shape}")
         self.vocabulary, self.matrix, self.provenance, self.subwords = vocabulary, matrix, dict(provenance), subwords
 
     @classmethod
     def load(cls, folder: Path) -> "WordVectors":
-        """Map what `save` wrote into memory; no vector is read before it is used.
+        """Memory-map the files that `save` wrote; a vector is only read when it is used.
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: the files do not go together.
+            ValueError: the files do not match.
         """
         subwords = None
         if (folder / SUBWORDS).exists():
@@ -67,10 +68,10 @@ class WordVectors:
         return cls(WordVocabulary.load(folder / VOCABULARY), _map(folder / VECTORS), provenance, subwords)
 
     def save(self, folder: Path) -> None:
-        """Write the artefact, replacing one that is there: vectors as float32, the rest as JSON."""
+        """Write the artefact, replacing an existing one: vectors as float32, the rest as JSON."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (VECTORS, VOCABULARY, PROVENANCE, NGRAMS, SUBWORDS):
-            (folder / name).unlink(missing_ok=True)  # whoever has mapped the old file keeps it as it was
+            (folder / name).unlink(missing_ok=True)  # processes that have mapped the old file keep its content
         np.save(folder / VECTORS, self.matrix.astype(np.float32, copy=False))
         self.vocabulary.save(folder / VOCABULARY)
         write_json(folder / PROVENANCE, self.provenance)
@@ -83,7 +84,7 @@ class WordVectors:
         """Euclidean length of each vector, [V].
 
         Raises:
-            ValueError: a vector holds NaN or is infinite; names the word.
+            ValueError: a vector is not finite; the message names the word.
         """
         lengths: Vector = np.sqrt(np.einsum("vd,vd->v", self.matrix, self.matrix))
         broken = np.flatnonzero(~np.isfinite(lengths))
@@ -92,10 +93,10 @@ class WordVectors:
         return lengths
 
     def vector(self, word: str) -> Vector:
-        """The word's vector, [d]; composed from n-grams where the vocabulary lacks the word.
+        """The word's vector, [d]; composed from n-grams if the word is not in the vocabulary.
 
         Raises:
-            UnknownWord: there is none, and no n-grams to compose it from.
+            UnknownWord: there is neither a vector nor n-grams to compose it from.
         """
         index = self.vocabulary.id(word)
         if index is not None:
@@ -107,7 +108,7 @@ class WordVectors:
         return composed
 
     def similarity(self, a: str, b: str) -> float:
-        """Cosine of the angle between two words' vectors; 0 where one of them is zero.
+        """Cosine of the angle between two words' vectors; 0 if one of them is zero.
 
         Raises:
             UnknownWord: one of them has no vector.
@@ -115,7 +116,7 @@ class WordVectors:
         return float(unit(self.vector(a)) @ unit(self.vector(b)))
 
     def nearest(self, query: str | Vector, k: int = 10) -> Ranking:
-        """The `k` words most similar to a word, which itself is left out, or to a vector [d].
+        """The `k` words most similar to a word, excluding itself, or to a vector [d].
 
         Raises:
             UnknownWord: the word has no vector.
@@ -126,11 +127,11 @@ class WordVectors:
         return self._rank(query, [], k)
 
     def analogy(self, a: str, b: str, c: str, k: int = 1) -> Ranking:
-        """The `k` words that are to c what b is to a, these three left out.
+        """The `k` words that are to c what b is to a, excluding these three.
 
             argmax_x cos(x, b - a + c), all of unit length
 
-        3CosAdd of Mikolov, Yih and Zweig 2013, as Levy and Goldberg 2014 (CoNLL, equation 3) write it.
+        3CosAdd of Mikolov, Yih and Zweig 2013, as written by Levy and Goldberg 2014 (CoNLL, equation 3).
 
         Raises:
             UnknownWord: one of the three has no vector.
@@ -146,7 +147,7 @@ class WordVectors:
 
 
 def unit(vector: Vector) -> Vector:
-    """The vector at length 1; a zero vector as it is.
+    """The vector scaled to length 1; a zero vector is not changed.
 
     Raises:
         ValueError: a value is NaN or infinite.
@@ -158,26 +159,26 @@ def unit(vector: Vector) -> Vector:
 
 
 def rank(vocabulary: WordVocabulary, scores: Vector, excluded: list[str], k: int) -> Ranking:
-    """The `k` best words; of equal ones the more frequent first.
+    """The `k` best words; ties go to the more frequent word.
 
     Args:
         vocabulary: V words.
         scores: [V].
-        excluded: words to leave out; unknown ones are ignored.
-        k: how many; fewer come back where the vocabulary has no more.
+        excluded: words to exclude; unknown ones are ignored.
+        k: number of words; fewer are returned if the vocabulary has no more.
 
     Raises:
         ValueError: k is below 1.
     """
     if k < 1:
-        raise ValueError(f"k is {k}; ask for one word or more")
+        raise ValueError(f"k is {k}, but must be at least 1")
     left_out = {i for i in map(vocabulary.id, excluded) if i is not None}
     first = np.argsort(-scores, kind="stable") if len(scores) <= k + len(left_out) else _top(scores, k + len(left_out))
     return [(vocabulary.words[i], float(scores[i])) for i in first.tolist() if i not in left_out][:k]
 
 
 def _top(scores: Vector, k: int) -> NDArray[np.int64]:
-    """Ids of the k best scores, best first; of those that tie with the last, the lowest ids."""
+    """Ids of the k best scores, best first; among ties with the last, the lowest ids."""
     least = np.partition(scores, -k)[-k]
     above, level = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
     chosen = np.concatenate([above, level[: k - len(above)]])
@@ -186,8 +187,3 @@ def _top(scores: Vector, k: int) -> NDArray[np.int64]:
 
 def _map(path: Path) -> NDArray[np.float32]:
     return np.asarray(np.load(path, mmap_mode="r"))
-
-
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write a small file beside the vectors, to be read by people too."""
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Word vocabulary: one id a word, kept as readable JSON."""
+"""Word vocabulary: one id per word, stored as readable JSON."""
 
 import json
 import re
@@ -15,11 +15,11 @@ CONTRACTION = re.compile(rf"(.+?)(?<!')({ENDING})")
 class WordTokenizer:
     """Maps a text to the ids of its words.
 
-    A contraction that is no known word is cut in two as in the Penn Treebank, the way the text of most pretrained vectors was
-    cut: "don't" becomes "do" and "n't", "film's" becomes "film" and "'s". Its negations would be unknown otherwise.
+    A contraction that is not in the vocabulary is split as in the Penn Treebank, and so as in the text of most pretrained
+    vectors: "don't" becomes "do" and "n't", "film's" becomes "film" and "'s". Otherwise negations would be unknown.
 
     Args:
-        words: the known words in id order, none twice; the first one gets the id after the special tokens.
+        words: the known words in id order, without duplicates; the first one gets the id after the special tokens.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -54,5 +54,5 @@ class WordTokenizer:
 
 
 def is_token(word: str) -> bool:
-    """Whether a text can give this word as a token: it is one word of letters and digits, or the end of a contraction."""
+    """Whether this word can be a token of a text: it is one word of letters and digits, or the end of a contraction."""
     return words_of(word) == [word] or re.fullmatch(ENDING, word) is not None

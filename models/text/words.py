@@ -1,4 +1,4 @@
-"""Words: how a text falls into them, and which of them a model knows."""
+"""Splitting a text into words, and vocabularies of words."""
 
 import json
 import re
@@ -10,23 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.text.normalize import normalize
 
-WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")  # letters and digits, apostrophes between them
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")  # letters and digits, with apostrophes between them
 
 
 def words_of(text: str) -> list[str]:
-    """The lower-cased words of a text; an apostrophe within a word stays ("don't"), other punctuation goes."""
-    return WORD.findall(normalize(text, lowercase=True).replace("\u2019", "'"))
+    """The lower-cased words of a text; an apostrophe within a word is kept ("don't"), other punctuation is removed."""
+    return WORD.findall(normalize(text, lowercase=True))
 
 
 class WordVocabulary:
     """Words with their counts; a word's id is its position.
 
     Args:
-        words: no word twice, in descending count.
-        counts: how often each occurs in the training data, [V]; all 0 where that is not known.
+        words: by descending count, without duplicates.
+        counts: occurrences of each word in the training data, [V]; all 0 if unknown.
 
     Raises:
-        ValueError: a word stands twice, or there are more or fewer counts than words.
+        ValueError: a word is listed twice, or the number of counts is not that of words.
     """
 
     def __init__(self, words: Iterable[str], counts: ArrayLike) -> None:
@@ -35,7 +35,7 @@ class WordVocabulary:
         self._ids = dict(zip(self.words, range(len(self.words)), strict=True))
         if len(self._ids) != len(self.words):
             twice = next(word for i, word in enumerate(self.words) if self._ids[word] != i)
-            raise ValueError(f"the vocabulary holds {twice!r} twice")
+            raise ValueError(f"the vocabulary has {twice!r} twice")
         if self.counts.shape != (len(self.words),):
             raise ValueError(f"{len(self.words)} words cannot have counts of shape {self.counts.shape}")
 

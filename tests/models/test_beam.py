@@ -1,49 +1,61 @@
-"""Beam search against plain Python, on random decoders whose every probability depends on the whole history."""
+"""Beam search against plain Python, on random decoders whose probabilities depend on the whole history."""
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from models.beam import Options, beam_search
 from models.text.special import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 
-STATES, NEVER = 32, [PAD, UNK, BOS]
+STATES = 10_007  # many, so that two histories do not go through the same states: the order of ties is arbitrary
+NEVER = [PAD, UNK, BOS]
+Tokens = tuple[int, ...]
+Scored = tuple[Tokens, float]
+Hypothesis = tuple[Tokens, float, list[list[float]]]  # with the attention of each token
+T = TypeVar("T", int, Tensor)  # one state, or those of a batch
+F = TypeVar("F", float, Tensor)
 
 
 @dataclass
 class Decoder:
-    """Log-probabilities by a state that hashes all tokens so far and the sentence; a state is [hash, sentence]."""
+    """Log-probabilities from a state that hashes all previous tokens and the sentence; a state is [hash, sentence]."""
 
-    log_probs: torch.Tensor  # [STATES, V]
+    log_probs: Tensor  # [STATES, V]
     calls: int = field(default=0)
 
-    def follow(self, state, token, sentence):
+    def follow(self, state: T, token: T, sentence: T) -> T:
         return (state * 7 + token * 5 + sentence * 3 + 1) % STATES
 
-    def attention(self, state):
-        """Of two source positions: it depends on the history, and adds up to 1."""
+    def attention(self, state: F) -> tuple[F, F]:
+        """Attention to two source positions: it depends on the history and sums to 1."""
         share = (state % 5) / 4
-        return torch.stack([share, 1 - share], -1) if isinstance(share, torch.Tensor) else (share, 1 - share)
+        return share, 1 - share
 
-    def __call__(self, previous, state):
+    def __call__(self, previous: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         self.calls += 1
         after = self.follow(state[..., 0], previous, state[..., 1])
-        return self.log_probs[after], torch.stack([after, state[..., 1]], -1), self.attention(after.double())
+        return self.log_probs[after], torch.stack([after, state[..., 1]], -1), torch.stack(self.attention(after.double()), -1)
 
-    def search(self, limits, sentences=None, *, beams, **chosen):
+    def search(
+        self, limits: list[int], sentences: Sequence[int] | None = None, *, beams: int, n_best: int | None = None, **chosen: Any
+    ) -> list[list[Hypothesis]]:
         """Each sentence's hypotheses as (tokens, score, attention)."""
         sentences = range(len(limits)) if sentences is None else sentences
         state = torch.tensor([[0, sentence] for sentence in sentences])
         first = torch.full((beams,), -torch.inf, dtype=torch.float64)
         first[0] = 0
-        n_best = chosen.setdefault("n_best", beams)
+        n_best = beams if n_best is None else n_best
+        options = options_of(n_best=n_best, **chosen)
         tokens, scores, attention = beam_search(
-            self, state, torch.ones(len(limits), 2).bool(), torch.tensor(limits), first, max(limits), options_of(**chosen)
+            self, state, torch.ones(len(limits), 2).bool(), torch.tensor(limits), first, max(limits), options
         )
         return [
             [
@@ -55,7 +67,9 @@ class Decoder:
         ]
 
 
-def options_of(*, alpha=1.0, c=0.0, beta=0.0, min_length=0, ngram=0, n_best=1):
+def options_of(
+    *, alpha: float = 1.0, c: float = 0.0, beta: float = 0.0, min_length: int = 0, ngram: int = 0, n_best: int = 1
+) -> Options:
     floats = [torch.tensor(value, dtype=torch.float64) for value in (alpha, c, beta)]
     return Options(*floats, *(torch.tensor(value) for value in (min_length, ngram, n_best)))
 
@@ -68,18 +82,23 @@ def decoder(seed: int, units: int) -> Decoder:
     return Decoder(torch.log_softmax(logits, 1))
 
 
-def states(model, sentence, tokens):
+def states(model: Decoder, sentence: int, tokens: Tokens) -> list[int]:
     """The decoder's state after BOS and after each token."""
-    return list(itertools.accumulate([0, BOS, *tokens], lambda s, t: model.follow(s, t, sentence)))[1:]
+    found = [0]
+    for token in (BOS, *tokens):
+        found.append(model.follow(found[-1], token, sentence))
+    return found[1:]
 
 
-def repeats(tokens, n):
+def repeats(tokens: Tokens, n: int) -> bool:
     grams = [tokens[i : i + n] for i in range(len(tokens) - n + 1)]
     return n > 0 and len(set(grams)) < len(grams)
 
 
-def continuations(model, sentence, tokens, total, limit, min_length=0, ngram=0):
-    """Everything that may follow a hypothesis, as (tokens, sum), by walking its history anew."""
+def continuations(
+    model: Decoder, sentence: int, tokens: Tokens, total: float, limit: int, min_length: int = 0, ngram: int = 0
+) -> list[Scored]:
+    """All continuations of a hypothesis, as (tokens, sum), computed from its whole history."""
     log_probs = model.log_probs[states(model, sentence, tokens)[-1]].tolist()
     units = range(len(SPECIAL_TOKENS), len(log_probs))
     if len(tokens) + 1 == limit:
@@ -88,16 +107,22 @@ def continuations(model, sentence, tokens, total, limit, min_length=0, ngram=0):
     return [((*tokens, v), total + log_probs[v]) for v in [*allowed, *([EOS] if len(tokens) >= min_length else [])]]
 
 
-def score_of(model, sentence, tokens, total, alpha, c=0.0, beta=0.0):
-    """Of a finished hypothesis, EOS among its tokens."""
+def score_of(
+    model: Decoder, sentence: int, tokens: Tokens, total: float, alpha: float, c: float = 0.0, beta: float = 0.0
+) -> float:
+    """Score of a finished hypothesis, whose tokens include EOS."""
     paid = zip(*(model.attention(s) for s in states(model, sentence, tokens[:-1])), strict=True)
     covered = sum(math.log(min(max(sum(weights), 1e-30), 1)) for weights in paid)
-    return total / ((c + len(tokens)) / (c + 1)) ** alpha + beta * covered
+    normalizer: float = ((c + len(tokens)) / (c + 1)) ** alpha
+    return total / normalizer + beta * covered
 
 
-def plain_beam(model, sentence, limit, beams, alpha=1.0, c=0.0, beta=0.0, **rules):
-    """Beam search as the textbook has it: one sentence, lists, run to its end."""
-    live, finished = [((), 0.0)], []
+def plain_beam(
+    model: Decoder, sentence: int, limit: int, beams: int, alpha: float = 1.0, c: float = 0.0, beta: float = 0.0, **rules: int
+) -> list[Scored]:
+    """Textbook beam search: one sentence, lists, no early stopping."""
+    live: list[Scored] = [((), 0.0)]
+    finished: list[Scored] = []
     while live:
         grown = [new for tokens, total in live for new in continuations(model, sentence, tokens, total, limit, **rules)]
         grown = sorted(grown, key=lambda h: -h[1])[: beams - len(finished)]
@@ -106,15 +131,16 @@ def plain_beam(model, sentence, limit, beams, alpha=1.0, c=0.0, beta=0.0, **rule
     return sorted(finished, key=lambda h: -h[1])
 
 
-def greedy(model, sentence, limit):
-    tokens, total = (), 0.0
+def greedy(model: Decoder, sentence: int, limit: int) -> Tokens:
+    tokens: Tokens = ()
+    total = 0.0
     while not tokens or tokens[-1] != EOS:
         tokens, total = max(continuations(model, sentence, tokens, total, limit), key=lambda h: h[1])
     return tokens[:-1]
 
 
-def exhaustive(model, sentence, limit, alpha):
-    """The best of all outputs there are."""
+def exhaustive(model: Decoder, sentence: int, limit: int, alpha: float) -> tuple[Scored, int]:
+    """The best of all possible outputs."""
     units = range(len(SPECIAL_TOKENS), model.log_probs.shape[1])
     scored = []
     for n in range(limit):
@@ -129,20 +155,20 @@ alphas = st.sampled_from([0.0, 0.6, 1.0, 2.0])
 limits = st.lists(st.integers(1, 7), min_size=1, max_size=4)
 
 
-def assert_same(found, expected):
+def assert_same(found: list[Hypothesis], expected: list[Scored]) -> None:
     assert [tokens for tokens, _, _ in found] == [tokens for tokens, _ in expected]
     assert [score for _, score, _ in found] == pytest.approx([score for _, score in expected])
 
 
 @given(seeds, st.integers(1, 5), limits)
-def test_one_beam_is_greedy_search(seed, units, limits):
+def test_one_beam_is_greedy_search(seed: int, units: int, limits: list[int]) -> None:
     model = decoder(seed, units)
     found = model.search(limits, beams=1)
     assert [tokens for ((tokens, _, _),) in found] == [greedy(model, i, limit) for i, limit in enumerate(limits)]
 
 
 @given(seeds, st.integers(1, 3), st.integers(1, 4), alphas)
-def test_a_beam_as_wide_as_the_search_space_is_exhaustive(seed, units, limit, alpha):
+def test_a_beam_as_wide_as_the_search_space_is_exhaustive(seed: int, units: int, limit: int, alpha: float) -> None:
     model = decoder(seed, units)
     best, outputs = exhaustive(model, 0, limit, alpha)
     (hypotheses,) = model.search([limit], beams=outputs, alpha=alpha, n_best=1)
@@ -150,7 +176,9 @@ def test_a_beam_as_wide_as_the_search_space_is_exhaustive(seed, units, limit, al
 
 
 @given(seeds, st.integers(1, 5), limits, st.integers(1, 6), st.integers(1, 6), alphas)
-def test_stopping_early_and_batching_change_nothing(seed, units, limits, beams, n_best, alpha):
+def test_early_stopping_and_batching_have_no_effect(
+    seed: int, units: int, limits: list[int], beams: int, n_best: int, alpha: float
+) -> None:
     model, n_best = decoder(seed, units), min(n_best, beams)
     found = model.search(limits, beams=beams, alpha=alpha, n_best=n_best)
     for i, (hypotheses, limit) in enumerate(zip(found, limits, strict=True)):
@@ -158,7 +186,9 @@ def test_stopping_early_and_batching_change_nothing(seed, units, limits, beams, 
 
 
 @given(seeds, limits, st.integers(1, 4), alphas, st.sampled_from([0.0, 5.0]), st.sampled_from([0.0, 0.2, 1.0]))
-def test_scores_are_those_of_the_length_normalization_and_of_the_coverage(seed, limits, beams, alpha, c, beta):
+def test_scores_are_those_of_the_length_normalization_and_of_the_coverage(
+    seed: int, limits: list[int], beams: int, alpha: float, c: float, beta: float
+) -> None:
     model = decoder(seed, units=3)
     found = model.search(limits, beams=beams, alpha=alpha, c=c, beta=beta)
     for i, (hypotheses, limit) in enumerate(zip(found, limits, strict=True)):
@@ -166,7 +196,9 @@ def test_scores_are_those_of_the_length_normalization_and_of_the_coverage(seed, 
 
 
 @given(seeds, st.lists(st.integers(1, 12), min_size=1, max_size=3), st.integers(1, 4), st.integers(0, 6), st.integers(0, 3))
-def test_too_short_outputs_and_repeated_ngrams_are_left_out(seed, limits, beams, min_length, ngram):
+def test_too_short_outputs_and_repeated_ngrams_are_excluded(
+    seed: int, limits: list[int], beams: int, min_length: int, ngram: int
+) -> None:
     model = decoder(seed, units=2)
     found = model.search(limits, beams=beams, min_length=min_length, ngram=ngram)
     for i, (hypotheses, limit) in enumerate(zip(found, limits, strict=True)):
@@ -175,7 +207,7 @@ def test_too_short_outputs_and_repeated_ngrams_are_left_out(seed, limits, beams,
         assert all(min(min_length, limit - 1) <= len(tokens) < limit for tokens, _, _ in hypotheses)
 
 
-def test_a_sentence_that_cannot_improve_is_left():
+def test_search_stops_for_a_sentence_that_cannot_improve() -> None:
     model = decoder(0, units=3)
     model.log_probs[:] = torch.tensor([0.0, 0.0, 0.0, 0.9, 0.04, 0.03, 0.03]).log()  # EOS at once
     model.search([50], beams=3, alpha=0.0, n_best=1)
@@ -183,7 +215,7 @@ def test_a_sentence_that_cannot_improve_is_left():
 
 
 @given(seeds, limits, st.integers(1, 4))
-def test_attention_rows_belong_to_their_tokens(seed, limits, beams):
+def test_attention_rows_belong_to_their_tokens(seed: int, limits: list[int], beams: int) -> None:
     model = decoder(seed, units=4)
     sentences = [3 * i for i in range(len(limits))]
     found = model.search(limits, sentences, beams=beams)

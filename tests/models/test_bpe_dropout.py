@@ -1,4 +1,4 @@
-"""Subwords drawn at random are subwords of the same text."""
+"""Random segmentations decode to the same text."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ def subwords() -> SubwordTokenizer:
 
 
 @given(st.one_of(st.text(), SENTENCES))
-def test_without_dropout_it_is_the_tokenizer(subwords: SubwordTokenizer, text: str) -> None:
+def test_without_dropout_it_equals_the_tokenizer(subwords: SubwordTokenizer, text: str) -> None:
     assert BpeDropout(subwords, 0.0, 1).encode(text) == subwords.encode(text)
 
 
@@ -29,13 +29,13 @@ def test_any_segmentation_decodes_to_the_text(subwords: SubwordTokenizer, text: 
     assert len(ids) >= len(subwords.encode(text))
 
 
-def test_the_more_is_left_out_the_more_pieces_there_are(subwords: SubwordTokenizer) -> None:
+def test_more_dropout_gives_more_pieces(subwords: SubwordTokenizer) -> None:
     text = " ".join(LINES)
     counts = [len(BpeDropout(subwords, p, 1).encode(text)) for p in (0.0, 0.1, 0.5, 0.9, 1.0)]
     assert counts == sorted(set(counts))
     assert BpeDropout(subwords, 1.0, 1).encode("table") == subwords.ids("▁table")
 
 
-def test_draws_follow_from_the_seed(subwords: SubwordTokenizer) -> None:
+def test_the_seed_determines_the_result(subwords: SubwordTokenizer) -> None:
     drawn = [[BpeDropout(subwords, 0.3, seed).encode(line) for line in LINES] for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]

@@ -1,17 +1,17 @@
-"""The n-gram table: each n-gram of a text counts once for each time it occurs, and padding never does."""
+"""The n-gram table: each occurrence of an n-gram counts once, and padding does not count."""
 
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from models.ngrams import SCALE, NgramScores, ngram_rows
+from models.ngrams import MODULUS, MULTIPLIER, SCALE, NgramScores, ngram_rows
 from models.text.special import PAD
 
-BUCKETS = 2**20  # so many that no two n-grams of these tests meet
+BUCKETS = 2**20  # enough that no n-grams of these tests collide
 
 
 def random_rows(*lengths: int) -> list[torch.Tensor]:
-    return [torch.randint(1, 4, (length,)) for length in lengths]  # three characters: many n-grams come twice
+    return [torch.randint(1, 4, (length,)) for length in lengths]  # three characters: many n-grams repeat
 
 
 def test_equal_ngrams_share_a_row_and_different_ones_do_not() -> None:
@@ -21,7 +21,7 @@ def test_equal_ngrams_share_a_row_and_different_ones_do_not() -> None:
         rows = ngram_rows(text[None], 4, BUCKETS)[0].tolist()
         for n in range(1, 5):
             for end in range(len(text)):
-                row, ngram = rows[(n - 1) * len(text) + end], tuple(text[max(0, end - n + 1) : end + 1].tolist())
+                row, ngram = rows[end * 4 + n - 1], tuple(text[max(0, end - n + 1) : end + 1].tolist())
                 if len(ngram) < n:
                     assert row == PAD
                 else:
@@ -30,9 +30,19 @@ def test_equal_ngrams_share_a_row_and_different_ones_do_not() -> None:
     assert all(1 <= row <= BUCKETS for row in row_of.values())
 
 
+def test_a_hash_is_the_polynomial_of_the_characters() -> None:
+    text, buckets = [3, 69_000, 7, 99_999, 12], 1009
+    rows = ngram_rows(torch.tensor([text]), 5, buckets)[0].tolist()
+    for n in range(1, 6):
+        code = 0
+        for character in reversed(text[5 - n :]):
+            code = (code * MULTIPLIER + character) % MODULUS
+        assert rows[4 * 5 + n - 1] == code % buckets + 1
+
+
 def test_rows_stay_within_the_table() -> None:
     rows = ngram_rows(torch.randint(1, 70, (50, 12)), 5, 10)
-    assert set(rows.unique().tolist()) == set(range(11))
+    assert set(torch.unique(rows).tolist()) == set(range(11))
 
 
 @pytest.mark.parametrize("longest", [1, 3, 8])
@@ -42,7 +52,7 @@ def test_a_batch_equals_its_texts_one_by_one(longest: int) -> None:
     torch.nn.init.normal_(scores.table.weight[1:])
     texts = random_rows(1, 5, 2, 9)
     lengths = torch.tensor([len(text) for text in texts])
-    batch = scores(pad_sequence(texts, batch_first=True, padding_value=2), lengths)  # what the padding holds counts for nothing
+    batch = scores(pad_sequence(texts, batch_first=True, padding_value=2), lengths)  # the content of padding has no effect
     for text, row in zip(texts, batch, strict=True):
         torch.testing.assert_close(scores(text[None], torch.tensor([len(text)]))[0], row)
 
@@ -56,7 +66,7 @@ def test_scores_are_the_scaled_sum_of_the_rows() -> None:
     torch.testing.assert_close(scores(text, torch.tensor([3]))[0], expected)
 
 
-def test_dropout_leaves_out_ngrams_in_training_alone() -> None:
+def test_dropout_drops_ngrams_only_in_training() -> None:
     torch.manual_seed(0)
     scores = NgramScores(classes=1, buckets=1000, longest=1, dropout=0.25)
     torch.nn.init.ones_(scores.table.weight[1:])

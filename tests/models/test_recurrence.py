@@ -1,10 +1,12 @@
-"""The hand-written recurrences compute what autograd computes, values and gradients."""
+"""The handwritten recurrences equal autograd, values and gradients."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from models.cpu.compiled import compiled
 from models.cpu.lanes import LANES
@@ -34,27 +36,29 @@ def test_gradient_of_the_recurrence_by_finite_differences() -> None:
 
 
 @pytest.mark.parametrize(("directions", "size"), [(1, 16), (2, 48)])
-def test_the_compiled_steps_compute_what_the_equations_do(directions: int, size: int) -> None:
+def test_the_compiled_steps_equal_the_equations(directions: int, size: int) -> None:
     torch.manual_seed(directions)
     lengths = torch.tensor([4, 1, 3])
     shapes = [(4, directions, 3, 3 * size), (directions, 3, size), (directions, 3 * size, size), (directions, 3 * size)]
     tensors = [torch.randn(shape) * 0.5 for shape in shapes]
     mask = (torch.arange(4)[:, None] < lengths)[:, None, :, None].expand(-1, directions, -1, -1)
-    found = []
-    for apply in (
-        lambda *given: FusedGRURecurrence.apply(torch.float32, *given, lengths),
+    found: list[list[Tensor | None]] = []
+    fused: Callable[..., Tensor] = FusedGRURecurrence.apply
+    ways: list[Callable[..., Tensor]] = [
+        lambda *given: fused(torch.float32, *given, lengths),
         lambda *given: recur(GRURecurrence, torch.float64, *(tensor.double() for tensor in given), mask),
-    ):
+    ]
+    for apply in ways:
         given = [tensor.clone().requires_grad_() for tensor in tensors]
         states = apply(*given)
-        (states * torch.linspace(-1, 1, states.numel()).view_as(states)).sum().backward()
+        torch.autograd.backward((states * torch.linspace(-1, 1, states.numel()).view_as(states)).sum())
         found.append([states.float(), *(tensor.grad for tensor in given)])
-    for fused, exact in zip(*found, strict=True):
-        torch.testing.assert_close(fused, exact, atol=2e-5, rtol=1e-5)
+    for ours, exact in zip(*found, strict=True):
+        torch.testing.assert_close(ours, exact, atol=2e-5, rtol=1e-5)
 
 
-def test_what_is_not_a_number_stays_so() -> None:
-    """Or a diverged training would go on with numbers that mean nothing."""
+def test_nan_is_propagated() -> None:
+    """Otherwise a diverged training would continue with meaningless numbers."""
     layer, x, lengths = Recurrent("gru", 4, 16), torch.randn(2, 3, 4), torch.full((2,), 3)
     x[1, 0, 0] = torch.nan
     outputs, _ = layer(x, lengths)

@@ -1,8 +1,8 @@
-"""A sentence's label: its own words alone matter, and contextual vectors only where there are such."""
+"""The sentence classifier: only a sentence's own words matter, and occurrences only with contextual vectors."""
 
 import torch
 
-from models.sentence_classifier import SentenceClassifier
+from pipelines.studies.contextual.classifier import SentenceClassifier
 
 V, D, N, L, D2, CLASSES = 12, 5, 30, 3, 4, 3
 
@@ -45,7 +45,7 @@ def test_vectors_are_frozen_and_the_mix_learns() -> None:
     assert model.mix.weights.grad.abs().sum() > 0
 
 
-def test_learns_a_few_sentences_by_heart() -> None:
+def test_overfits_a_few_sentences() -> None:
     model = make(contextual=True).train()
     words, occurrences = torch.randint(V, (8, 6)), torch.randint(N, (8, 6))
     lengths, labels = torch.full((8,), 6), torch.arange(8) % CLASSES

@@ -1,4 +1,4 @@
-"""Texts as words, words as ids, and words as n-grams."""
+"""Splitting texts into words, ids of words, and n-grams of words."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,7 +18,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @given(st.text())
-def test_words_are_words_again_and_hold_no_white_space(text: str) -> None:
+def test_splitting_is_idempotent_and_leaves_no_white_space(text: str) -> None:
     words = words_of(text)
     assert words_of(" ".join(words)) == words
     assert all(word.split() == [word] for word in words)
@@ -35,7 +35,7 @@ def test_words_are_words_again_and_hold_no_white_space(text: str) -> None:
         ("a" * 10_000, ["a" * 10_000]),
     ],
 )
-def test_what_a_word_is(text: str, words: list[str]) -> None:
+def test_splitting_into_words(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
@@ -61,7 +61,7 @@ def test_vocabulary_is_saved_and_loaded(tmp_path_factory: pytest.TempPathFactory
     np.testing.assert_array_equal(again.counts, vocabulary.counts)
 
 
-def test_vocabulary_refuses_what_is_no_vocabulary(tmp_path: Path) -> None:
+def test_an_invalid_vocabulary_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'b' twice"):
         WordVocabulary(["a", "b", "c", "b"], [4, 3, 2, 1])
     with pytest.raises(ValueError, match=r"2 words .* \(1,\)"):
@@ -72,22 +72,24 @@ def test_vocabulary_refuses_what_is_no_vocabulary(tmp_path: Path) -> None:
 
 
 @given(TEXT, st.integers(1, 4), st.integers(0, 4), st.integers(1, 2_000_000))
-def test_ngrams_are_those_of_fasttext(word: str, shortest: int, more: int, buckets: int) -> None:
+def test_ngrams_equal_those_of_fasttext(word: str, shortest: int, more: int, buckets: int) -> None:
     expected = [ft_hash_bytes(ngram) % buckets for ngram in compute_ngrams_bytes(word, shortest, shortest + more)]
     ids = ngram_ids(word, shortest, shortest + more, buckets)
     assert ids.dtype == np.int32
     assert ids.tolist() == expected
 
 
-def test_a_word_is_composed_of_the_mean_of_its_ngrams() -> None:
+def test_a_word_is_composed_as_the_mean_of_its_ngrams() -> None:
     matrix = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     subwords = Subwords(matrix, 3, 6)
     expected = np.mean([matrix[i] for i in ngram_ids("night", 3, 6, 50).tolist()], axis=0)
-    np.testing.assert_allclose(subwords.compose("night"), expected, rtol=1e-6)
+    composed = subwords.compose("night")
+    assert composed is not None
+    np.testing.assert_allclose(composed, expected, rtol=1e-6)
     assert subwords.compose("") is None
 
 
-def test_words_get_ids_and_contractions_that_are_unknown_are_cut() -> None:
+def test_words_get_ids_and_unknown_contractions_are_split() -> None:
     tokenizer = WordTokenizer(["do", "n't", "film", "'s", "it's", "ca"])
     assert tokenizer.tokens("Don't! It's the film's; can't, o'neill's") == [
         *("do", "n't", "it's", "the", "film", "'s", "ca", "n't", "o'neill", "'s")
@@ -99,7 +101,7 @@ def test_words_get_ids_and_contractions_that_are_unknown_are_cut() -> None:
 
 
 @given(st.text(), st.sets(st.sampled_from(["do", "n't", "'s", "a", "it's"])))
-def test_tokens_are_those_that_a_vocabulary_may_have(text: str, words: set[str]) -> None:
+def test_tokens_are_valid_vocabulary_entries(text: str, words: set[str]) -> None:
     tokenizer = WordTokenizer(sorted(words))
     tokens = tokenizer.tokens(text)
     assert all(is_token(token) for token in tokens)
@@ -110,7 +112,7 @@ def test_tokens_are_those_that_a_vocabulary_may_have(text: str, words: set[str])
 @pytest.mark.parametrize(
     ("word", "expected"), [("film", True), ("n't", True), ("'s", True), ("!", False), ("u.s.", False), ("'", False)]
 )
-def test_what_no_text_can_give_is_no_token(word: str, expected: bool) -> None:
+def test_only_words_and_ends_of_contractions_are_tokens(word: str, expected: bool) -> None:
     assert is_token(word) is expected
 
 

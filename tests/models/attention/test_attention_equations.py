@@ -1,12 +1,13 @@
-"""Each attention is its paper's: by loops in NumPy, by torch's own where it has one, and by each other where two are the same."""
+"""Each attention equals its paper's equation in NumPy, torch's implementation if there is one, and its special cases."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from questions import ask, assert_same, ragged, random
+from questions import ask, assert_same, make_attention, ragged, random, weights_of
 from torch import nn
 from torch.nn import functional
 
@@ -14,42 +15,44 @@ from models.attention.additive import BahdanauAttention, ConcatAttention
 from models.attention.family import ATTENTIONS
 from models.attention.multi_head import MultiHeadAttention
 from models.attention.multiplicative import ScaledDotAttention
+from models.names import AttentionName
 
 Q, M, A, HEADS, T = 6, 5, 4, 2, 3
 LENGTHS = (4, 1, 7)
 B, S = len(LENGTHS), max(LENGTHS)
 Array = NDArray[np.float64]
 Weights = Mapping[str, Array]
+Score = Any  # a number; NumPy's types do not express it
 Answer = Callable[[Weights, Array, list[Array]], tuple[Array, Array]]
 
 
-def bahdanau(w: Weights, s: Array, h: Array) -> float:
+def bahdanau(w: Weights, s: Array, h: Array) -> Score:
     return w["energy"][0] @ np.tanh(w["query"] @ s + w["key"] @ h)
 
 
-def dot(_w: Weights, s: Array, h: Array) -> float:
+def dot(_w: Weights, s: Array, h: Array) -> Score:
     return s @ h
 
 
-def general(w: Weights, s: Array, h: Array) -> float:
+def general(w: Weights, s: Array, h: Array) -> Score:
     return s @ w["key"] @ h
 
 
-def concat(w: Weights, s: Array, h: Array) -> float:
+def concat(w: Weights, s: Array, h: Array) -> Score:
     return w["energy"][0] @ np.tanh(w["hidden"] @ np.concatenate((s, h)))
 
 
-def scaled_dot(_w: Weights, s: Array, h: Array) -> float:
+def scaled_dot(_w: Weights, s: Array, h: Array) -> Score:
     return s @ h / np.sqrt(len(h))
 
 
-def mean(scores: list[float], vectors: list[Array]) -> tuple[Array, Array]:
+def mean(scores: list[Score], vectors: list[Array]) -> tuple[Array, Array]:
     total = sum(np.exp(score) for score in scores)
     shares = [np.exp(score) / total for score in scores]
-    return sum(share * vector for share, vector in zip(shares, vectors, strict=True)), np.array(shares)
+    return np.sum([share * vector for share, vector in zip(shares, vectors, strict=True)], axis=0), np.array(shares)
 
 
-def by_score(score: Callable[[Weights, Array, Array], float]) -> Answer:
+def by_score(score: Callable[[Weights, Array, Array], Score]) -> Answer:
     return lambda w, s, memory: mean([score(w, s, h) for h in memory], memory)
 
 
@@ -67,12 +70,12 @@ PAPERS = {f.__name__: by_score(f) for f in (bahdanau, dot, general, concat, scal
 
 
 @pytest.mark.parametrize("name", ATTENTIONS)
-def test_each_is_its_papers_equation(name: str) -> None:
+def test_each_is_its_papers_equation(name: AttentionName) -> None:
     torch.manual_seed(0)
     size = Q if name in ("dot", "scaled_dot") else M
-    attention, query, (memory, mask) = ATTENTIONS[name](Q, size, A, HEADS).double(), random(B, T, Q), ragged(LENGTHS, size)
+    attention, query, (memory, mask) = make_attention(name, Q, size, A, HEADS), random(B, T, Q), ragged(LENGTHS, size)
     context, weights = (answer.detach().numpy() for answer in ask(attention, query, memory, mask))
-    w = {n.removesuffix(".weight"): p.detach().numpy() for n, p in attention.named_parameters()}
+    w = {n.removesuffix(".weight"): p.detach().numpy() for n, p in weights_of(attention).items()}
     for b, length in enumerate(LENGTHS):
         for t in range(T):
             c, alpha = PAPERS[name](w, query[b, t].detach().numpy(), list(memory[b, :length].detach().numpy()))
@@ -81,7 +84,7 @@ def test_each_is_its_papers_equation(name: str) -> None:
 
 
 @pytest.mark.parametrize("heads", [1, 2, 3])
-def test_multi_head_equals_torchs(heads: int) -> None:
+def test_multi_head_equals_torch(heads: int) -> None:
     torch.manual_seed(0)
     ours = MultiHeadAttention(Q, M, Q, heads).double()
     theirs = nn.MultiheadAttention(Q, heads, bias=False, kdim=M, vdim=M, batch_first=True).double()
@@ -96,10 +99,10 @@ def test_multi_head_equals_torchs(heads: int) -> None:
     )
 
 
-def test_concat_is_additive_with_the_halves_of_its_matrix() -> None:
+def test_concat_equals_additive_with_its_matrix_split() -> None:
     torch.manual_seed(0)
     ours, theirs = ConcatAttention(Q, M, A).double(), BahdanauAttention(Q, M, A).double()
-    w_a, u_a = ours.hidden.weight.split((Q, M), 1)
+    w_a, u_a = torch.split(ours.hidden.weight, [Q, M], 1)
     theirs.load_state_dict({"query.weight": w_a, "key.weight": u_a, "energy.weight": ours.energy.weight})
     query, (memory, mask) = random(B, T, Q), ragged(LENGTHS, M)
     assert_same(
@@ -110,10 +113,10 @@ def test_concat_is_additive_with_the_halves_of_its_matrix() -> None:
     )
 
 
-def test_scaled_dot_equals_torchs() -> None:
+def test_scaled_dot_equals_torch() -> None:
     torch.manual_seed(0)
     query, (memory, mask) = random(B, T, Q), ragged(LENGTHS, Q)
-    positions = torch.eye(S, dtype=torch.float64).expand(B, S, S)  # as values, they make the weights the context
+    positions = torch.eye(S, dtype=torch.float64).expand(B, S, S)  # with these values, the context is the weights
     expected = [
         functional.scaled_dot_product_attention(query, memory, values, attn_mask=mask[:, None]) for values in (memory, positions)
     ]

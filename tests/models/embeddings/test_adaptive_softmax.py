@@ -1,4 +1,4 @@
-"""The adaptive softmax is a distribution, and its fused loss that distribution's cross-entropy, gradients and all."""
+"""The adaptive softmax is a distribution, and its fused loss equals the cross-entropy, including gradients."""
 
 import pytest
 import torch
@@ -15,20 +15,20 @@ def make(*cutoffs: int) -> AdaptiveSoftmax:
 
 
 @pytest.mark.parametrize("cutoffs", [(), (5,), (5, 9), (1, 2, 19)])
-def test_all_words_sum_to_one(cutoffs: tuple[int, ...]) -> None:
+def test_probabilities_of_all_words_sum_to_one(cutoffs: tuple[int, ...]) -> None:
     x = torch.randn(1, SIZE, dtype=torch.float64)
     log_probability = make(*cutoffs).log_probability(x.expand(V, -1), torch.arange(V))
     assert float(log_probability.detach().exp().sum()) == pytest.approx(1)
 
 
-def test_without_cutoffs_it_is_the_softmax_over_all_words() -> None:
+def test_without_cutoffs_it_equals_the_full_softmax() -> None:
     softmax, x, words = make(), torch.randn(6, SIZE, dtype=torch.float64), torch.randint(V, (6,))
     expected = functional.cross_entropy(softmax.head(x), words, reduction="sum")
     torch.testing.assert_close(softmax(x, words).total, expected)
 
 
 @pytest.mark.parametrize("words", [torch.arange(V), torch.tensor([0, 4, 0]), torch.tensor([19])])
-def test_the_loss_is_that_of_the_probabilities(words: torch.Tensor) -> None:
+def test_the_loss_equals_that_of_the_probabilities(words: torch.Tensor) -> None:
     softmax = make(5, 9)
     x = torch.randn(len(words), SIZE, dtype=torch.float64, requires_grad=True)
     total, units = softmax(x, words)
@@ -43,7 +43,7 @@ def test_the_loss_is_that_of_the_probabilities(words: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("cutoffs", [(), (5,), (5, 9)])
-def test_it_can_begin_at_the_words_frequencies(cutoffs: tuple[int, ...]) -> None:
+def test_it_can_start_from_the_word_frequencies(cutoffs: tuple[int, ...]) -> None:
     softmax, counts = make(*cutoffs), torch.arange(V, 0, -1)
     softmax.begin_at(counts)
     nothing = torch.zeros(V, SIZE, dtype=torch.float64)

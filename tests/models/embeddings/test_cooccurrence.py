@@ -1,4 +1,4 @@
-"""Co-occurrence counts: those of a plain dictionary, whatever memory there was to count in."""
+"""Co-occurrence counts equal those of a plain dictionary, for any memory limit."""
 
 import tracemalloc
 from collections import Counter
@@ -58,18 +58,18 @@ def plainly_counted(sentences: Sequence[Sequence[int]], window: int) -> dict[tup
     return dict(counts)
 
 
-def test_sentences_are_counted_by_distance_and_apart() -> None:
+def test_pairs_count_by_distance_and_only_within_a_sentence() -> None:
     runs = runs_of(*corpus([[0, 1, 2], [1], [2, 2]]), window=2, memory=PLENTY)
-    expected = {(1, 0): 1.0, (2, 0): 0.5, (2, 1): 1.0, (2, 2): 2.0}  # of the last two words each is in the other's window
+    expected = {(1, 0): 1.0, (2, 0): 0.5, (2, 1): 1.0, (2, 2): 2.0}  # the last two words are in each other's window
     assert counted(list(merge_runs(runs, memory=PLENTY))) == expected
 
 
 @pytest.mark.parametrize("window", [1, 3, 10])
 @pytest.mark.parametrize("memory", [16 * 16, 1000, 5000, 100_000, PLENTY])
-def test_counts_equal_a_dictionary_whatever_the_memory(window: int, memory: int) -> None:
+def test_counts_equal_a_dictionary_for_any_memory(window: int, memory: int) -> None:
     sentences = random_sentences(60, [0, 1, 2, 300, 5, 0, 40, 40, 7])
     runs = runs_of(*corpus(sentences), window=window, memory=memory)
-    assert len(runs) == 2 or memory < PLENTY  # what is dense, and what is not
+    assert len(runs) == 2 or memory < PLENTY  # the dense triangle, and the rest
     merged = counted(list(merge_runs(runs, memory=memory)))
     expected = plainly_counted(sentences, window)
     assert merged.keys() == expected.keys()
@@ -82,7 +82,7 @@ def test_any_corpus_equals_a_dictionary(sentences: list[list[int]], window: int,
     assert merged == pytest.approx(plainly_counted(sentences, window), rel=1e-6)
 
 
-def test_little_memory_makes_many_runs_and_merging_small_pieces() -> None:
+def test_little_memory_gives_many_runs_and_small_merged_pieces() -> None:
     tokens, offsets = corpus(random_sentences(200, [2000]))
     runs = runs_of(tokens, offsets, window=5, memory=10_000)
     assert len(runs) > 10
@@ -92,7 +92,7 @@ def test_little_memory_makes_many_runs_and_merging_small_pieces() -> None:
     assert all(12 * len(piece) <= 10_000 for piece in pieces)
 
 
-def test_memory_stays_within_its_limit_however_long_the_corpus() -> None:
+def test_memory_stays_within_its_limit_for_any_corpus_length() -> None:
     memory, peaks = 2**22, []
     for repeats in (1, 10):
         tokens, offsets = corpus(random_sentences(20_000, [20_000]) * repeats)
@@ -101,7 +101,7 @@ def test_memory_stays_within_its_limit_however_long_the_corpus() -> None:
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert memory * 0.9 < peaks[0] < memory * 1.1  # the compiler's own memory is in the slack
+    assert memory * 0.9 < peaks[0] < memory * 1.1  # the slack covers the compiler's memory
     assert peaks[1] < memory * 1.1
 
 
@@ -118,9 +118,9 @@ def test_merging_stays_within_its_limit() -> None:
 
 
 @pytest.mark.parametrize("word", [-1, 3, 2**30])
-def test_a_token_that_is_no_word_is_an_error(word: int) -> None:
+def test_a_token_that_is_not_a_word_is_an_error(word: int) -> None:
     tokens, offsets = corpus([[0, 1, word, 2]])
-    with pytest.raises(ValueError, match="no word's id"):
+    with pytest.raises(ValueError, match="not a word id"):
         list(count_runs(tokens, offsets, vocabulary_size=3, window=2, memory=PLENTY))
 
 
@@ -128,5 +128,5 @@ def test_a_token_that_is_no_word_is_an_error(word: int) -> None:
     ("vocabulary_size", "window", "memory"), [(0, 5, PLENTY), (2**29, 5, PLENTY), (9, 0, PLENTY), (9, 128, PLENTY), (9, 5, 79)]
 )
 def test_settings_out_of_range_are_errors(vocabulary_size: int, window: int, memory: int) -> None:
-    with pytest.raises(ValueError, match=r"can be counted|too few"):
+    with pytest.raises(ValueError, match=r"must have 1 to|too few"):
         list(count_runs(*corpus([[0, 1]]), vocabulary_size=vocabulary_size, window=window, memory=memory))

@@ -1,4 +1,4 @@
-"""ELMo: spellings, what each layer may see, and that it learns."""
+"""ELMo: spellings, what each layer can see, and training."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def numbered(*sentences: str) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=PAD), lengths
 
 
-def test_spellings_are_marked_cut_and_padded() -> None:
+def test_spellings_are_marked_truncated_and_padded() -> None:
     ids = SPELLER.characters.encode("boat")
     sentence = SPELLER.sentence(["boat", "boatboatboat"])
     assert sentence.tolist() == [
@@ -62,10 +62,11 @@ def test_spellings_are_marked_cut_and_padded() -> None:
         Speller(SPELLER.characters, 2)
 
 
-def test_a_words_vector_is_the_papers_formula() -> None:
+def test_a_words_vector_equals_the_papers_formula() -> None:
     torch.manual_seed(0)
     cnn = CharacterCNN(characters=9, character_size=3, filters=(2, 4), highways=1, size=5).double().eval()
-    cnn.normalization.running_mean.normal_(), cnn.normalization.running_var.uniform_(0.5, 2)  # as if it had been trained
+    cnn.get_buffer("normalization.running_mean").normal_()  # as if it had been trained
+    cnn.get_buffer("normalization.running_var").uniform_(0.5, 2)
     spelling = torch.tensor([2, 4, 8, 3, 0])
     weights = {name: weight.detach().numpy() for name, weight in cnn.named_parameters()}
     c = weights["embedding.weight"][spelling.numpy()]  # [C, character_size]
@@ -82,7 +83,7 @@ def test_a_words_vector_is_the_papers_formula() -> None:
     y = g * x + (1 - g) * np.maximum(transform, 0)
     z = weights["projection.weight"] @ y + weights["projection.bias"]
     mean, variance = (cnn.normalization.get_buffer(f"running_{name}").numpy() for name in ("mean", "var"))
-    expected = (z - mean) / np.sqrt(variance + cnn.normalization.eps)  # its scale begins at 1, its shift at 0
+    expected = (z - mean) / np.sqrt(variance + cnn.normalization.eps)  # its scale is initially 1, its shift 0
     np.testing.assert_allclose(cnn(spelling[None])[0].detach().numpy(), expected, rtol=1e-10)
 
 
@@ -93,7 +94,7 @@ def test_a_batch_equals_its_sentences_one_by_one() -> None:
         torch.testing.assert_close(read(model, sentence)[0], layers)
 
 
-def test_a_batch_costs_what_its_sentences_cost() -> None:
+def test_a_batchs_loss_is_the_sum_of_its_sentences_losses() -> None:
     model = make().eval()
     sentences = ["the bank of a river", "light", "a boat play play play play light"]
     together, units = model(*numbered(*sentences))
@@ -109,7 +110,7 @@ def test_padding_is_zero() -> None:
     assert (layers[:, 1, :2] != 0).all()
 
 
-def test_each_direction_sees_its_own_side_alone() -> None:
+def test_each_direction_sees_only_its_own_side() -> None:
     model = make().eval()
     (before,), k = read(model, "the bank of a river"), 3
     (after,) = read(model, "the bank light a river")  # word 3, BOS being 0
@@ -120,7 +121,7 @@ def test_each_direction_sees_its_own_side_alone() -> None:
     assert backward.tolist() == [[t <= k for t in range(7)]] * 2
 
 
-def test_a_word_has_one_vector_at_layer_0_and_another_in_each_sentence_above() -> None:
+def test_only_layer_0_is_independent_of_the_sentence() -> None:
     first, second = read(make().eval(), "the bank of a river", "light of a bank")
     torch.testing.assert_close(first[0, 2], second[0, 4])
     for layer in (1, 2):
@@ -128,8 +129,8 @@ def test_a_word_has_one_vector_at_layer_0_and_another_in_each_sentence_above() -
             assert (first[layer, 2, side] - second[layer, 4, side]).abs().max() > 1e-3
 
 
-def test_the_word_to_predict_is_not_among_what_predicts_it() -> None:
-    """Summed over all words at one place, the probabilities that each direction gives them are 1."""
+def test_the_predicted_word_is_not_an_input() -> None:
+    """In each direction, the probabilities of all words at one position sum to 1."""
     model = make().eval()
     words, lengths = numbered("the bank of a river")
     k, size = 3, model.targets
@@ -155,7 +156,7 @@ def test_words_beyond_the_softmax_are_predicted_as_unknown() -> None:
     torch.testing.assert_close(model(words, lengths).total, cost)
 
 
-def test_learns_one_batch_by_heart() -> None:
+def test_overfits_one_batch() -> None:
     model = make(cutoffs=())
     words, lengths = numbered("the bank of a river", "light play", "a bright boat of light")
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)

@@ -1,21 +1,24 @@
-"""GloVe: the module is equations 8 and 9, the kernel is AdaGrad on it, and training brings words of a kind together."""
+"""GloVe: the module equals equations 8 and 9, the kernel equals AdaGrad on it, and training clusters classes of words."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from stopping import Stopping
 
 from models.embeddings.cooccurrence import Cooccurrences
 from models.embeddings.glove import CHUNK, GloVe, GloVeSettings, interleave, shuffled_chunks, train_glove
 from models.embeddings.glove_kernel import CONTEXT, VECTOR, WORD, glove_kernel, initial_parameters
+from models.embeddings.passes import NO_KEEPER
 
 SETTINGS = GloVeSettings(dimension=8, epochs=40, learning_rate=0.05, x_max=10.0, alpha=0.75)
 V = 40
 
 
 def random_pairs(vocabulary_size: int = V) -> Cooccurrences:
-    """Words of two kinds, each nearer to its own: i and j go together where both are even or both odd."""
+    """Words of two classes, even and odd; words of the same class co-occur more often."""
     rows, columns = np.tril_indices(vocabulary_size)
     noise = np.random.default_rng(0).uniform(0.5, 2, len(rows))
     weights = noise * np.where((rows - columns) % 2 == 0, 20.0, 1.0)
@@ -31,7 +34,7 @@ def module_of(parameters: np.ndarray, dimension: int) -> GloVe:
     return module
 
 
-def test_the_module_is_equations_8_and_9() -> None:
+def test_the_module_equals_equations_8_and_9() -> None:
     module = module_of(initial_parameters(V, 3, np.random.default_rng(0)), 3)
     values = {name: parameter.detach().double().numpy() for name, parameter in module.named_parameters()}
     w, b = values["word.weight"], values["word_bias.weight"][:, 0]
@@ -45,9 +48,9 @@ def test_the_module_is_equations_8_and_9() -> None:
 
 
 @pytest.mark.parametrize("dimension", [1, 5, 14, 100])
-def test_the_kernel_steps_as_adagrad_on_the_module(dimension: int) -> None:
+def test_a_kernel_step_equals_adagrad_on_the_module(dimension: int) -> None:
     generator = np.random.default_rng(0)
-    parameters, rate = initial_parameters(V, dimension, generator), 0.3  # large, so that the sums of squares matter
+    parameters, rate = initial_parameters(V, dimension, generator), 0.3  # high, so that the sums of squares matter
     module = module_of(parameters, dimension)
     adagrad = torch.optim.Adagrad(module.parameters(), lr=1, initial_accumulator_value=1 / rate**2, eps=0)
     rows, columns = generator.integers(0, V, (2, 300), dtype=np.int32)
@@ -67,7 +70,7 @@ def test_the_kernel_steps_as_adagrad_on_the_module(dimension: int) -> None:
 
     stepped = module_of(parameters, dimension)
     for (name, ours), theirs in zip(stepped.named_parameters(), module.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5, msg=lambda message, name=name: f"{name}: {message}")
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5, msg=partial("{}: {}".format, name))
     padding = parameters[:, :, VECTOR, dimension + 2 :]
     assert (parameters[:, WORD, VECTOR, dimension + 1] == 1).all()
     assert (parameters[:, CONTEXT, VECTOR, dimension] == 1).all()
@@ -75,7 +78,7 @@ def test_the_kernel_steps_as_adagrad_on_the_module(dimension: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_training_lowers_the_objective_and_brings_kinds_together(threads: int) -> None:
+def test_training_lowers_the_objective_and_clusters_the_classes(threads: int) -> None:
     pairs, losses = random_pairs(), list[float]()
     trained = train_glove(pairs, V, SETTINGS, threads=threads, seed=1, progress=lambda _, loss: losses.append(loss))
     assert len(losses) == SETTINGS.epochs
@@ -85,14 +88,22 @@ def test_training_lowers_the_objective_and_brings_kinds_together(threads: int) -
     assert cosines[alike].mean() > cosines[~alike].mean() + 0.5
 
 
-def test_one_thread_repeats_itself_and_seeds_differ() -> None:
+def test_one_thread_is_reproducible_and_seeds_differ() -> None:
     first, again, other = (train_glove(random_pairs(), V, SETTINGS, threads=1, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
 
 
+def test_a_resumed_training_equals_an_uninterrupted_one() -> None:
+    keeper = Stopping()
+    with pytest.raises(InterruptedError):
+        train_glove(random_pairs(), V, SETTINGS, threads=1, seed=1, keeper=keeper)
+    resumed, undisturbed = (train_glove(random_pairs(), V, SETTINGS, threads=1, seed=1, keeper=k) for k in (keeper, NO_KEEPER))
+    np.testing.assert_array_equal(resumed, undisturbed)
+
+
 @pytest.mark.parametrize("pairs", [1, CHUNK, CHUNK + 1, 200 * CHUNK + 7])
-def test_an_epoch_visits_each_pair_once_in_an_order_of_its_own(pairs: int) -> None:
+def test_an_epoch_visits_each_pair_once_in_its_own_order(pairs: int) -> None:
     generator = np.random.default_rng(0)
     first, second = (np.concatenate([interleave(c, pairs) for c in shuffled_chunks(pairs, generator)]) for _ in range(2))
     np.testing.assert_array_equal(np.sort(first), np.arange(pairs))
@@ -123,12 +134,12 @@ def test_bad_pairs_are_errors(row: int, column: int, weight: float, message: str
         train_glove(pairs, V, SETTINGS, threads=1, seed=0)
 
 
-def test_vectors_beyond_floats_are_an_error() -> None:
+def test_diverged_vectors_are_an_error() -> None:
     with pytest.raises(FloatingPointError, match="learning rate is too high"):
         train_glove(random_pairs(), V, replace(SETTINGS, learning_rate=1e38), threads=1, seed=0)
 
 
 def test_no_pairs_are_an_error() -> None:
     nothing = Cooccurrences(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-    with pytest.raises(ValueError, match="nothing for GloVe to learn from"):
+    with pytest.raises(ValueError, match="GloVe has no training data"):
         train_glove(nothing, V, SETTINGS, threads=1, seed=0)

@@ -1,4 +1,4 @@
-"""The tree: frequent words have short ways, no way is the start of another, and probabilities sum to one."""
+"""The Huffman tree: frequent words have short paths, no path is a prefix of another, and probabilities sum to one."""
 
 import heapq
 
@@ -25,22 +25,22 @@ def test_a_tree_of_three_words() -> None:
 
 
 @pytest.mark.parametrize("words", [2, 3, 100])
-def test_the_tree_is_as_short_as_can_be(words: int) -> None:
+def test_the_tree_is_optimal(words: int) -> None:
     counts = np.random.default_rng(0).zipf(1.5, words).clip(max=10**6).tolist()
     heap, least = list(counts), 0
     heapq.heapify(heap)
-    while len(heap) > 1:  # each join makes the ways of all words below one step longer
+    while len(heap) > 1:  # each join makes the paths of all words below one step longer
         joined = heapq.heappop(heap) + heapq.heappop(heap)
         least += joined
         heapq.heappush(heap, joined)
     assert sum(count * len(way) for count, way in zip(counts, ways(counts), strict=True)) == least
 
 
-def test_ways_part_where_the_labels_differ() -> None:
+def test_paths_split_where_the_labels_differ() -> None:
     found = ways([7, 7, 7, 3, 2, 1, 1])
     assert len({tuple(way) for way in found}) == 7
     for way in found:
-        assert way[0][0] == 5  # the root, the last node to be made
+        assert way[0][0] == 5  # the root, the last node created
         for other in found:
             for (node, label), (other_node, other_label) in zip(way, other, strict=False):
                 assert node == other_node

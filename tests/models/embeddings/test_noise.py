@@ -1,4 +1,4 @@
-"""What is skipped, what is drawn, and where windows end."""
+"""Subsampling of frequent words, noise sampling, and windows."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def read(words: Any, ends: Any, windows: Any, state: Any) -> int:
 
 
 def probabilities(table: AliasTable) -> Any:
-    """The distribution that a table stands for."""
+    """The distribution that a table represents."""
     own = table.thresholds / FULL
     total = own.copy()
     np.add.at(total, table.aliases, 1 - own)
@@ -52,7 +52,7 @@ def test_a_certain_word_is_always_drawn() -> None:
     assert set(drawn.tolist()) == {1}
 
 
-def test_noise_comes_as_often_as_its_distribution_says() -> None:
+def test_noise_follows_its_distribution() -> None:
     distribution, drawn = noise_distribution(np.array([1000, 100, 50, 10, 1])), np.zeros(100_000, np.int32)
     draw_many(alias_table(distribution), np.array([3], np.uint64), drawn)
     error = np.sqrt(distribution * (1 - distribution) / len(drawn))
@@ -87,7 +87,7 @@ def test_windows_never_cross_the_end_of_a_sentence() -> None:
             assert set(sentence[members]) == {sentence[windows.kept[i]]}
 
 
-def test_each_reach_is_as_likely_as_any_other() -> None:
+def test_window_sizes_are_uniform() -> None:
     count, windows = read_windows([0] * 10_000, [10_000], np.array([FULL - 1], np.uint32), 5)
     reach = (windows.last - np.arange(count) - 1)[5:-5]
     np.testing.assert_array_equal(reach, (np.arange(count) - windows.first)[5:-5])

@@ -1,4 +1,4 @@
-"""One window on the CPU is one step down the gradient of the torch module."""
+"""One window of the CPU kernel equals one gradient descent step of the torch module."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ from models.embeddings.workspace import (
 
 V, D, RATE = 7, 21, 0.1
 COUNTS = np.array([9, 7, 5, 4, 3, 2, 1])
-MANY = 10_000  # words of which no two noise words of a window are the same
-WINDOW = [3, 1, 4, 0, 3, 0, 6]  # around the centre, word 0, stands a word twice, and word 0 once more
+MANY = 10_000  # words, so many that the noise words of a window are distinct
+WINDOW = [3, 1, 4, 0, 3, 0, 6]  # around the centre, word 0: one word twice, and word 0 itself
 CENTRE = 3
 BAGS = Bags(np.array([0, 3, 5, 6, 9, 12, 15, 18]), np.array([0, 8, 9, 1, 7, 2, 3, 7, 7, 4, 10, 9, 5, 7, 8, 6, 10, 7], np.int32))
 BUCKETS = 4
@@ -49,7 +49,7 @@ def random_matrix(rows: int, seed: int) -> Any:
 def learn_window(
     method: Method, objective: Objective, tables: Any, x: Any, y: Any, words: list[int], centre: int, block: int
 ) -> Outputs:
-    """What the kernel does with one window."""
+    """Apply the kernel to one window."""
     add_inputs, add_outputs, learn = PARTS[method, objective]
 
     @compiled

@@ -1,4 +1,4 @@
-"""Training as a whole: what it learns, what it repeats, and what it refuses."""
+"""Training of word2vec and fastText: results, reproducibility, and errors."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from stopping import Stopping
 
 from models.embeddings.bags import subword_bags
 from models.embeddings.batched import make_pairs, skip_frequent, train_batched
 from models.embeddings.hogwild import CHUNK, Corpus
-from models.embeddings.word2vec import Settings, initial_inputs, train_fasttext, train_word2vec
+from models.embeddings.passes import NO_KEEPER, Keeper
+from models.embeddings.word2vec import Word2VecSettings, initial_inputs, train_fasttext, train_word2vec
 
 V, SENTENCE = 20, 10
-SETTINGS = Settings(dimension=20, window=3, negatives=5, sample=0, epochs=2, learning_rate=0.05, last_rate=0.001)
+SETTINGS = Word2VecSettings(dimension=20, window=3, negatives=5, sample=0, epochs=2, learning_rate=0.05, last_rate=0.001)
 WORDS = [f"{'even' if n % 2 == 0 else 'odd'}{n}" for n in range(V)]
-Trainer = Callable[[Corpus, Settings, int], Any]
+Trainer = Callable[..., Any]
 
 
 def two_classes(sentences: int = 2000) -> Corpus:
-    """Sentences of even words or of odd words alone."""
+    """Sentences of only even or only odd words."""
     generator = np.random.default_rng(0)
     words = 2 * generator.integers(0, V // 2, (sentences, SENTENCE)) + generator.integers(0, 2, (sentences, 1))
     return Corpus(words.astype(np.int32).reshape(-1), np.arange(0, sentences * SENTENCE + 1, SENTENCE))
@@ -32,20 +34,20 @@ def counts_of(corpus: Corpus) -> Any:
 
 
 def word2vec(method: Any, objective: Any) -> Trainer:
-    def train(corpus: Corpus, settings: Settings, threads: int) -> Any:
-        return train_word2vec(method, objective, corpus, counts_of(corpus), settings, threads=threads, seed=1)
+    def train(corpus: Corpus, settings: Word2VecSettings, threads: int, keeper: Keeper = NO_KEEPER) -> Any:
+        return train_word2vec(method, objective, corpus, counts_of(corpus), settings, threads=threads, seed=1, keeper=keeper)
 
     return train
 
 
-def fasttext(corpus: Corpus, settings: Settings, threads: int) -> Any:
+def fasttext(corpus: Corpus, settings: Word2VecSettings, threads: int, keeper: Keeper = NO_KEEPER) -> Any:
     bags = subword_bags([str(n) * 3 for n in range(V)], 3, 4, 50)
-    return train_fasttext(corpus, counts_of(corpus), bags, 50, settings, threads=threads, seed=1)[0]
+    return train_fasttext(corpus, counts_of(corpus), bags, 50, settings, threads=threads, seed=1, keeper=keeper)[0]
 
 
-def batched(corpus: Corpus, settings: Settings, threads: int) -> Any:  # noqa: ARG001
+def batched(corpus: Corpus, settings: Word2VecSettings, threads: int, keeper: Keeper = NO_KEEPER) -> Any:  # noqa: ARG001
     settings = replace(settings, learning_rate=0.1)
-    return train_batched(corpus, counts_of(corpus), settings, batch=500, noise=20, device="cpu", seed=1)
+    return train_batched(corpus, counts_of(corpus), settings, batch=500, noise=20, device="cpu", seed=1, keeper=keeper)
 
 
 TRAINERS = {
@@ -60,7 +62,7 @@ TRAINERS = {
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("method", TRAINERS)
-def test_words_of_a_class_come_together(method: str, threads: int) -> None:
+def test_words_of_a_class_become_similar(method: str, threads: int) -> None:
     vectors = TRAINERS[method](two_classes(), SETTINGS, threads)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = unit @ unit.T
@@ -70,7 +72,7 @@ def test_words_of_a_class_come_together(method: str, threads: int) -> None:
 
 
 @pytest.mark.parametrize("method", TRAINERS)
-def test_one_thread_repeats_itself(method: str) -> None:
+def test_one_thread_is_reproducible(method: str) -> None:
     corpus, settings = two_classes(300), replace(SETTINGS, sample=0.01)
     np.testing.assert_array_equal(TRAINERS[method](corpus, settings, 1), TRAINERS[method](corpus, settings, 1))
 
@@ -84,7 +86,7 @@ def test_another_seed_gives_other_vectors() -> None:
     assert np.abs(first - second).min() > 0
 
 
-def test_words_alone_in_their_sentences_teach_nothing() -> None:
+def test_sentences_of_one_word_do_not_train() -> None:
     corpus = Corpus(np.arange(V, dtype=np.int32), np.arange(V + 1))
     first = initial_inputs(V, np.arange(V), SETTINGS.dimension, 1).reshape(V, -1)[:, : SETTINGS.dimension]
     for method in ("skip-gram", "CBOW", "skip-gram by hierarchical softmax", "CBOW by hierarchical softmax"):
@@ -120,6 +122,15 @@ def test_chunks_hold_all_words_and_all_ends_of_sentences(size: int) -> None:
     assert found == {*offsets[2:].tolist(), *range(size, 100, size), 100}
 
 
+@pytest.mark.parametrize("train", TRAINERS.values(), ids=TRAINERS)
+def test_a_resumed_training_equals_an_uninterrupted_one(train: Trainer) -> None:
+    corpus, keeper = two_classes(300), Stopping()
+    settings = replace(SETTINGS, epochs=3)
+    with pytest.raises(InterruptedError):
+        train(corpus, settings, 1, keeper)
+    np.testing.assert_array_equal(train(corpus, settings, 1, keeper), train(corpus, settings, 1))
+
+
 def test_progress_counts_all_words() -> None:
     corpus, seen = two_classes(2500), list[int]()
     assert len(corpus.tokens) > 2 * CHUNK
@@ -152,7 +163,7 @@ def corpus_of(*tokens: int) -> Corpus:
         (corpus_of(0, -1), [2, 1], "ids from -1 to 0"),
     ],
 )
-def test_an_unfit_corpus_is_refused(corpus: Corpus, counts: list[int], message: str) -> None:
+def test_an_invalid_corpus_is_rejected(corpus: Corpus, counts: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         train_word2vec("skip_gram", "negative_sampling", corpus, np.array(counts), SETTINGS, threads=1, seed=1)
     with pytest.raises(ValueError, match=message):
@@ -165,7 +176,7 @@ def test_vectors_that_overflow_are_an_error() -> None:
         TRAINERS["CBOW"](corpus, replace(SETTINGS, learning_rate=1e30), 1)
 
 
-def test_batches_pair_the_words_that_windows_pair() -> None:
+def test_batches_have_the_same_pairs_as_windows() -> None:
     torch.manual_seed(0)
     words, sentences = torch.arange(100, 106), torch.tensor([0, 0, 0, 1, 1, 2])
     contexts, centres = make_pairs(words, sentences, 1)

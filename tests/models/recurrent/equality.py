@@ -1,4 +1,4 @@
-"""When two computations count as the same."""
+"""Comparison of two computations."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ EXACT = 1e-10  # float64
 def assert_same(
     ours: Sequence[Tensor], our_inputs: Sequence[Tensor], theirs: Sequence[Tensor], their_inputs: Sequence[Tensor]
 ) -> None:
-    """Their outputs are equal, and so are a random loss's gradients with respect to their inputs."""
+    """Assert equal outputs and equal gradients of a random loss with respect to the inputs."""
     factors = [torch.randn_like(output) for output in theirs]
     sides = []
     for outputs, inputs in ((ours, our_inputs), (theirs, their_inputs)):
-        loss = sum((output * factor).sum() for output, factor in zip(outputs, factors, strict=True))
+        loss = torch.stack([(output * factor).sum() for output, factor in zip(outputs, factors, strict=True)]).sum()
         sides.append((*outputs, *torch.autograd.grad(loss, inputs)))
     for a, b in zip(*sides, strict=True):
         torch.testing.assert_close(a, b, atol=EXACT, rtol=0, check_device=False)

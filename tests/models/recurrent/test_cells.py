@@ -1,4 +1,4 @@
-"""A cell's step is its paper's: torch's cell where there is one, NumPy for the peepholes."""
+"""A cell's step equals its paper's: compared with torch's cell, or with NumPy for peepholes."""
 
 import numpy as np
 import pytest
@@ -30,12 +30,12 @@ def test_a_step_equals_torchs_cell(name: str) -> None:
     inputs = x @ theirs.weight_ih.T + theirs.bias_ih
     recurrent = parts[0] @ theirs.weight_hh.T + theirs.bias_hh
     expected = theirs(x, tuple(parts) if cell.parts == 2 else parts[0])
-    actual = cell.step(inputs, recurrent, torch.cat(parts, -1)).split(H, -1)
+    actual = torch.split(cell.step(inputs, recurrent, torch.cat(parts, -1)), H, -1)
     for a, b in zip(actual, expected if cell.parts == 2 else [expected], strict=True):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=0)
 
 
-def test_peepholes_step_is_the_papers() -> None:
+def test_a_peephole_step_equals_the_papers() -> None:
     def sigmoid(x: Array) -> Array:
         return 1 / (1 + np.exp(-x))
 
@@ -50,7 +50,7 @@ def test_peepholes_step_is_the_papers() -> None:
     np.testing.assert_allclose(actual.numpy(), np.concatenate((h_t, c_t)), atol=1e-12)
 
 
-def test_peepholes_of_zero_are_an_lstm() -> None:
+def test_zero_peepholes_equal_an_lstm() -> None:
     inputs, recurrent, state = random(B, 4 * H), random(B, 4 * H), random(B, 2 * H)
     closed = peephole(inputs, recurrent, state, torch.zeros(3 * H, dtype=torch.float64))
     torch.testing.assert_close(closed, lstm(inputs, recurrent, state), atol=1e-12, rtol=0)

@@ -1,4 +1,4 @@
-"""Chrono initialization spreads memories from 2 to T steps, and touches nothing but the biases it is about."""
+"""Chrono initialization spreads memories from 2 to T steps, and changes only the biases concerned."""
 
 import math
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.names import CellName
 from models.recurrent.cells import CELLS
 from models.recurrent.initialization import SIGNS, chrono_
 from models.recurrent.layer import Recurrent
@@ -17,47 +18,47 @@ GATED = list(SIGNS)
 def biases(layer: Recurrent) -> list[tuple[Tensor, ...]]:
     """The sum of both biases of each layer and direction, gate by gate."""
     gates = len(SIGNS[layer.cell])
-    holders = [weights for holder in layer.layers for weights in holder.all_weights]
+    holders = [weights for holder in layer.layers if isinstance(holder, nn.RNNBase) for weights in holder.all_weights]
     return [(b_ih + b_hh).detach().chunk(gates) for _, _, b_ih, b_hh in holders]
 
 
-def initialized(cell: str, **shape: object) -> Recurrent:
+def initialized(cell: CellName, layers: int = 1, *, bidirectional: bool = False) -> Recurrent:
     torch.manual_seed(0)
-    layer = Recurrent(cell, 3, H, **shape)
+    layer = Recurrent(cell, 3, H, layers=layers, bidirectional=bidirectional)
     chrono_(layer, T)
     return layer
 
 
 @pytest.mark.parametrize("cell", GATED)
-def test_memories_are_uniform_from_2_to_t_steps(cell: str) -> None:
+def test_memories_are_uniform_from_2_to_t_steps(cell: CellName) -> None:
     for gates in biases(initialized(cell, layers=2, bidirectional=True)):
-        kept = torch.sigmoid(gates[1].double())  # the second gate is the one that keeps: f, or a GRU's z
-        steps = 1 / (1 - kept)  # until a unit has faded to 1/e
+        kept = torch.sigmoid(gates[1].double())  # the second gate keeps the state: f, or a GRU's z
+        steps = 1 / (1 - kept)  # until a unit has decayed to 1/e
         assert 2 - 1e-3 <= steps.min() <= steps.max() <= T + 1e-3 * T
         assert steps.mean().item() == pytest.approx((2 + T) / 2, rel=0.1)
         assert steps.std().item() == pytest.approx((T - 2) / math.sqrt(12), rel=0.1)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole"])
-def test_what_is_kept_is_not_written(cell: str) -> None:
+def test_the_input_bias_is_the_negative_forget_bias(cell: CellName) -> None:
     for i, f, _, _ in biases(initialized(cell)):
         torch.testing.assert_close(i, -f)
 
 
 @pytest.mark.parametrize("cell", GATED)
-def test_all_else_stays_as_it_was(cell: str) -> None:
+def test_other_parameters_are_not_changed(cell: CellName) -> None:
     torch.manual_seed(0)
     plain, chrono = Recurrent(cell, 3, H), initialized(cell)
-    for (name, before), after in zip(plain.named_parameters(), chrono.parameters(), strict=True):
+    for (name, old), new in zip(plain.named_parameters(), chrono.parameters(), strict=True):
         if "bias" not in name:
-            assert torch.equal(before, after)
+            assert torch.equal(old, new)
     (before,), (after,) = biases(plain), biases(chrono)
-    for sign, old, new in zip(SIGNS[cell], before, after, strict=True):
-        assert torch.equal(old, new) == (sign == 0)
+    for sign, old_bias, new_bias in zip(SIGNS[cell], before, after, strict=True):
+        assert torch.equal(old_bias, new_bias) == (sign == 0)
 
 
 @pytest.mark.parametrize("cell", GATED)
-def test_a_unit_without_input_fades_at_its_own_rate(cell: str) -> None:
+def test_a_unit_without_input_decays_at_its_own_rate(cell: CellName) -> None:
     """With all weights zero: C_t = f C_{t-1}, or h_t = z h_{t-1}, and f or z is exp(-1/steps) for long memories."""
     layer = initialized(cell)
     for name, parameter in layer.named_parameters():
@@ -73,11 +74,11 @@ def test_a_unit_without_input_fades_at_its_own_rate(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", sorted(set(CELLS) - set(SIGNS)))
-def test_a_cell_without_gates_is_refused(cell: str) -> None:
+def test_a_cell_without_gates_is_rejected(cell: CellName) -> None:
     with pytest.raises(ValueError, match="no gates"):
         chrono_(Recurrent(cell, 3, 4), T)
 
 
-def test_a_short_memory_is_refused() -> None:
+def test_a_short_memory_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least 3"):
         chrono_(Recurrent("lstm", 3, 4), 2)

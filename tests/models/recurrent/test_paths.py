@@ -1,4 +1,6 @@
-"""Every way through a layer computes what the equations say, outputs, final state and gradients."""
+"""Every implementation of a layer equals the equations: outputs, final state and gradients."""
+
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -7,25 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from models.names import CellName
 from models.recurrent.cells import CELLS
 from models.recurrent.layer import Recurrent
 from models.recurrent.paths import packed, padded, run, unrolled
 from models.recurrent.ragged import length_mask, turn
 
-FUSED = [name for name, cell in CELLS.items() if cell.fused]
+FUSED = {name: cell.fused for name, cell in CELLS.items() if cell.fused}
 Case = tuple[Tensor, Tensor, Tensor, list[Tensor]]  # x, lengths, state and weights
 
 rows = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 
 
-def case(name: str, lengths: list[int], directions: int, dtype: torch.dtype = torch.float64) -> Case:
+def case(name: CellName, lengths: list[int], directions: int, dtype: torch.dtype = torch.float64) -> Case:
     layer = Recurrent(name, 3, 4, bidirectional=directions == 2).to(dtype)
     x = torch.randn(len(lengths), max(lengths), 3, dtype=dtype, requires_grad=True)
     state = torch.randn(directions, len(lengths), layer.state_size, dtype=dtype, requires_grad=True)
     return x, torch.tensor(lengths), state, layer.weights(0)
 
 
-def by_equations(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
+def by_equations(name: CellName, x: Tensor, lengths: Tensor, state: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
     count, outputs, finals = len(weights) // len(state), [], []
     for i, first in enumerate(state):
         view = turn(x, lengths) if i else x
@@ -36,32 +39,36 @@ def by_equations(name: str, x: Tensor, lengths: Tensor, state: Tensor, weights: 
 
 
 @given(st.sampled_from(list(CELLS)), rows, st.integers(1, 2), st.integers(0, 1000))
-def test_what_runs_equals_the_equations(name: str, lengths: list[int], directions: int, seed: int) -> None:
+def test_the_chosen_path_equals_the_equations(name: CellName, lengths: list[int], directions: int, seed: int) -> None:
     torch.manual_seed(seed)
     x, units, state, weights = case(name, lengths, directions)
     inputs = [x, state, *weights]
     assert_same(run(name, x, units, state, weights), inputs, by_equations(name, x, units, state, weights), inputs)
 
 
-@given(st.sampled_from(FUSED), rows, st.integers(1, 2), st.integers(0, 1000))
-def test_a_packed_sequence_equals_the_equations(name: str, lengths: list[int], directions: int, seed: int) -> None:
+@given(st.sampled_from(list(FUSED)), rows, st.integers(1, 2), st.integers(0, 1000))
+def test_a_packed_sequence_equals_the_equations(name: CellName, lengths: list[int], directions: int, seed: int) -> None:
     torch.manual_seed(seed)
     x, units, state, weights = case(name, lengths, directions)
-    inputs, ours = [x, state, *weights], packed(CELLS[name].fused, x, units, state, weights)
+    inputs, ours = [x, state, *weights], packed(FUSED[name], x, units, state, weights)
     assert_same(ours, inputs, by_equations(name, x, units, state, weights), inputs)
 
 
+def squares(tensors: Iterable[Tensor]) -> Tensor:
+    return torch.stack([tensor.square().sum() for tensor in tensors]).sum()
+
+
 @pytest.mark.parametrize("name", CELLS)
-def test_float32_equals_float64(name: str) -> None:
-    """In float32 a CPU has other code for some cells."""
+def test_float32_equals_float64(name: CellName) -> None:
+    """In float32, some cells run other code on a CPU."""
     torch.manual_seed(0)
     x, units, state, weights = case(name, [9, 4, 1, 7], 2)
     singles = [tensor.detach().float().requires_grad_() for tensor in (x, state, *weights)]
     single = run(name, singles[0], units, singles[1], singles[2:])
     double = run(name, x, units, state, weights)
     sides = zip(
-        (*single, *torch.autograd.grad(sum(o.square().sum() for o in single), singles)),
-        (*double, *torch.autograd.grad(sum(o.square().sum() for o in double), [x, state, *weights])),
+        (*single, *torch.autograd.grad(squares(single), singles)),
+        (*double, *torch.autograd.grad(squares(double), [x, state, *weights])),
         strict=True,
     )
     for a, b in sides:
@@ -78,12 +85,12 @@ def test_an_lstm_keeps_its_cell_through_any_padding(dtype: torch.dtype, toleranc
 
 
 @pytest.mark.parametrize("name", ["lstm", "peephole"])
-def test_small_steps_add_up_under_autocast(name: str) -> None:
-    """C_t = C_{t-1} + 0.001: bf16 itself would stop at 0.5."""
+def test_small_updates_accumulate_under_autocast(name: CellName) -> None:
+    """C_t = C_{t-1} + 0.001: in bf16 the sum would stop at 0.5."""
     layer = Recurrent(name, 1, 1)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
-    layer.layers[0].bias_ih_l0.data[:3] = torch.tensor([20.0, 20.0, 0.001])  # input and forget gate open
+    layer.get_parameter("layers.0.bias_ih_l0").data[:3] = torch.tensor([20.0, 20.0, 0.001])  # input and forget gate open
     with torch.autocast("cpu", torch.bfloat16):
         _, final = layer(torch.zeros(1, 1000, 1), torch.tensor([1000]))
     torch.testing.assert_close(final[0, 0, 1].item(), 1.0, atol=1e-2, rtol=0)
@@ -92,7 +99,7 @@ def test_small_steps_add_up_under_autocast(name: str) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("name", CELLS)
-def test_a_gpu_computes_the_same(name: str, directions: int) -> None:
+def test_a_gpu_computes_the_same(name: CellName, directions: int) -> None:
     x, units, state, weights = case(name, [6, 1, 3], directions)
     inputs = [x, state, *weights]
     there = [tensor.detach().cuda().requires_grad_() for tensor in inputs]

@@ -1,4 +1,4 @@
-"""Turning a ragged batch and reading its rows' ends."""
+"""Reversing a ragged batch, and reading the last units of its rows."""
 
 import torch
 from hypothesis import given
@@ -8,7 +8,7 @@ from models.recurrent.ragged import last, length_mask, turn
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=5))
-def test_rows_are_turned_within_their_lengths(lengths: list[int]) -> None:
+def test_rows_are_reversed_within_their_lengths(lengths: list[int]) -> None:
     units, longest = torch.tensor(lengths), max(lengths) + 1
     x = torch.arange(len(lengths) * longest * 2).view(len(lengths), longest, 2)
     turned = turn(x, units)

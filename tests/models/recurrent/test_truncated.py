@@ -1,11 +1,11 @@
-"""Truncation changes gradients, and nothing but gradients."""
+"""Truncation changes only gradients."""
 
 import pytest
 import torch
 from torch import Tensor
 
+from models.names import CellName
 from models.recurrent.layer import Recurrent
-from models.recurrent.names import CellName
 from models.recurrent.truncated import truncated
 
 B, T, D_IN, H = 3, 9, 4, 5
@@ -22,12 +22,13 @@ def gradient(layer: Recurrent, steps: int, unit: int) -> Tensor:
     x = torch.randn(B, T, D_IN, dtype=torch.float64, requires_grad=True)
     outputs, _ = truncated(layer, x, LENGTHS, None, steps)
     (found,) = torch.autograd.grad(outputs[0, unit].sum(), x)
-    return found[0].norm(dim=1)
+    norms: Tensor = found[0].norm(dim=1)
+    return norms
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("steps", [1, 2, 4, 9, 20])
-def test_outputs_and_final_state_are_those_of_the_whole_input(cell: CellName, steps: int) -> None:
+def test_outputs_and_final_state_equal_those_of_the_whole_input(cell: CellName, steps: int) -> None:
     layer = layer_of(cell)
     x, state = torch.randn(B, T, D_IN, dtype=torch.float64), torch.randn(2, B, layer.state_size, dtype=torch.float64)
     for first in (None, state):
@@ -40,7 +41,7 @@ def test_no_gradient_leaves_its_piece() -> None:
     assert reached.tolist() == [False] * 4 + [True] * 3 + [False] * 2
 
 
-def test_one_piece_is_backpropagation_through_all_of_time() -> None:
+def test_one_chunk_is_full_backpropagation_through_time() -> None:
     layer = layer_of("lstm")
     x = torch.randn(B, T, D_IN, dtype=torch.float64, requires_grad=True)
     ours, whole = (run.sum() for run in (truncated(layer, x, LENGTHS, None, T)[0], layer(x, LENGTHS)[0]))
@@ -48,6 +49,6 @@ def test_one_piece_is_backpropagation_through_all_of_time() -> None:
         torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
 
 
-def test_both_directions_are_refused() -> None:
-    with pytest.raises(ValueError, match="both directions"):
+def test_a_bidirectional_layer_is_rejected() -> None:
+    with pytest.raises(ValueError, match="bidirectional"):
         truncated(layer_of("gru", bidirectional=True), torch.randn(B, T, D_IN).double(), LENGTHS, None, 3)

@@ -1,1 +1,0 @@
-"""Encoder and decoder: from one sequence of units to another."""

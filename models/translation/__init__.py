@@ -1,0 +1,1 @@
+"""Encoder-decoder models, from one sequence to another."""
