@@ -1,1 +1,1 @@
-"""How the models are used: predictors on onnxruntime behind one request contract. Only `serving.handlers` knows TorchServe."""
+"""Model serving: predictors on onnxruntime behind one request contract. Only `serving.handlers` depends on TorchServe."""

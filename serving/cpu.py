@@ -1,11 +1,11 @@
-"""Which instructions this machine's processor has, of those that decide how fast, and how exactly, models are computed."""
+"""The processor's instruction sets that affect how fast and how precisely models are computed."""
 
 import platform
 from pathlib import Path
 from typing import Final
 
 INFO: Final = Path("/proc/cpuinfo")
-# As Linux names them: those of x86-64, then those of aarch64.
+# Linux names: x86-64 first, then aarch64.
 SETS: Final = (
     *("sse4_1", "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
     *("asimd", "asimddp", "i8mm", "bf16", "sve", "sve2"),
@@ -13,7 +13,7 @@ SETS: Final = (
 
 
 def instruction_sets(info: Path = INFO) -> list[str]:
-    """Those of SETS that the processor has, in that order; none where the system does not tell."""
+    """The members of SETS that the processor has, in that order; empty if the system does not list them."""
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = [line.partition(":") for line in lines]
     flags = next((set(value.split()) for key, _, value in named if key.strip() in ("flags", "Features")), set())
@@ -21,7 +21,7 @@ def instruction_sets(info: Path = INFO) -> list[str]:
 
 
 def described(info: Path = INFO) -> str:
-    """The instructions that products of bytes depend on, in words: "AVX2 without VNNI"."""
+    """The instruction sets that int8 products depend on, as text: "AVX2 without VNNI"."""
     have = instruction_sets(info)
     if not have or "asimd" in have:
         return platform.machine()

@@ -1,1 +1,1 @@
-"""Asks a server's models, by REST or gRPC, waiting or not: `Client` and `AsyncClient`."""
+"""Clients of a server, by REST or gRPC: the blocking `Client` and the asynchronous `AsyncClient`."""

@@ -1,33 +1,33 @@
-"""A server's models as functions from typed requests to typed answers."""
+"""Clients that send typed requests and return typed answers."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, overload
+from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from serving.answers import Classes, Drawn, GeneratedText, Names, Translation, WordsAnswer
-from serving.client.exchange import decode, decode_line, encode
+from serving.client.exchange import Asked, decode, decode_line, encode
 from serving.client.grpc import AsyncGrpc, Grpc
 from serving.client.rest import AsyncRest, Rest
 from serving.client.retry import async_retrying, retrying
-from serving.contract import ClassificationRequest, GenerationRequest, Request, TranslationRequest, VectorsRequest
+from serving.endpoints.generation.contract import Drawn, GeneratedText, GenerationRequest
 
+A = TypeVar("A")
 ATTEMPTS: Final = 5
 TIMEOUT_S: Final = 30.0
 
 
 class Client:
-    """Asks a server's models and waits for the answers.
+    """Sends requests to a server's models and waits for the answers.
 
     Args:
-        url: http:// or https:// for REST, grpc:// or grpcs:// for gRPC; host and port.
-        key: that the server wants.
-        timeout_s: seconds that an answer may take.
-        attempts: how often a request is sent, in all, while the server has too much to do or cannot be reached.
-        certificates: a PEM file of those to trust, for a server whose certificate no authority vouches for.
+        url: scheme, host and port; http:// or https:// for REST, grpc:// or grpcs:// for gRPC.
+        key: key of the server.
+        timeout_s: time limit for an answer, in seconds.
+        attempts: total number of attempts for a request while the server is overloaded or unreachable.
+        certificates: PEM file of trusted certificates, for a server with a self-signed certificate.
 
-    Every call raises a ServingError where there is no answer.
+    Every call raises a ServingError if there is no answer.
     """
 
     def __init__(
@@ -41,24 +41,16 @@ class Client:
             self._transport = Rest(url, key, timeout_s, certificates)
         self._retrying = retrying(attempts)
 
-    @overload
-    def ask(self, model: str, request: ClassificationRequest) -> list[Classes]: ...
-    @overload
-    def ask(self, model: str, request: GenerationRequest) -> list[Names]: ...
-    @overload
-    def ask(self, model: str, request: TranslationRequest) -> list[Translation]: ...
-    @overload
-    def ask(self, model: str, request: VectorsRequest) -> list[WordsAnswer]: ...
-    def ask(self, model: str, request: Request) -> list[Any]:
-        """The answer to each input of a request, in order; a single text gets a list of one."""
+    def ask(self, model: str, request: Asked[A]) -> Sequence[A]:
+        """Return the answer to each input of a request, in order; a single input gets a list of one."""
         return decode(request, self.send(model, encode(request)))
 
     def send(self, model: str, body: bytes) -> bytes:
-        """Send a body as it is, and return that of the answer."""
+        """Send a body unchanged and return the body of the answer."""
         return self._retrying(self._transport.send, model, body)
 
     def stream(self, model: str, request: GenerationRequest) -> Iterator[Drawn | list[GeneratedText]]:
-        """Each character as it is drawn, and at the end the name. The request has to ask for a stream. It is not sent twice."""
+        """Yield each character as it is drawn, then the name. The request must have `stream` set. It is not retried."""
         for line in self._transport.stream(model, encode(request)):
             yield decode_line(line)
 
@@ -70,7 +62,7 @@ class Client:
 
 
 class AsyncClient:
-    """The same for coroutines. See `Client`."""
+    """Asynchronous version of `Client`."""
 
     def __init__(
         self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, attempts: int = ATTEMPTS, certificates: Path | None = None
@@ -83,15 +75,7 @@ class AsyncClient:
             self._transport = AsyncRest(url, key, timeout_s, certificates)
         self._retrying = async_retrying(attempts)
 
-    @overload
-    async def ask(self, model: str, request: ClassificationRequest) -> list[Classes]: ...
-    @overload
-    async def ask(self, model: str, request: GenerationRequest) -> list[Names]: ...
-    @overload
-    async def ask(self, model: str, request: TranslationRequest) -> list[Translation]: ...
-    @overload
-    async def ask(self, model: str, request: VectorsRequest) -> list[WordsAnswer]: ...
-    async def ask(self, model: str, request: Request) -> list[Any]:
+    async def ask(self, model: str, request: Asked[A]) -> Sequence[A]:
         """See `Client.ask`."""
         return decode(request, await self.send(model, encode(request)))
 

@@ -1,35 +1,39 @@
-"""Typed requests to bodies, and bodies to typed answers; the same for every transport."""
+"""Conversion of typed requests to bodies and of bodies to typed answers, for every transport."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from serving.answers import Classes, Drawn, GeneratedText, Names, Translation, WordsAnswer
-from serving.contract import ClassificationRequest, GenerationRequest, Request, TranslationRequest, VectorsRequest
-from serving.faults import ErrorAnswer
+from serving.contract.faults import ErrorAnswer
+from serving.endpoints.generation.contract import LINE, Drawn, GeneratedText
 
+A_co = TypeVar("A_co", covariant=True)
 A = TypeVar("A")
-ONE: Final[Mapping[type[Request], TypeAdapter[Any]]] = {  # the answer to one input
-    ClassificationRequest: TypeAdapter(Classes),
-    GenerationRequest: TypeAdapter(Names),
-    TranslationRequest: TypeAdapter(Translation),
-    VectorsRequest: TypeAdapter(WordsAnswer),
-}
-DRAWN: Final = TypeAdapter(Drawn)
 LAST: Final = TypeAdapter(list[GeneratedText])
+
+
+class Asked(Protocol[A_co]):
+    """A request of any kind, which can parse its answers; see serving.contract.requests."""
+
+    def read(self, content: object, /) -> Sequence[A_co]:
+        """Parse the answer to each input. Raises ValidationError if the body is not an answer."""
+
+    def model_dump_json(self, *, exclude_unset: bool) -> str:
+        """Serialize to JSON, without fields that were not set."""
 
 
 class ServingError(Exception):
     """A request was not answered.
 
     Args:
-        status: of HTTP; where the transport has none, 0.
-        code: what kind of fault it is, see serving.faults; "unreachable" where there was no server to say so.
-        message: what is wrong and what would be right.
-        index: the input at fault, where the request had a list of them.
-        retry_after: seconds after which the server said to come again.
+        status: HTTP status; 0 if the transport has none.
+        code: error code, see serving.contract.faults; "unreachable" if the server could not be reached.
+        message: what is wrong and how to fix it.
+        index: position of the faulty input, if the request had a list.
+        retry_after: seconds to wait before a retry, as requested by the server.
     """
 
     def __init__(self, status: int, code: str, message: str, index: int | None = None, retry_after: float | None = None) -> None:
@@ -38,46 +42,44 @@ class ServingError(Exception):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may be answered a moment later."""
+        """Whether the failure is transient, so that a retry may succeed."""
         return self.code in ("unreachable", "unavailable", "too_many_requests")
 
 
-def encode(request: Request) -> bytes:
-    """A request as it is sent: what was not set is left to the server."""
+def encode(request: Asked[A]) -> bytes:
+    """Serialize a request; the server chooses the values of fields that were not set."""
     return request.model_dump_json(exclude_unset=True).encode()
 
 
-def decode(request: Request, body: bytes) -> list[Any]:
-    """The answers to each input, in order.
+def decode(request: Asked[A], body: bytes) -> Sequence[A]:
+    """Parse the answers to each input, in order.
 
     Raises:
-        ServingError: the body is no answer to such a request.
+        ServingError: the body is not an answer to such a request.
     """
-    content = _json(body)
-    single = isinstance(request.inputs, str) and not isinstance(request, TranslationRequest)
     try:
-        return [ONE[type(request)].validate_python(answer) for answer in ([content] if single else content)]
+        return request.read(_json(body))
     except ValidationError as error:
-        raise ServingError(0, "unreadable_answer", f"the server answers in another form: {error.errors()[0]['msg']}") from error
+        raise ServingError(0, "unreadable_answer", f"unexpected answer: {error.errors()[0]['msg']}") from error
 
 
 def decode_line(line: bytes) -> Drawn | list[GeneratedText]:
-    """A line of a streamed answer: a character, or at the end the names.
+    """Parse a line of a streamed answer: a character, or the names in the last line.
 
     Raises:
-        ServingError: it says that something went wrong.
+        ServingError: the line reports an error.
     """
     content = _json(line)
     if isinstance(content, dict) and "error" in content:
         raise fault(0, line)
-    return LAST.validate_python(content) if isinstance(content, list) else DRAWN.validate_python(content)
+    return LAST.validate_python(content) if isinstance(content, list) else LINE.validate_python(content)
 
 
 def checked(body: bytes) -> bytes:
-    """The body of an answer that comes without a status.
+    """Check the body of an answer from a transport without status codes.
 
     Raises:
-        ServingError: it says that something went wrong.
+        ServingError: the body reports an error.
     """
     if body.startswith(b'{"error"'):
         raise fault(0, body)
@@ -85,11 +87,13 @@ def checked(body: bytes) -> bytes:
 
 
 def fault(status: int, body: bytes, retry_after: str | None = None) -> ServingError:
-    """What a server's error says."""
+    """Convert a server's error response to an exception."""
     after = float(retry_after) if retry_after and retry_after.isdigit() else None
     try:
         detail = ErrorAnswer.model_validate_json(body).error
-    except ValidationError:  # from something that is not ours, on the way to the server
+    except ValidationError:  # not in our format: from an intermediary, or from TorchServe itself
+        if status == HTTPStatus.NOT_FOUND:
+            return ServingError(status, "not_found", "there is no such model", None, after)
         return ServingError(status, "unavailable" if status in (502, 503) else "unknown", f"HTTP status {status}", None, after)
     return ServingError(status, detail.code, detail.message, detail.input, after)
 

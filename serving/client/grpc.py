@@ -1,4 +1,4 @@
-"""gRPC, as TorchServe speaks it. It has no place for HTTP's status and headers; an answer's body says whether it is an error."""
+"""gRPC to TorchServe. It carries neither HTTP status nor headers, so the body of an answer tells whether it is an error."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ CODES: Final = {
     grpc.StatusCode.UNAVAILABLE: "unavailable",
     grpc.StatusCode.DEADLINE_EXCEEDED: "deadline_exceeded",
     grpc.StatusCode.UNAUTHENTICATED: "no_key",
-    grpc.StatusCode.CANCELLED: "no_key",  # how TorchServe says it
+    grpc.StatusCode.CANCELLED: "no_key",  # TorchServe's status for a wrong key
     grpc.StatusCode.NOT_FOUND: "not_found",
     grpc.StatusCode.INTERNAL: "internal_error",
 }
@@ -24,10 +24,10 @@ class Grpc:
 
     Args:
         target: host and port.
-        secure: whether it speaks TLS.
-        key: that the server wants.
-        timeout_s: seconds that an answer may take.
-        certificates: a PEM file of those to trust, for a server whose certificate no authority vouches for.
+        secure: whether to use TLS.
+        key: key of the server.
+        timeout_s: time limit for an answer, in seconds.
+        certificates: PEM file of trusted certificates, for a server with a self-signed certificate.
     """
 
     def __init__(self, target: str, key: str, timeout_s: float, certificates: Path | None, *, secure: bool) -> None:
@@ -57,7 +57,7 @@ class Grpc:
 
 
 class AsyncGrpc:
-    """The same for coroutines. See `Grpc`."""
+    """Asynchronous version of `Grpc`."""
 
     def __init__(self, target: str, key: str, timeout_s: float, certificates: Path | None, *, secure: bool) -> None:
         self._channel = (

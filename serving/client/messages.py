@@ -1,4 +1,4 @@
-"""TorchServe's gRPC interface, as its inference.proto declares it: the two messages and the two methods that a client needs."""
+"""The two messages and two methods of TorchServe's gRPC interface (inference.proto) that a client needs."""
 
 from typing import Any, Final
 
@@ -34,13 +34,13 @@ PredictionResponse: Any = message_factory.GetMessageClass(_pool.FindMessageTypeB
 
 
 def encode(request: tuple[str, bytes]) -> bytes:
-    """A model's name and a body, as the message that TorchServe reads."""
+    """Serialize a model's name and a body to TorchServe's request message."""
     model, body = request
     message: bytes = PredictionsRequest(model_name=model, input={"body": body}).SerializeToString()
     return message
 
 
 def decode(message: bytes) -> bytes:
-    """The body of an answer."""
+    """Extract the body from TorchServe's response message."""
     body: bytes = PredictionResponse.FromString(message).prediction
     return body

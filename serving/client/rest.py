@@ -1,4 +1,4 @@
-"""REST, by HTTP/1.1 over kept connections."""
+"""REST over persistent HTTP/1.1 connections."""
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -8,17 +8,17 @@ from pathlib import Path
 import httpx2
 
 from serving.client.exchange import ServingError, fault
-from serving.headers import DEADLINE
+from serving.contract.headers import DEADLINE
 
 
 class Rest:
     """A server's REST interface.
 
     Args:
-        url: what "/predictions/MODEL" is appended to.
-        key: that the server wants.
-        timeout_s: seconds that an answer may take.
-        certificates: a PEM file of those to trust, for a server whose certificate no authority vouches for.
+        url: base URL, without "/predictions/MODEL".
+        key: key of the server.
+        timeout_s: time limit for an answer, in seconds.
+        certificates: PEM file of trusted certificates, for a server with a self-signed certificate.
     """
 
     def __init__(self, url: str, key: str, timeout_s: float, certificates: Path | None) -> None:
@@ -30,17 +30,17 @@ class Rest:
         """Post a request and return the answer's body.
 
         Raises:
-            ServingError: there is none.
+            ServingError: there is no answer.
         """
         with _reachable():
             response = self._client.post(f"/predictions/{model}", content=body)
         return _checked(response)
 
     def stream(self, model: str, body: bytes) -> Iterator[bytes]:
-        """Post a request and yield the lines of the answer as they come.
+        """Post a request and yield the lines of the answer as they arrive.
 
         Raises:
-            ServingError: there is none, or it breaks off.
+            ServingError: there is no answer, or the connection breaks.
         """
         with _reachable(), self._client.stream("POST", f"/predictions/{model}", content=body) as response:
             if response.status_code != 200:
@@ -55,7 +55,7 @@ class Rest:
 
 
 class AsyncRest:
-    """The same for coroutines. See `Rest`."""
+    """Asynchronous version of `Rest`."""
 
     def __init__(self, url: str, key: str, timeout_s: float, certificates: Path | None) -> None:
         self._client = httpx2.AsyncClient(
@@ -96,9 +96,9 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except httpx2.TimeoutException as error:
-        raise ServingError(0, "deadline_exceeded", "there was no answer in time") from error
+        raise ServingError(0, "deadline_exceeded", "the request timed out") from error
     except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
-        raise ServingError(0, "unreachable", f"the server does not answer: {error}") from error
+        raise ServingError(0, "unreachable", f"the server cannot be reached: {error}") from error
 
 
 def _checked(response: httpx2.Response) -> bytes:

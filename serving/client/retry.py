@@ -1,4 +1,4 @@
-"""When to ask again, and after how long."""
+"""Retry policy: exponential backoff with full jitter, plus the server's Retry-After."""
 
 from typing import Any, Final
 
@@ -8,11 +8,11 @@ from serving.client.exchange import ServingError
 
 FIRST_S: Final = 0.1
 LONGEST_S: Final = 5.0
-_random = wait_random_exponential(multiplier=FIRST_S, max=LONGEST_S)  # full jitter: clients that failed together come back apart
+_random = wait_random_exponential(multiplier=FIRST_S, max=LONGEST_S)  # full jitter spreads the retries
 
 
 def _wait(state: RetryCallState) -> float:
-    """A random time that grows with each attempt, and on top of it what the server asked for."""
+    """A random time that grows with each attempt, plus the server's Retry-After."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, ServingError) else None
     return _random(state) + (asked or 0)
@@ -23,12 +23,12 @@ def _passing(error: BaseException) -> bool:
 
 
 def retrying(attempts: int) -> Retrying:
-    """Try so many times in all, where the fault may pass; every request of ours can be repeated without harm."""
+    """Retry transient failures, up to this many attempts in total; every request is idempotent."""
     return Retrying(**_policy(attempts))
 
 
 def async_retrying(attempts: int) -> AsyncRetrying:
-    """The same for coroutines."""
+    """Asynchronous version of `retrying`."""
     return AsyncRetrying(**_policy(attempts))
 
 

@@ -1,1 +1,1 @@
-"""From requests of the contract to calls of the engines and back, one endpoint for each kind of bundle."""
+"""Endpoints, one for each kind of bundle: they convert requests to calls of a predictor, and results to answers."""

@@ -1,1 +1,1 @@
-"""TorchServe handlers: the only code of the project that speaks TorchServe's protocol. They run inside its workers."""
+"""Handlers that run inside the workers of a model server; only this package depends on TorchServe and MLServer."""

@@ -1,8 +1,8 @@
-"""The same models by the Open Inference Protocol v2, which KServe and Triton speak, on MLServer instead of TorchServe.
+"""Serving by the Open Inference Protocol v2, which KServe and Triton also use, on MLServer instead of TorchServe.
 
 `python -m serving.handlers.open_inference STORE FOLDER` unpacks a store's archives; `mlserver start FOLDER` serves them. A
-request has one BYTES tensor, `inputs`, of texts, and the contract's parameters as its own; the answer one BYTES tensor,
-`answers`, of JSON values, one for each text.
+request has one BYTES tensor of texts, `inputs`, and the contract's parameters as its own. The answer has one BYTES tensor of
+JSON values, `answers`, one for each text. For models whose inputs are not texts, each text is an input as JSON.
 """
 
 import json
@@ -24,7 +24,7 @@ from serving.server.archive import find_archives, take
 IMPLEMENTATION = "serving.handlers.open_inference.OpenInferenceModel"
 INPUTS, ANSWERS = "inputs", "answers"
 THEIRS = {"content_type", "headers"}  # parameters of the protocol, not of the contract
-SETTINGS = {  # one process is all there is, as for a worker of TorchServe
+SETTINGS = {  # a single process, like a TorchServe worker
     "host": "127.0.0.1",
     "parallel_workers": 0,
     "load_models_at_startup": True,
@@ -32,7 +32,7 @@ SETTINGS = {  # one process is all there is, as for a worker of TorchServe
 
 
 class OpenInferenceModel(MLModel):  # type: ignore[misc]
-    """A bundle behind MLServer."""
+    """A bundle served by MLServer."""
 
     async def load(self) -> bool:
         """Load the bundle that the model's settings name."""
@@ -40,12 +40,12 @@ class OpenInferenceModel(MLModel):  # type: ignore[misc]
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer as the contract says.
+        """Answer a request according to the contract.
 
         Raises:
-            MLServerError: the request is wrong (400), or the model failed (500); its message begins with the code.
+            MLServerError: the request is wrong (400) or the model failed (500); the message begins with the error code.
         """
-        (reply,) = self._predictor.answer([_body(payload)])
+        reply = self._predictor.answer_texts(_texts(payload), _parameters(payload))
         if reply.status != HTTPStatus.OK:
             detail = reply.body["error"]
             where = f" (input {detail['input']})" if "input" in detail else ""
@@ -56,24 +56,26 @@ class OpenInferenceModel(MLModel):  # type: ignore[misc]
         )
 
 
-def _body(payload: InferenceRequest) -> dict[str, Any]:
-    """The request in the contract's form: always with a list of texts, so that there is an answer for each."""
+def _texts(payload: InferenceRequest) -> list[str]:
     found = {tensor.name: tensor for tensor in payload.inputs}
     if found.keys() != {INPUTS} or found[INPUTS].datatype != "BYTES":
         raise MLServerError(f'missing_inputs: send one BYTES tensor, "{INPUTS}", of texts', HTTPStatus.BAD_REQUEST)
     try:
-        texts = StringCodec.decode_input(found[INPUTS])
+        texts: list[str] = StringCodec.decode_input(found[INPUTS])
     except UnicodeDecodeError as error:
         raise MLServerError(f"not_utf8: a text is not UTF-8 (byte {error.start})", HTTPStatus.BAD_REQUEST) from error
+    return texts
+
+
+def _parameters(payload: InferenceRequest) -> dict[str, Any]:
     given = payload.parameters.model_dump(exclude_unset=True) if payload.parameters else {}
-    parameters = {name: value for name, value in given.items() if name not in THEIRS}
-    return {"inputs": texts} | ({"parameters": parameters} if parameters else {})
+    return {name: value for name, value in given.items() if name not in THEIRS}
 
 
 def unpack(store: Path, folder: Path) -> None:
-    """Lay out a store's models as MLServer wants them, each archive compared with its recorded sha256 first.
+    """Unpack a store's models into MLServer's layout, after checking each archive's sha256.
 
-    MLSERVER_HTTP_PORT, MLSERVER_GRPC_PORT and MLSERVER_METRICS_PORT in its environment choose other ports than these.
+    The environment variables MLSERVER_HTTP_PORT, MLSERVER_GRPC_PORT and MLSERVER_METRICS_PORT override MLServer's ports.
 
     Raises:
         ControlError: there is no archive, or one was changed.

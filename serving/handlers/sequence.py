@@ -1,4 +1,4 @@
-"""The handler of every model: hands TorchServe's rows to a predictor and its replies back, row by row."""
+"""TorchServe's handler for every model: passes rows to a predictor and returns its replies, row by row."""
 
 import json
 import logging
@@ -10,35 +10,36 @@ from typing import Any
 
 from ts.handler_utils.utils import send_intermediate_predict_response
 
-from serving import headers, package
-from serving.metrics import PrometheusMeter
+from serving import contents
+from serving.contract import headers
 from serving.predictor import load_predictor
+from serving.telemetry.metrics import PrometheusMeter
 
-LINES = "application/x-ndjson"  # of a streamed answer: a JSON value a line
+LINES = "application/x-ndjson"  # streamed answers: one JSON value per line
 
 
 class SequenceHandler:
-    """Serves the bundle in the model's folder. TorchServe wants exactly one class in a handler's module."""
+    """Serves the bundle in the model's folder. TorchServe requires exactly one class in a handler's module."""
 
     def initialize(self, context: Any) -> None:
-        """Load the bundle that was unpacked from the model archive; what fails here keeps the worker from getting ready."""
+        """Load the bundle that was unpacked from the model archive; after an error the worker does not become ready."""
         folder, config = Path(context.system_properties["model_dir"]), context.model_yaml_config
         version = context.manifest["model"]["modelVersion"]
-        reference = package.Reference.model_validate_json((folder / package.REFERENCE).read_bytes())
+        reference = contents.Reference.model_validate_json((folder / contents.REFERENCE).read_bytes())
         self._meter = PrometheusMeter(context.model_name, version, reference)
         self._predictor = load_predictor(folder, self._meter)
-        logging.getLogger().setLevel(logging.WARNING)  # TorchServe has a worker print several lines for every batch
-        self._limit_s = float(config[package.DEADLINE])
-        self._origin = {headers.VERSION: version, headers.RUN: config[package.RUN]}
+        logging.getLogger().setLevel(logging.WARNING)  # otherwise workers log several lines per batch
+        self._limit_s = float(config[contents.DEADLINE])
+        self._origin = {headers.VERSION: version, headers.RUN: config[contents.RUN]}
 
     def handle(self, rows: Sequence[Mapping[str, object]], context: Any) -> list[bytes]:
-        """Answer a batch in one call of the predictor; each row gets its own status, so a bad one never fails its neighbours."""
+        """Answer a batch in one call of the predictor. Each row has its own status, so a bad row never fails the others."""
         streamed: set[int] = set()
 
         def emit(place: int, part: object) -> None:
             streamed.add(place)
             self._head(context, place, HTTPStatus.OK, LINES)
-            # TorchServe sends to the requests of the mapping alone: neighbours in the batch get whole answers.
+            # TorchServe sends only to requests in this mapping, so the others in the batch get complete answers.
             ids = {place: context.request_ids[place]}
             send_intermediate_predict_response({place: _json(part) + b"\n"}, ids, "streaming", HTTPStatus.OK, context)
 
@@ -51,12 +52,12 @@ class SequenceHandler:
         return [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
 
     def _deadline(self, sent: Mapping[str, str]) -> float:
-        """When a request has to be answered, by `time.monotonic`. Its time runs from when it came to the proxy, if there is one.
+        """The deadline of a request, by `time.monotonic`. With a proxy, its time starts when the request reaches the proxy.
 
-        A header that is no number counts as none; the proxy refuses it.
+        A header that is not a number is ignored; the proxy refuses it.
 
         Args:
-            sent: its headers, their names in lower case.
+            sent: the request's headers, with lower-case names.
         """
         waited = 0.0
         if arrived := _number(sent.get(headers.ARRIVED.lower())):
@@ -73,7 +74,7 @@ class SequenceHandler:
 
 
 def _number(text: str | None) -> float | None:
-    """The positive number that a header holds."""
+    """The positive number in a header; None if it has none."""
     try:
         number = float(text or "")
     except ValueError:
@@ -82,11 +83,11 @@ def _number(text: str | None) -> float | None:
 
 
 def _json(body: object) -> bytes:
-    """UTF-8. A lone surrogate, which UTF-8 has no bytes for, becomes its JSON escape; raising would fail the whole batch."""
+    """JSON as UTF-8. A lone surrogate, invalid in UTF-8, becomes a JSON escape; an exception would fail the whole batch."""
     return json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _body(row: Mapping[str, object]) -> object:
-    """What the client sent: the form field `data`, else the whole body; None where the transport lost it (a url-encoded form)."""
+    """The form field `data` or else the whole body; None if the transport dropped it, as it does for URL-encoded forms."""
     data = row.get("data")
-    return row.get("body") if data is None else data  # not `or`: an empty body is a body
+    return row.get("body") if data is None else data  # not `or`: an empty field must not count as missing

@@ -1,1 +1,1 @@
-"""One engine for each kind of bundle, on plain texts. Serving answers with them and the evaluation stage measures them."""
+"""One predictor for each kind of bundle. Serving answers requests with them, and the evaluation stage measures them."""

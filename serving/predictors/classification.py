@@ -1,4 +1,4 @@
-"""Classification of texts: characters or words in, class probabilities out, and of words how much each counted."""
+"""Text classification: class probabilities, and for models of subwords or words the importance of each unit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,28 @@ from numpy.typing import NDArray
 
 from models.text.characters import CharacterTokenizer
 from models.text.special import BOS, EOS, UNK
+from models.text.subwords import SubwordTokenizer
 from models.text.word_tokenizer import WordTokenizer
-from serving.arrays import FloatArray, batches_by_length, pad
 from serving.bundle import GRAPH, TOKENIZER, Bundle
-from serving.session import Session
-from serving.watch import Watch
+from serving.predictors.arrays import FloatArray, batches_by_length, pad
+from serving.predictors.remember import remember
+from serving.predictors.session import Session
+from serving.predictors.watch import Watch
 
-TOKENIZERS: Final[Mapping[str, Callable[[Path], CharacterTokenizer | WordTokenizer]]] = {
+TOKENIZERS: Final[Mapping[str, Callable[[Path], CharacterTokenizer | SubwordTokenizer | WordTokenizer]]] = {
     "characters": CharacterTokenizer.load,
+    "subwords": SubwordTokenizer.load,
     "words": WordTokenizer.load,
 }
 
 
 @dataclass(frozen=True)
 class Classified:
-    """What a classifier makes of texts.
+    """The results of a classifier.
 
     Attributes:
-        probabilities: P(class | text), calibrated, the classes in the order of the bundle's labels, [N, C].
-        importances: of each text's words, in order and adding up to 1; empty where the graph reads characters.
+        probabilities: calibrated P(class | text), classes in the order of the bundle's labels, [N, C].
+        importances: importances of each text's units, in order, adding up to 1; empty if the graph reads characters.
     """
 
     probabilities: NDArray[np.float64]
@@ -39,14 +42,14 @@ class Classifier:
     """The classifier of a verified bundle.
 
     Args:
-        folder: where the bundle lies.
-        bundle: what `Bundle.load` said about it, of kind "classification".
-        threads: cores that one call may use.
+        folder: folder of the bundle.
+        bundle: its manifest from `Bundle.load`, of kind "classification".
+        threads: maximum number of cores that one call uses.
 
-    The graph is one of two, by the name of its first input:
+    The name of the graph's first input determines its signature:
 
-        characters [B, T] with BOS and EOS around them, lengths [B] -> logits [B, C]
-        words [B, T], lengths [B] -> logits [B, C], importances [B, T]
+        characters [B, T] including BOS and EOS, lengths [B] -> logits [B, C]
+        subwords or words [B, T], lengths [B] -> logits [B, C], importances [B, T]
     """
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
@@ -54,22 +57,28 @@ class Classifier:
         self._model = Session(folder / GRAPH, threads=threads)
         self.units = self._model.inputs[0]
         self.tokenizer = TOKENIZERS[self.units](folder / TOKENIZER)
+        self.encode = remember(self.tokenizer.encode)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Verify the bundle in `folder` and load it.
 
         Raises:
-            BundleError: it is no intact classification bundle.
+            BundleError: it is not a valid classification bundle.
         """
         return cls(folder, Bundle.load(folder), threads=threads)
 
-    def words(self, text: str) -> list[tuple[str, bool]]:
-        """A text's words as they are looked up, and whether each is known; none where the graph reads characters."""
-        if not isinstance(self.tokenizer, WordTokenizer):
-            return []
-        known = (i != UNK for i in self.tokenizer.encode(text))
-        return list(zip(self.tokenizer.tokens(text), known, strict=True))
+    def tokens(self, text: str) -> list[tuple[str, bool]]:
+        """A text's subwords or words as they are looked up, and whether each is known; empty if the graph reads characters."""
+        ids = self.encode(text)
+        match self.tokenizer:
+            case WordTokenizer():
+                units = self.tokenizer.tokens(text)
+            case SubwordTokenizer():
+                units = self.tokenizer.pieces(ids)
+            case _:
+                return []
+        return list(zip(units, (i != UNK for i in ids), strict=True))
 
     def probabilities(self, texts: Sequence[str], *, batch_size: int = 64) -> NDArray[np.float64]:
         """P(class | text) [N, C], calibrated; see `classify`."""
@@ -79,10 +88,10 @@ class Classifier:
         """Classify texts.
 
         Raises:
-            DeadlineError: the watch ran out.
-            ValueError: a text has no character or word.
+            DeadlineError: the deadline passed.
+            ValueError: a text has no units.
         """
-        ids = [self.tokenizer.encode(text) for text in texts]
+        ids = [self.encode(text) for text in texts]
         if not all(ids):
             raise ValueError(f"text {next(i for i, row in enumerate(ids) if not row)} has no {self.units} to classify")
         if self.units == "characters":
@@ -92,7 +101,7 @@ class Classifier:
         for batch in batches_by_length(ids, batch_size):
             padded, lengths = pad([ids[i] for i in batch])
             logits[batch], *rest = self._model(watch, **{self.units: padded, "lengths": lengths})
-            for weights in rest:  # of the words, or none
+            for weights in rest:  # importances of the units; absent for characters
                 for i, row in zip(batch, weights, strict=True):
                     importances[i] = row[: len(ids[i])]
         logits /= self.bundle.temperature

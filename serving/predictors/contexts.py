@@ -1,4 +1,4 @@
-"""Vectors of words in their sentences."""
+"""Contextual word vectors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +9,10 @@ from models.text.characters import CharacterTokenizer
 from models.text.special import PAD
 from models.text.spelling import Speller
 from models.text.words import words_of
-from serving.arrays import FloatArray, batches_by_length
 from serving.bundle import CHARACTERS, CONTEXT
-from serving.session import Session
-from serving.watch import Watch
+from serving.predictors.arrays import FloatArray, batches_by_length
+from serving.predictors.session import Session
+from serving.predictors.watch import Watch
 
 SENTENCES_AT_ONCE = 64
 
@@ -21,7 +21,7 @@ class Contexts:
     """The contextual model of a verified bundle of vectors.
 
     Args:
-        folder: where the bundle lies.
+        folder: folder of the bundle.
         threads: see `Session`.
     """
 
@@ -30,18 +30,18 @@ class Contexts:
         self._speller = Speller(CharacterTokenizer.load(folder / CHARACTERS), self._session.width("spellings"))
 
     def words(self, text: str) -> list[str]:
-        """A sentence's words as the model reads them."""
+        """Split a sentence into words as the model reads them."""
         return words_of(text)
 
     def layers(self, sentences: Sequence[Sequence[str]], *, watch: Watch | None = None) -> list[FloatArray]:
-        """Vectors of each word of each sentence, of one word or more.
+        """Vectors of each word of each sentence; a sentence has one word or more.
 
         Returns:
-            for each sentence [3, T, 2d]: from the word's characters alone, of the first and of the second recurrent layer.
-            Whatever sentences stand beside it change nothing.
+            for each sentence [3, T, 2d]: vectors from the characters alone, the first recurrent layer and the second one.
+            They do not depend on the other sentences in the batch.
 
         Raises:
-            DeadlineError: the watch ran out.
+            DeadlineError: the deadline passed.
         """
         layers: list[FloatArray] = [np.empty(0)] * len(sentences)
         for places in batches_by_length(sentences, SENTENCES_AT_ONCE):
@@ -56,4 +56,4 @@ class Contexts:
         for row, spelling in zip(batch, spelled, strict=True):
             row[: len(spelling)] = spelling
         (layers,) = self._session(watch, spellings=batch, lengths=lengths)
-        return [layers[:, i, 1 : length - 1] for i, length in enumerate(lengths.tolist())]  # without the marks at the ends
+        return [layers[:, i, 1 : length - 1] for i, length in enumerate(lengths.tolist())]  # without the start and end markers

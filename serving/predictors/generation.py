@@ -1,4 +1,4 @@
-"""Names of a given condition, character by character: their probabilities, and new ones."""
+"""Conditional character language model of names: their probabilities, and generation of new ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.text.characters import CharacterTokenizer
-from models.text.normalize import normalize
 from models.text.special import BOS, EOS, PAD, UNK
-from serving.arrays import FloatArray, IntArray, batches_by_length, pad
 from serving.bundle import GRAPH, TOKENIZER, Bundle
-from serving.sampling import Sampling, draw
-from serving.session import Session
-from serving.watch import Watch
+from serving.predictors.arrays import FloatArray, IntArray, batches_by_length, pad
+from serving.predictors.sampling import Sampling, draw
+from serving.predictors.session import Session
+from serving.predictors.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class Prompt:
     """One name to generate.
 
     Args:
-        text: its beginning, may be empty.
-        label: its condition, one of the bundle's labels.
-        sampling: how its characters are drawn.
-        generator: what they are drawn with.
-        max_new_tokens: characters added at most, 1 or more.
+        text: beginning of the name; may be empty.
+        label: condition, one of the bundle's labels.
+        sampling: sampling settings.
+        generator: random number generator.
+        max_new_tokens: maximum number of characters to add, 1 or more.
         on_draw: called with each character as soon as it is drawn.
     """
 
@@ -41,7 +40,7 @@ class Prompt:
 
 @dataclass
 class _Row:
-    """A prompt on its way: its ids from BOS on, and how many there can be, EOS among them."""
+    """A prompt in progress: its ids, starting with BOS, and their maximum number, including EOS."""
 
     prompt: Prompt
     ids: list[int]
@@ -56,9 +55,9 @@ class Generator:
     """The name generator of a verified bundle.
 
     Args:
-        folder: where the bundle lies.
-        bundle: what `Bundle.load` said about it, of kind "generation".
-        threads: cores that one call may use.
+        folder: folder of the bundle.
+        bundle: its manifest from `Bundle.load`, of kind "generation".
+        threads: maximum number of cores that one call uses.
 
     The graph: characters [B, T], label [B], state [B, S] -> logits [B, T, V], next_state [B, S].
     """
@@ -75,19 +74,19 @@ class Generator:
         """Verify the bundle in `folder` and load it.
 
         Raises:
-            BundleError: it is no intact generation bundle.
+            BundleError: it is not a valid generation bundle.
         """
         return cls(folder, Bundle.load(folder), threads=threads)
 
     def bits(self, texts: Sequence[str], labels: Sequence[str], *, batch_size: int = 64) -> tuple[NDArray[np.float64], IntArray]:
-        """What each name costs under the model: -log2 P(characters, EOS | label).
+        """Code length of each name under the model: -log2 P(characters, EOS | label).
 
         Returns:
-            bits [N], and predicted [N], the number of characters predicted, EOS included. Their sums' ratio is the
+            bits [N], and predicted [N], the number of predicted characters including EOS. The ratio of their sums is the
             model's bits per character, and 2 to that power its perplexity.
 
         Raises:
-            KeyError: a label is none of the bundle's.
+            KeyError: a label is not in the bundle.
         """
         ids = [self.tokenizer.encode(text) for text in texts]
         conditions = self._conditions(labels)
@@ -101,10 +100,10 @@ class Generator:
         return bits, np.array([len(row) + 1 for row in ids], dtype=np.int64)
 
     def generate(self, prompts: Sequence[Prompt], *, batch_size: int = 64, watch: Watch | None = None) -> list[str]:
-        """A name for each prompt: its beginning and what the model adds up to EOS or the prompt's limit.
+        """Generate a name for each prompt: its beginning and the characters up to EOS or the prompt's limit.
 
         Raises:
-            DeadlineError: the watch, which is looked at between characters, ran out.
+            DeadlineError: the deadline passed; it is checked between characters.
         """
         rows = []
         for prompt in prompts:
@@ -116,7 +115,7 @@ class Generator:
         return [self._text(row, start) for row, start in zip(rows, starts, strict=True)]
 
     def _fill(self, rows: list[_Row], watch: Watch | None) -> None:
-        """Feed all rows in step, each its own beginning first and then what it draws; a row that is done leaves."""
+        """Run all rows in lockstep: first their beginnings, then their drawn characters. Finished rows leave the batch."""
         state, fed = self._zeros(len(rows)), 0
         while rows:
             previous = np.array([[row.ids[fed]] for row in rows], dtype=np.int64)  # [R, 1]
@@ -141,8 +140,8 @@ class Generator:
                 row.prompt.on_draw(self.tokenizer.decode([int(unit)]))
 
     def _text(self, row: _Row, start: int) -> str:
-        """The beginning as it was given, even where a character of it is unknown, and the characters drawn."""
-        return normalize(row.prompt.text, lowercase=self.tokenizer.lowercase) + self.tokenizer.decode(row.ids[start:])
+        """The normalized beginning, including unknown characters, and the drawn characters."""
+        return self.tokenizer.read(row.prompt.text) + self.tokenizer.decode(row.ids[start:])
 
     def _conditions(self, labels: Sequence[str]) -> IntArray:
         return np.array([self._label_ids[label] for label in labels], dtype=np.int64)

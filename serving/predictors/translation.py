@@ -1,27 +1,32 @@
-"""Translation by one graph: encoder, attentive decoder and beam search."""
+"""Translation, sentence by sentence, with one graph for encoder, attention decoder and beam search."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
+from statistics import fmean
 from typing import Final, Self
 
 import numpy as np
 
+from models.text.case import Restore, Truecaser
+from models.text.sentences import Sentences
 from models.text.special import EOS
 from models.text.subwords import SubwordTokenizer
-from serving.arrays import FloatArray, IntArray, batches_by_length, pad
-from serving.bundle import GRAPH, TOKENIZER, Bundle, BundleError, Decoding
-from serving.session import Session
-from serving.watch import Watch
+from serving.bundle import CASE, GRAPH, TOKENIZER, Bundle, BundleError, Decoding
+from serving.predictors.arrays import FloatArray, IntArray, batches_by_length, pad
+from serving.predictors.remember import remember
+from serving.predictors.session import Session
+from serving.predictors.watch import Watch
 
-BATCH_SIZE: Final = 8  # what such a batch computes in a step stays in a core's cache
+BATCH_SIZE: Final = 8  # one step of such a batch fits in a core's cache
 LENGTH_OFFSETS: Final = {"length": 0.0, "wu": 5.0}  # c of models.beam
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Attention weights [T, S] of the target pieces over the source pieces, EOS among both."""
+    """Attention weights [T, S] of the target pieces over the source pieces, both including EOS."""
 
     source: list[str]
     target: list[str]
@@ -29,34 +34,64 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One translation, its length-normalized log-probability (natural), and its alignment on request."""
+class TranslatedSentence:
+    """A sentence, a translation, its length-normalized natural log-probability, and its alignment on request."""
 
+    source: str
     text: str
     score: float
     alignment: Alignment | None
 
 
-Answers = list[list[Candidate]]  # to each text, best first
+@dataclass(frozen=True)
+class Candidate:
+    """A text's translation: its sentences' translations with the text's white space. The score is their mean."""
+
+    text: str
+    score: float
+    sentences: tuple[TranslatedSentence, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text as the model reads it.
+
+    Attributes:
+        parts: the sentences, and the text between them.
+        ids: subword ids of each sentence, ending with EOS.
+        restore: for each sentence, a function that gives its translation the case of the sentence.
+    """
+
+    parts: Sentences
+    ids: tuple[list[int], ...]
+    restore: tuple[Restore, ...]
+
+
+Found = list[list[TranslatedSentence]]  # for each sentence, best first
 
 
 class Translator:
     """The translator of a verified bundle.
 
     Args:
-        folder: where the bundle lies.
-        bundle: what `Bundle.load` said about it, of kind "translation".
-        threads: cores that one call may use, each on batches of its own.
+        folder: folder of the bundle.
+        bundle: its manifest from `Bundle.load`, of kind "translation".
+        threads: maximum number of cores that one call uses, each for a different batch.
 
-    Its graph is models.graphs.TranslatorGraph.
+    Its graph is models.translation.graph.TranslatorGraph.
     """
 
     def __init__(self, folder: Path, bundle: Bundle, *, threads: int = 1) -> None:
         self.bundle = bundle.of_kind("translation")
         if bundle.decoding is None:
-            raise BundleError(f"{folder}: a translation bundle says how to decode")
+            raise BundleError(f"{folder}: `decoding` is missing")
         self.decoding = bundle.decoding
+        if bundle.language is None:
+            raise BundleError(f"{folder}: `language` is missing")
+        self._language = bundle.language
         self.tokenizer = SubwordTokenizer.load(folder / TOKENIZER)
+        self._case = Truecaser.load(folder / CASE)
+        self.read = remember(self._read)
         self._search, self._threads = Session(folder / GRAPH, long=True), threads
 
     @classmethod
@@ -64,9 +99,16 @@ class Translator:
         """Verify the bundle in `folder` and load it.
 
         Raises:
-            BundleError: it is no intact translation bundle.
+            BundleError: it is not a valid translation bundle.
         """
         return cls(folder, Bundle.load(folder), threads=threads)
+
+    def _read(self, text: str) -> Reading:
+        """Split a text into sentences, convert them to usual case, and split them into subwords."""
+        parts = Sentences.of(text, self._language)
+        usual = [self._case.read(sentence) for sentence in parts.sentences]
+        ids = tuple([*self.tokenizer.encode(sentence), EOS] for sentence, _ in usual)
+        return Reading(parts, ids, tuple(restore for _, restore in usual))
 
     def translate(
         self,
@@ -77,60 +119,83 @@ class Translator:
         attention: bool = False,
         batch_size: int = BATCH_SIZE,
         watch: Watch | None = None,
-    ) -> Answers:
-        """Each text's n best translations, best first; fewer where the search finds no more.
+    ) -> list[list[Candidate]]:
+        """Translate texts. Returns the n best translations of each text, best first; fewer if the search finds fewer.
 
         Args:
-            texts: what to translate.
-            decoding: how to search; None takes the bundle's.
-            n_best: translations for each text, 1 to num_beams.
-            attention: return each translation's alignment.
-            batch_size: texts that go through the model at once.
-            watch: is looked at between the steps of the search.
+            texts: texts to translate.
+            decoding: search settings; None uses the bundle's.
+            n_best: number of translations for each text, 1 to num_beams.
+            attention: whether to return each sentence's alignment.
+            batch_size: sentences per batch.
+            watch: stops the search at its deadline.
 
         Raises:
-            DeadlineError: the watch ran out.
+            DeadlineError: the deadline passed.
         """
-        options = _options(decoding or self.decoding, n_best)
-        sources = [[*self.tokenizer.encode(text), EOS] for text in texts]
+        readings = [self.read(text) for text in texts]
+        found = iter(self._search_all(readings, _options(decoding or self.decoding, n_best), attention, batch_size, watch))
+        return [_candidates(reading.parts, [next(found) for _ in reading.ids], n_best) for reading in readings]
 
-        def search(batch: Sequence[int]) -> Answers:
+    def _search_all(
+        self,
+        readings: Sequence[Reading],
+        options: Mapping[str, FloatArray | IntArray],
+        attention: bool,
+        batch_size: int,
+        watch: Watch | None,
+    ) -> Found:
+        """The translations of all sentences, searched in batches of similar length."""
+        texts = [text for reading in readings for text in reading.parts.sentences]
+        sources = [ids for reading in readings for ids in reading.ids]
+        restore = [restore for reading in readings for restore in reading.restore]
+
+        def translated(i: int, tokens: IntArray, score: float, weights: FloatArray) -> TranslatedSentence:
+            target = tokens[: tokens.tolist().index(EOS) + 1].tolist()
+            alignment = self._alignment(sources[i], target, weights) if attention else None
+            return TranslatedSentence(texts[i], restore[i](self.tokenizer.decode(target[:-1])), score, alignment)
+
+        def search(batch: Sequence[int]) -> Found:
             source, lengths = pad([sources[i] for i in batch])
             found = self._search(watch, source=source, source_lengths=lengths, **options)
             return [
-                [
-                    self._candidate(sources[i], tokens[k], float(scores[k]), weights[k] if attention else None)
-                    for k in range(n_best)
-                    if np.isfinite(scores[k])
-                ]
+                [translated(i, tokens[k], float(scores[k]), weights[k]) for k in range(len(scores)) if np.isfinite(scores[k])]
                 for i, tokens, scores, weights in zip(batch, *found, strict=True)
             ]
 
-        results: Answers = [[] for _ in texts]
+        results: Found = [[] for _ in texts]
         batches = list(batches_by_length(sources, batch_size))
         for batch, answers in zip(batches, self._each(search, batches), strict=True):
             for i, candidates in zip(batch, answers, strict=True):
                 results[i] = candidates
         return results
 
-    def _each(self, search: Callable[[Sequence[int]], Answers], batches: Sequence[Sequence[int]]) -> Iterable[Answers]:
-        """The answers to every batch, in order. A batch takes one core: cores that share one wait at every step."""
+    def _each(self, search: Callable[[Sequence[int]], Found], batches: Sequence[Sequence[int]]) -> Iterable[Found]:
+        """The results of all batches, in order. A batch uses one core; several cores would wait for each other at each step."""
         if min(self._threads, len(batches)) <= 1:
             return map(search, batches)
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(search, batches))
 
-    def _candidate(self, source: list[int], tokens: IntArray, score: float, weights: FloatArray | None) -> Candidate:
-        target = tokens[: tokens.tolist().index(EOS) + 1].tolist()
-        alignment = None
-        if weights is not None:
-            pieces = self.tokenizer.pieces
-            alignment = Alignment(pieces(source), pieces(target), weights[: len(target), : len(source)])
-        return Candidate(self.tokenizer.decode(target[:-1]), score, alignment)
+    def _alignment(self, source: Sequence[int], target: Sequence[int], weights: FloatArray) -> Alignment:
+        pieces = self.tokenizer.pieces
+        return Alignment(pieces(source), pieces(target), weights[: len(target), : len(source)])
+
+
+def _candidates(parts: Sentences, found: Found, n_best: int) -> list[Candidate]:
+    """Combine the translations of a text's sentences to the n best translations of the text."""
+    chosen: list[tuple[TranslatedSentence, ...]] = [()]
+    for sentence in found:
+        longer = ((*before, next_one) for before in chosen for next_one in sentence)
+        chosen = nlargest(n_best, longer, key=lambda sentences: sum(sentence.score for sentence in sentences))
+    return [
+        Candidate(parts.joined(s.text for s in sentences), fmean(s.score for s in sentences) if sentences else 0.0, sentences)
+        for sentences in chosen
+    ]
 
 
 def _options(decoding: Decoding, n_best: int) -> dict[str, FloatArray | IntArray]:
-    """The graph's inputs beside the sentences."""
+    """The graph's inputs other than the sentences."""
     first = np.full(decoding.num_beams, -np.inf, dtype=np.float32)
     first[0] = 0
     numbers = {

@@ -1,4 +1,4 @@
-"""Word vectors of one method or several, and which of them answer a question."""
+"""Word vectors of one or more methods, and the choice of the method that answers a question."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ from serving.bundle import Bundle, BundleError
 
 
 class WordSpace:
-    """The word vectors of one method, mapped into memory: the workers of a model share one copy.
+    """The word vectors of one method, memory-mapped, so that the workers of a model share one copy.
 
     Args:
-        method: its name.
-        folder: where its files lie.
+        method: name of the method.
+        folder: folder of its files.
 
     Raises:
-        ValueError: the files do not go together, or a value is NaN or infinite.
+        ValueError: the files are inconsistent, or a value is NaN or infinite.
     """
 
     def __init__(self, method: str, folder: Path) -> None:
@@ -28,15 +28,16 @@ class WordSpace:
         _check_finite(self.vectors)
 
     def look_up(self, word: str) -> str:
-        """The word as the vectors have it: in lower case if the vocabulary does not have it as it is written."""
-        return word if word in self.vectors.vocabulary else word.lower()
+        """The form of the word in the vocabulary: as written, in lower case or in capitals; in lower case if none is known."""
+        forms = (word, word.lower(), word.upper())
+        return next((form for form in forms if form in self.vectors.vocabulary), word.lower())
 
     def knows(self, word: str) -> bool:
-        """Whether the vocabulary has the word, so that its vector need not be made from n-grams."""
+        """Whether the vocabulary has the word; otherwise its vector can only be composed from n-grams."""
         return self.look_up(word) in self.vectors.vocabulary
 
     def lacking(self, words: Sequence[str]) -> list[str]:
-        """Those of the words that have no vector, neither learned nor made from n-grams."""
+        """The words that have no vector, neither learned nor composed from n-grams."""
         return [word for word in map(self.look_up, words) if not self._has_vector(word)]
 
     def _has_vector(self, word: str) -> bool:
@@ -50,15 +51,15 @@ class WordSpace:
 class WordSpaces:
     """The word vectors of a verified bundle, in its order.
 
-    Vectors of different methods cannot be compared, so one space answers a whole question: the first that has a vector of each
+    Vectors of different methods cannot be compared, so one space answers a whole question: the first that has a vector for each
     of its words.
 
     Args:
-        folder: where the bundle lies.
-        bundle: what `Bundle.load` said about it, of kind "vectors".
+        folder: folder of the bundle.
+        bundle: its manifest from `Bundle.load`, of kind "vectors".
 
     Raises:
-        BundleError: the files do not go together, or a value is NaN or infinite.
+        BundleError: the files are inconsistent, or a value is NaN or infinite.
     """
 
     def __init__(self, folder: Path, bundle: Bundle) -> None:
@@ -73,12 +74,12 @@ class WordSpaces:
         """Verify the bundle in `folder` and load it.
 
         Raises:
-            BundleError: it is no intact bundle of vectors.
+            BundleError: it is not a valid bundle of vectors.
         """
         return cls(folder, Bundle.load(folder))
 
     def words(self, text: str) -> list[str]:
-        """A question's words: what white space separates."""
+        """Split a question into words at white space."""
         return normalize(text).split()
 
     def knows(self, word: str) -> bool:
@@ -89,7 +90,7 @@ class WordSpaces:
         """The space that answers a question about these words.
 
         Raises:
-            UnknownWord: there is none; the argument is a word that the last space has no vector of.
+            UnknownWord: there is none; the argument is a word without a vector in the last space.
         """
         found = next((space for space in self._spaces if not space.lacking(words)), None)
         if found is None:
@@ -99,6 +100,6 @@ class WordSpaces:
 
 def _check_finite(vectors: WordVectors) -> None:
     """Raise ValueError if a value is NaN or infinite."""
-    vectors.lengths  # noqa: B018 - raises; and having been computed, the lengths keep no request waiting
+    vectors.lengths  # noqa: B018 - raises; computed here, it does not delay the first request
     if vectors.subwords and not np.isfinite(vectors.subwords.matrix.sum()):
         raise ValueError("the vector of an n-gram is not finite")

@@ -1,1 +1,1 @@
-"""The parts of `serving.control`: archives, ports, Java, the instance folder, starting and probing TorchServe."""
+"""Control of servers: archives, ports, Java, the instance folder, the proxy, and starting and checking TorchServe."""

@@ -1,6 +1,7 @@
-"""The model archives (.mar) of a store, as much of them as the control of a server needs to know."""
+"""The model archives (.mar) of a store, as far as the control of a server needs them."""
 
 import json
+import shlex
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -11,44 +12,54 @@ from typing import Self
 import yaml
 
 from serving import cpu
-from serving.bundle import MANIFEST, Bundle, Kind, sha256
-from serving.package import CONFIG, DEADLINE, EXAMPLE_LIST, EXAMPLES, SHA256, Example
+from serving.bundle import MANIFEST, Bundle, sha256
+from serving.contents import CONFIG, DEADLINE, EXAMPLE_LIST, EXAMPLES, SHA256, Example
 from serving.server.errors import ControlError
 
 MAR_MANIFEST = "MAR-INF/MANIFEST.json"
 SHOWN = 300  # characters of a request or an answer in a message
+TYPED = 500  # characters; curl reads a longer request from a file
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A model as it will be served.
+    """A packaged model.
 
     Attributes:
-        path: the archive.
-        name: the model's in URLs: that of the file as it was packaged.
-        task: that of its bundle.
-        kind: the same.
-        version: which no other model has.
-        workers: processes that it is to have.
-        deadline_s: how long it works on a request at most.
-        examples: requests and the model's own answers, one at least: the first is the one to show.
+        path: path of the archive.
+        name: the model's name in URLs, which is the name of the packaged file.
+        task: the bundle's task.
+        kind: the bundle's kind.
+        version: unique version of the model.
+        workers: number of worker processes.
+        deadline_s: time limit for a request, in seconds.
+        examples: requests with the model's own answers; at least one, and the first is the one to show.
     """
 
     path: Path
     name: str
     task: str
-    kind: Kind
+    kind: str
     version: str
     workers: int
     deadline_s: float
     examples: Sequence[Example]
 
+    @property
+    def body(self) -> str:
+        """The first example's request, as JSON."""
+        return json.dumps(self.examples[0].request, ensure_ascii=False)
+
+    def data(self, folder: str) -> str:
+        """The argument of curl's -d: the body itself, or the name of its file in a folder of examples."""
+        return shlex.quote(self.body) if len(self.body) <= TYPED else f"@{folder}/{self.name}.json"
+
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What an archive holds.
+        """Read an archive.
 
         Raises:
-            ControlError: it cannot be served; the message names it.
+            ControlError: the archive cannot be served; the message names it.
         """
         try:
             with zipfile.ZipFile(path) as archive:
@@ -59,24 +70,24 @@ class Archive:
                 workers, deadline_s = int(config["minWorkers"]), float(config[DEADLINE])
                 shown = (examples[0], *examples[1:])
                 return cls(path, path.stem, bundle.task, bundle.kind, version, workers, deadline_s, shown)
-        # Of the contents: LookupError where something is missing, ValueError and TypeError where it is not what it should be.
+        # Content errors: LookupError for something missing, ValueError and TypeError for something invalid.
         except (OSError, zipfile.BadZipFile, LookupError, ValueError, TypeError) as error:
-            raise ControlError(f"{path} is not a model archive of this project, or a damaged one; package it anew") from error
+            raise ControlError(f"{path} is not a model archive of this project, or it is damaged; package it again") from error
 
     def wrong_here(self, example: Example, answer: object) -> str:
-        """What to say, in one line, where the model answers one of the examples with something else than the archive says.
+        """The message, in one line, for a model whose answer to an example differs from the expected one in the archive.
 
         Args:
-            example: one of the archive's.
-            answer: what came in place of the example's.
+            example: an example of the archive.
+            answer: the model's answer.
         """
-        stage = "export-vectors" if self.kind == "vectors" else f"export@{self.task}"
-        anew = f"export it anew here: `dvc repro --force --single-item {stage} package@{self.task}`"
-        exact = f", or use float32: {self.task}.export.weights=float32" if self.kind == "translation" else ""
+        after = "-vectors" if self.kind == "vectors" else ""  # suffix of the stages for vectors
+        anew = f"export it again here: `dvc repro --force --single-item export{after}@{self.task} package{after}@{self.task}`"
+        exact = f", or use float32: tasks.{self.task}.export.weights=float32" if self.kind == "translation" else ""
         request, said, known = (_short(value) for value in (example.request, answer, example.answer))
         return (
-            f"{self.name}: its known answers do not come out on this machine ({cpu.described()}): {anew}{exact}. "
-            f"It answered {request} with {said}, where its archive says {known}"
+            f"{self.name}: the model does not give its expected answers on this machine ({cpu.described()}): {anew}{exact}. "
+            f"It answered {request} with {said}; expected {known}"
         )
 
 
@@ -86,7 +97,7 @@ def _short(value: object) -> str:
 
 
 def find_archives(store: Path) -> list[Archive]:
-    """Every model archive of the folder, by name.
+    """All model archives of a folder, sorted by name.
 
     Raises:
         ControlError: there is none, or one of them cannot be served; the message names it.
@@ -98,16 +109,16 @@ def find_archives(store: Path) -> list[Archive]:
 
 
 def take(archive: Path, store: Path) -> Archive:
-    """Copy an archive into a server's own store, if it is the one that was packaged; nobody can change it after the check.
+    """Copy an archive into a server's own store and check the copy's sha256, so that it cannot change after the check.
 
-    There its file has the version in its name, so that TorchServe tells it from others of the same model.
+    The copy has the version in its name, so that TorchServe can distinguish versions of the same model.
 
     Raises:
-        ControlError: its sha256 is not known, or another.
+        ControlError: the sha256 is not known or differs.
     """
     recorded, copy = archive.with_suffix(SHA256), store / f"{archive.name}.part"
     if not recorded.is_file():
-        raise ControlError(f"{recorded} is missing, which says what {archive.name} has to be; package it anew")
+        raise ControlError(f"{recorded} with the sha256 of {archive.name} is missing; package it again")
     shutil.copyfile(archive, copy)
     if recorded.read_text(encoding="utf-8").split()[:1] != [sha256(copy)]:
         copy.unlink()

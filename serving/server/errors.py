@@ -1,5 +1,5 @@
-"""What goes wrong around a server and that its user can mend."""
+"""Errors around a server that its user can fix."""
 
 
 class ControlError(Exception):
-    """The message says what is wrong and what to do about it, in one line."""
+    """The message says in one line what is wrong and how to fix it."""

@@ -1,4 +1,4 @@
-"""Answers Prometheus for all workers of a server: `python -m serving.server.exporter FOLDER ADDRESS PORT`."""
+"""Exports the metrics of all workers to Prometheus: `python -m serving.server.exporter FOLDER ADDRESS PORT`."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 
 def main(folder: str, address: str, port: int) -> None:
-    """Serve the sums of what the workers wrote into `folder`, until the process is ended."""
+    """Serve the aggregated metrics of the workers in `folder` until the process ends."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     start_http_server(port, address, registry)

@@ -1,4 +1,4 @@
-"""One server's own folder: its ports, its logs, its temporary files, and the processes that belong to it."""
+"""An instance: one server's folder with its state, logs and temporary files, and its processes."""
 
 import fcntl
 import os
@@ -15,21 +15,21 @@ from serving.server.errors import ControlError
 from serving.server.keys import write_secret
 from serving.server.ports import Ports
 
-# Set in the environment of a server and so of all its workers. A process carries it until it ends, whoever its parent becomes;
-# unlike a pid in a file it can never name somebody else's process.
+# Environment variable of a server and its workers. A process keeps it until it ends, even if its parent changes; unlike a pid in
+# a file, it cannot identify an unrelated process.
 MARK = "SEQLINE_INSTANCE"
 LONGEST_SOCKET = 100  # bytes; Unix socket paths end at 103 (macOS) or 107 (Linux)
-EXPORTER = "serving.server.exporter"  # the module that answers Prometheus
+EXPORTER = "serving.server.exporter"  # module that serves the metrics to Prometheus
 GRACE_S = 10.0  # TorchServe closes its channels in about 2 s
 POLL_S = 0.05
 
 
 class Served(BaseModel):
-    """A model that is served.
+    """A served model.
 
     Attributes:
-        version: the one that answers.
-        previous: the one that answered before, which waits for a rollback.
+        version: active version.
+        previous: previous version, kept for a rollback.
     """
 
     version: str
@@ -37,13 +37,13 @@ class Served(BaseModel):
 
 
 class State(BaseModel):
-    """What `up` notes for the other commands.
+    """The state that `up` saves for the other commands.
 
     Attributes:
-        ports: where everything listens.
+        ports: all ports.
         proxied: whether there is a proxy.
-        keys: file of the proxy's clients' keys, where others write them.
-        models: by name.
+        keys: the file of client keys given by `--keys`, if any.
+        models: served models by name.
     """
 
     ports: Ports
@@ -53,7 +53,7 @@ class State(BaseModel):
 
     @property
     def port(self) -> int:
-        """Where clients ask."""
+        """The port for clients' requests."""
         return self.ports.proxy if self.proxied else self.ports.inference
 
 
@@ -68,10 +68,11 @@ class Instance:
         self.folder = folder.resolve()
         self.tmp = self.folder / "tmp"
         self.logs = self.folder / "logs"
-        self.store = self.folder / "store"  # archives, as they were when they were checked
-        self.counts = self.folder / "counts"  # of the workers, for Prometheus
+        self.store = self.folder / "store"  # checked copies of the archives
+        self.counts = self.folder / "counts"  # the workers' metrics, for Prometheus
+        self.examples = self.folder / "examples"  # example requests, for curl
         self.properties = self.folder / "config.properties"
-        self.keys = self.folder / "key_file.json"  # TorchServe's name for it
+        self.keys = self.folder / "key_file.json"  # name chosen by TorchServe
         self.authorization = self.folder / "authorization"
         self._state = self.folder / "state.json"
         if len(os.fsencode(self.tmp / ".ts.sock.99999")) > LONGEST_SOCKET:
@@ -79,38 +80,38 @@ class Instance:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second `up` or `down` on the same folder out.
+        """Prevent a second command on the same folder.
 
         Raises:
-            ControlError: one is at work already.
+            ControlError: another command is running.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ControlError(f"another up or down is at work on {self.folder}; wait for it or interrupt it") from None
+                raise ControlError(f"another command is running on {self.folder}; wait for it or interrupt it") from None
             yield
 
     def prepare(self) -> None:
-        """Clear what a former server left."""
-        for folder in (self.tmp, self.logs, self.store, self.counts):
+        """Remove the files of a previous server."""
+        for folder in (self.tmp, self.logs, self.store, self.counts, self.examples):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         self.keys.unlink(missing_ok=True)
 
     def note(self, state: State) -> None:
-        """Write down what runs here."""
+        """Save the state."""
         partial = self._state.with_suffix(".part")
         partial.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
         partial.replace(self._state)
 
     def show_key(self, key: str) -> None:
-        """Write the header that requests need, as `curl -H @FILE` reads it."""
+        """Write the Authorization header to a file, in the form that `curl -H @FILE` reads."""
         write_secret(self.authorization, f"Authorization: Bearer {key}\n")
 
     def state(self) -> State:
-        """What `note` wrote.
+        """Read the state that `note` saved.
 
         Raises:
             ControlError: no server runs here.
@@ -120,31 +121,31 @@ class Instance:
         return State.model_validate_json(self._state.read_text(encoding="utf-8"))
 
     def processes(self) -> list[psutil.Process]:
-        """Every living process of this instance: Java and its Python workers."""
+        """All running processes of this instance: Java and its Python workers."""
         return [process for process in psutil.process_iter() if self._owns(process)]
 
     def runs_java(self) -> bool:
-        """Whether TorchServe is there. It is a Java process; its workers may outlive it for a moment."""
+        """Whether TorchServe's Java process runs; its workers may outlive it briefly."""
         return any(_is_java(process) for process in self.processes())
 
     def stop(self) -> int:
-        """End all processes of this instance, clear its temporary files, and return how many processes there were.
+        """Stop all processes of this instance, remove its temporary files, and return the number of processes.
 
         Raises:
-            ControlError: some would not end; the message names them.
+            ControlError: some processes do not end; the message names them.
         """
         found = self.processes()
         if self._terminate(found):
             self._wait_until_gone(GRACE_S)
         self._kill()
-        for folder in (self.tmp, self.store):  # the models
+        for folder in (self.tmp, self.store, self.examples):  # includes the unpacked models
             shutil.rmtree(folder, ignore_errors=True)
         for path in (self._state, self.keys, self.authorization):
             path.unlink(missing_ok=True)
         return len(found)
 
     def _terminate(self, processes: Sequence[psutil.Process]) -> bool:
-        """Ask all but the workers to end; Java ends these, which it would start anew if they were ended before it."""
+        """Terminate all processes except the workers: Java stops these, and would restart them if they ended before it."""
         asked = False
         for process in processes:
             with suppress(psutil.NoSuchProcess):
@@ -160,7 +161,7 @@ class Instance:
 
     def _kill(self) -> None:
         deadline = time.monotonic() + GRACE_S
-        while left := self.processes():  # again and again: Java may start a worker while it is being killed
+        while left := self.processes():  # repeatedly: Java may start a worker while it is being killed
             if time.monotonic() > deadline:
                 raise ControlError(f"processes of {self.folder} do not end when killed: {', '.join(str(p.pid) for p in left)}")
             for process in left:
@@ -171,7 +172,7 @@ class Instance:
     def _owns(self, process: psutil.Process) -> bool:
         try:
             return process.environ().get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:  # ended meanwhile, or another user's
+        except psutil.Error:  # it has ended, or it belongs to another user
             return False
 
 

@@ -1,4 +1,4 @@
-"""The keys of a server: those that its clients send to the proxy, and TorchServe's own."""
+"""The keys of a server: the clients' keys for the proxy, and TorchServe's own."""
 
 import json
 import secrets
@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field, ValidationError
 from serving.server.errors import ControlError
 
 OWNER_ONLY: Final = 0o600
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32,100}$")]  # nothing that means something in nginx's settings
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32,100}$")]  # no special characters of nginx's configuration
 
 
 class ClientKeys(BaseModel):
-    """At most two keys are valid: the newest, and the one before it, so that clients can change over without losing a request.
+    """The valid keys, at most two: the newest and the previous one, so that clients can switch without a failed request.
 
     Attributes:
         keys: oldest first.
@@ -24,21 +24,21 @@ class ClientKeys(BaseModel):
 
     @classmethod
     def new(cls) -> Self:
-        """One key."""
+        """Create one random key."""
         return cls(keys=[_draw()])
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The keys of a file that others write, one a line.
+        """Read keys from a file, one per line.
 
         Raises:
-            ControlError: it holds anything else. The message does not say what.
+            ControlError: the file has anything else. The message does not show the content.
         """
         try:
             return cls(keys=path.read_text(encoding="utf-8").split())
         except (OSError, ValidationError, UnicodeDecodeError):
             form = "32 to 100 letters, digits, - and _"
-            raise ControlError(f"{path} has to hold one key, or the one before and the new one below it: {form}") from None
+            raise ControlError(f"{path} must contain one key, or the previous key and the new one below it: {form}") from None
 
     @property
     def newest(self) -> str:
@@ -46,20 +46,24 @@ class ClientKeys(BaseModel):
         return self.keys[-1]
 
     def rotated(self) -> Self:
-        """A new key; the one that was the newest stays valid until the next rotation, and any before it is not any more."""
+        """Keys with a new one: the newest so far stays valid until the next rotation; an older one becomes invalid."""
         return type(self)(keys=[self.newest, _draw()])
 
     def nginx(self) -> str:
-        """Lines of nginx's `map`: from an Authorization header to a name that may stand in a log."""
-        return "".join(f'"Bearer {key}" "{key[:6]}";\n' for key in self.keys)
+        """Lines of nginx's `map` from an Authorization header to a name for the log.
+
+        They are regular expressions, because nginx compares plain strings case-insensitively. The scheme is case-insensitive
+        (RFC 9110, section 11.1).
+        """
+        return "".join(f'"~^(?i:Bearer) +{key}$" "{key[:6]}";\n' for key in self.keys)
 
 
 class TorchServeKeys(BaseModel):
-    """The keys that TorchServe draws when it starts.
+    """The keys that TorchServe creates when it starts.
 
     Attributes:
-        management: opens the management API.
-        inference: opens the inference API.
+        management: key of the management API.
+        inference: key of the inference API.
     """
 
     management: str
@@ -67,18 +71,18 @@ class TorchServeKeys(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> "TorchServeKeys":
-        """What TorchServe wrote into its working directory.
+        """Read the file that TorchServe writes to its working directory.
 
         Raises:
-            OSError: it has not yet.
-            ValueError: it is still writing.
+            OSError: the file does not exist yet.
+            ValueError: the file is not complete yet.
         """
         content = json.loads(path.read_text(encoding="utf-8"))
         return cls(management=content["management"]["key"], inference=content["inference"]["key"])
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that nobody but its owner can read, not even for a moment."""
+    """Write a file that only its owner can read, at any time."""
     partial = path.with_name(f"{path.name}.part")
     partial.unlink(missing_ok=True)
     partial.touch(OWNER_ONLY, exist_ok=False)

@@ -1,9 +1,12 @@
-"""Starts TorchServe: the settings it reads, the environment it and its workers get, the command line."""
+"""Starts TorchServe: its settings, the environment of its processes, and the command line."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from serving.server.instance import EXPORTER, MARK, Instance
 from serving.server.java import find_java_home
 from serving.server.ports import HOST, Ports
 
+EXPORTER_LOG = "exporter.log"
+EXPORTER_S, POLL_S = 30.0, 0.1  # time limit until it listens, and polling interval
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 
 KEY_MINUTES = 10 * 365 * 24 * 60
@@ -24,18 +29,18 @@ grpc_inference_address={host}
 grpc_inference_port={ports.grpc_inference}
 grpc_management_address={host}
 grpc_management_port={ports.grpc_management}
-# Everything above listens on the loopback address only, and wants a key even there: it is not this user's alone. The keys are
-# drawn anew at each start, and live as long as the server.
+# Everything above listens on the loopback address only, and requires a key even there, as other users can reach it. New keys are
+# created at each start and stay valid while the server runs.
 token_expiration_min={key_minutes}
-# Models are registered by whoever holds the management key, and come from the store alone, never from a URL that a request names.
+# Registering a model requires the management key. Models come only from the store, never from a URL in a request.
 enable_model_api=true
 allowed_urls=none
 load_models={models}
-# How many workers a model gets, and how it batches, stands in the model-config.yaml of its archive.
+# The model-config.yaml in a model's archive sets its number of workers and its batching.
 default_workers_per_model=1
 number_of_gpu=0
-vmargs=-Xmx512m -XX:+ExitOnOutOfMemoryError
-# A short queue: a client learns at once (503) that the server is overloaded.
+vmargs=-Xmx512m -XX:+ExitOnOutOfMemoryError -Dlog4j.configurationFile={log_config}
+# A short queue, so that an overloaded server refuses requests at once (503).
 job_queue_size=64
 # bytes; far more than the longest input that any model accepts
 max_request_size=1048576
@@ -45,21 +50,22 @@ disable_system_metrics=true
 
 
 def launch(instance: Instance, archives: Sequence[Archive], ports: Ports) -> None:
-    """Start TorchServe in the background, on archives of the instance's store. It is not ready yet when this returns.
+    """Start TorchServe in the background with archives of the instance's store, without waiting until it is ready.
 
     Raises:
-        ControlError: TorchServe or a Java for it is missing, or its launcher failed.
+        ControlError: TorchServe or Java is missing, or TorchServe's launcher failed.
     """
     if find_spec("ts") is None:
         raise ControlError("TorchServe is not installed; run `pip install 'seqline[serve]'`")
     models = ",".join(f"{a.name}={a.path.name}" for a in archives)
     instance.properties.write_text(
-        PROPERTIES.format(host=HOST, ports=ports, models=models, key_minutes=KEY_MINUTES), encoding="utf-8"
+        PROPERTIES.format(host=HOST, ports=ports, models=models, key_minutes=KEY_MINUTES, log_config=LOG_CONFIG.as_uri()),
+        encoding="utf-8",
     )
     command = [sys.executable, "-m", "ts.model_server", "--start", "--no-config-snapshots"]
-    command += ["--ts-config", str(instance.properties), "--model-store", str(instance.store), "--log-config", str(LOG_CONFIG)]
+    command += ["--ts-config", str(instance.properties), "--model-store", str(instance.store)]
     with (instance.logs / "java.log").open("wb") as log:
-        # A session of its own: an interrupt from the terminal is for `up`, which then stops the server in order.
+        # In a new session, so that an interrupt from the terminal only reaches `up`, which then stops the server gracefully.
         launcher = subprocess.run(  # noqa: S603
             command,
             cwd=instance.folder,
@@ -74,17 +80,28 @@ def launch(instance: Instance, archives: Sequence[Archive], ports: Ports) -> Non
         raise ControlError(f"TorchServe could not be launched: {last_lines(instance)}")
 
 
-def launch_exporter(instance: Instance, address: str, port: int) -> None:
-    """Start what answers Prometheus for all workers, at an address and port."""
+def launch_exporter(instance: Instance, address: str, port: int) -> "subprocess.Popen[bytes]":
+    """Start the Prometheus exporter of all workers at an address and port, without waiting until it listens."""
     command = [sys.executable, "-m", EXPORTER, str(instance.counts), address, str(port)]
-    with (instance.logs / "exporter.log").open("wb") as log:
-        subprocess.Popen(  # noqa: S603
+    with (instance.logs / EXPORTER_LOG).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603
             command, env=_environment(instance), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 
 
+def check_exporter(instance: Instance, process: "subprocess.Popen[bytes]", address: str, port: int) -> None:
+    """Wait until the exporter listens. Raises ControlError if it has ended or the time is up."""
+    end = time.monotonic() + EXPORTER_S
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(OSError), socket.create_connection((address, port), POLL_S):
+            return
+        time.sleep(POLL_S)
+    said = (instance.logs / EXPORTER_LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise ControlError(f"the exporter at {address}:{port} did not start: {said[-1] if said else 'its log is empty'}")
+
+
 def last_lines(instance: Instance, count: int = 5) -> str:
-    """The end of the server's own logs, for an error message."""
+    """The last lines of the server's logs, for an error message."""
     lines: list[str] = []
     for name in ("server.log", "java.log"):
         log = instance.logs / name
@@ -93,15 +110,16 @@ def last_lines(instance: Instance, count: int = 5) -> str:
 
 
 def _environment(instance: Instance) -> dict[str, str]:
-    """The caller's environment, but every place where TorchServe writes is the instance's own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TS_")}  # they would outrank ours
+    """The caller's environment, with all paths that TorchServe writes to inside the instance's folder."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TS_")}  # they would override ours
     return environment | {
         MARK: str(instance.folder),
+        "LC_ALL": "C.UTF-8",  # in an ASCII locale, Java cannot open paths with accents
         "JAVA_HOME": str(find_java_home()),
         "TMPDIR": str(instance.tmp),  # the launcher's pid file
         "TEMP": str(instance.tmp),  # Java's: unpacked models and the workers' sockets
         "LOG_LOCATION": str(instance.logs),
         "METRICS_LOCATION": str(instance.logs),
         "PROMETHEUS_MULTIPROC_DIR": str(instance.counts),
-        "OMP_NUM_THREADS": "1",  # workers are how we use more cores; threads within them only fight over the cores
+        "OMP_NUM_THREADS": "1",  # there is a worker per core; more threads would only compete for the cores
     }

@@ -1,5 +1,6 @@
-"""The ports of a server, on the loopback address but for those that are to be reached from elsewhere."""
+"""The ports of a server, on the loopback address except for those that are to be reached from other machines."""
 
+import errno
 import socket
 from contextlib import ExitStack
 from typing import Literal, NamedTuple, Self
@@ -12,22 +13,25 @@ HOST = "127.0.0.1"
 
 
 class Address(NamedTuple):
-    """Where to listen; port 0 stands for any free one."""
+    """Where to listen; port 0 chooses a free one."""
 
     host: str = HOST
     port: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read HOST:PORT. Raises ValueError."""
+        """Parse HOST:PORT. Raises ValueError if it is invalid."""
         host, _, port = text.rpartition(":")
         if not host or not 0 <= int(port) < 1 << 16:
             raise ValueError(text)
         return cls(host, int(port))
 
 
+LOCAL = Address()
+
+
 class Ports(BaseModel):
-    """Where the server listens. Clients have `proxy` where there is one, and else `inference`."""
+    """The ports of a server. Clients use `proxy` if there is one, and otherwise `inference`."""
 
     inference: int
     management: int
@@ -38,40 +42,55 @@ class Ports(BaseModel):
     proxy: int
 
 
-def choose_ports(port: int, first: Literal["inference", "proxy"], exporter: int = 0) -> Ports:
+def choose_ports(port: int, first: Literal["inference", "proxy"], listen: str = HOST, exporter: Address = LOCAL) -> Ports:
     """Choose all ports.
 
     Args:
-        port: for `first`; 0 takes any free one.
-        first: what clients ask.
-        exporter: for the exporter; 0 leaves it among the others, each of which gets the next number, or any free one if that is
-            taken.
+        port: port for `first`; 0 chooses a free one.
+        first: the service that clients use.
+        listen: address for that service to listen on.
+        exporter: address of the exporter; with port 0, it is chosen like the others. Each of these gets the next number, or
+            any free one if that is taken.
 
     Raises:
-        ControlError: a port that was asked for is in use.
+        ControlError: a requested address is not available; the message says why.
     """
-    with ExitStack() as held:  # all are held until the last is chosen, or one could be chosen twice
-        chosen: dict[str, int] = {first: _must_hold(port, "--port", held)}
-        if exporter:
+    with ExitStack() as held:  # all stay bound until the last is chosen, so that none is chosen twice
+        chosen: dict[str, int] = {first: _must_hold(Address(listen, port), "--listen" if listen != HOST else "--port", held)}
+        if exporter != LOCAL:
             chosen["exporter"] = _must_hold(exporter, "--exporter", held)
         others = [name for name in Ports.model_fields if name not in chosen]
-        numbers = {name: _hold(chosen[first] + i, held) or _hold(0, held) for i, name in enumerate(others, 1)}
+        numbers = {name: _hold_near(chosen[first] + i, held) for i, name in enumerate(others, 1)}
         return Ports.model_validate({**chosen, **numbers})
 
 
-def _must_hold(port: int, option: str, held: ExitStack) -> int:
-    number = _hold(port, held)
-    if number is None:
-        raise ControlError(f"port {port} is in use; stop what listens there, or choose another with {option}")
-    return number
-
-
-def _hold(port: int, held: ExitStack) -> int | None:
-    """Bind the port until `held` closes and return its number; None if it cannot be had."""
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port whose last connection has just closed counts as free
+def _must_hold(address: Address, option: str, held: ExitStack) -> int:
     try:
-        listener.bind((HOST, port))
+        return _hold(address, held)
+    except OverflowError as error:
+        raise ControlError(f"{option}: {address.port} is not a valid port; use 1 to 65535, or 0 to choose a free one") from error
+    except socket.gaierror as error:
+        raise ControlError(f"{option}: {address.host} is not a valid address: {error.strerror}") from error
+    except OSError as error:
+        why = {
+            errno.EADDRINUSE: f"port {address.port} is in use; stop the program that uses it, or choose another with {option}",
+            errno.EACCES: f"{option}: this user may not listen on port {address.port}; choose 1024 or higher",
+            errno.EADDRNOTAVAIL: f"{option}: {address.host} is not an address of this machine",
+        }
+        raise ControlError(why.get(error.errno or 0, f"{option}: {address.host}:{address.port}: {error.strerror}")) from error
+
+
+def _hold_near(port: int, held: ExitStack) -> int:
+    """Bind the port, or any free one if it is not available."""
+    try:
+        return _hold(Address(HOST, port), held)
     except (OSError, OverflowError):
-        return None
+        return _hold(LOCAL, held)
+
+
+def _hold(address: Address, held: ExitStack) -> int:
+    """Bind the port until `held` closes and return its number. Raises OSError or OverflowError if it is not available."""
+    listener = held.enter_context(socket.socket())
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # allow ports with connections in TIME_WAIT
+    listener.bind(address)
     return int(listener.getsockname()[1])

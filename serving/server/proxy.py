@@ -1,8 +1,9 @@
-"""nginx in front of TorchServe: TLS, keys, limits, one more try where a worker died, and an end that loses no request."""
+"""nginx in front of TorchServe: TLS, keys, limits, a retry after a worker crash, and a graceful shutdown."""
 
 import getpass
 import math
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -15,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from serving.faults import FAILED, LATE, ErrorAnswer, ErrorDetail
+from serving.contract.faults import FAILED, LATE, ErrorAnswer, ErrorDetail
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.keys import ClientKeys, TorchServeKeys, write_secret
@@ -23,27 +24,29 @@ from serving.server.ports import HOST, Ports
 
 HERE: Final = Path(__file__).parent
 PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
-CERTIFICATE: Final = "certificate.pem"  # the one that vouches for itself
+CERTIFICATE: Final = "certificate.pem"  # self-signed
+UNWRITABLE: Final = re.compile(r"""["$\\\n\r]""")  # inside quotation marks in nginx's configuration
 POLL_S: Final = 0.05
 WAIT_S: Final = 10.0
 
 
 class _Conf(Template):
-    """nginx has uses of its own for the dollar sign and the at sign."""
+    """A template with % as delimiter, because nginx's configuration uses $ and @."""
 
     delimiter = "%"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much the proxy lets through.
+    """Limits of the proxy.
 
     Attributes:
-        rate: requests a second of one key.
-        burst: requests of a key that may come at once beyond these.
-        in_flight: requests to one model that may be under way; more would only wait, and are told to come again.
-        body: the largest body, as nginx writes sizes.
-        drain_s: seconds that requests under way have at the end.
+        rate: requests per second for each key.
+        burst: additional requests that a key may send at once.
+        in_flight: concurrent requests to each model, and by gRPC to all models together; more would only wait, so they are
+            refused.
+        body: largest body, in nginx's notation.
+        drain_s: time limit for pending requests at shutdown, in seconds.
     """
 
     rate: int = 2000
@@ -63,14 +66,14 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Front:
-    """The proxy that a server is to have.
+    """Settings of a server's proxy.
 
     Attributes:
-        certificate: what it shows; None makes one that vouches for itself, for this machine alone.
-        limits: what it lets through.
-        address: where it listens.
-        keys: file of the clients' keys, see `ClientKeys.read`; None draws one.
-        access_log: where it writes a line for each request; None writes into the instance's logs.
+        certificate: TLS certificate; None creates a self-signed one for this machine.
+        limits: limits of requests.
+        address: address to listen on.
+        keys: file of client keys, see `ClientKeys.read`; None creates a random one.
+        access_log: file for the log of requests; None uses the instance's logs.
     """
 
     certificate: Certificate | None = None
@@ -79,34 +82,50 @@ class Front:
     keys: Path | None = None
     access_log: Path | None = None
 
-    def client_keys(self) -> ClientKeys:
-        """The keys to begin with.
+    def check(self, folder: Path) -> None:
+        """Check the proxy's prerequisites before anything starts.
+
+        Args:
+            folder: the instance's folder.
 
         Raises:
-            ControlError: the file has none.
+            ControlError: nginx is missing, the key file is invalid, or nginx's configuration cannot express a path.
+        """
+        find_nginx()
+        self.client_keys()
+        certificate = [self.certificate.chain, self.certificate.key] if self.certificate else []
+        for path in (folder, self.access_log, *certificate):
+            if path and (found := UNWRITABLE.search(str(path.resolve()))):
+                raise ControlError(f"nginx does not support paths with {found[0]!r}: {path}")
+
+    def client_keys(self) -> ClientKeys:
+        """The initial keys.
+
+        Raises:
+            ControlError: the key file is invalid.
         """
         return ClientKeys.read(self.keys) if self.keys else ClientKeys.new()
 
 
 class Proxy:
-    """The nginx of an instance. Its files are those of the instance's folder."""
+    """The nginx of an instance; its files are in the instance's folder."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance, self._folder = instance, instance.folder
 
     def start(self, front: Front, ports: Ports, keys: TorchServeKeys, timeout_s: float) -> None:
-        """Start nginx; it listens when this returns.
+        """Start nginx and wait until it listens.
 
         Args:
-            front: what it is to be like.
-            ports: where it listens, `proxy`, and where TorchServe does.
-            keys: TorchServe's.
-            timeout_s: seconds without an answer from TorchServe after which it must have lost the request.
+            front: settings.
+            ports: the ports of the proxy and of TorchServe.
+            keys: TorchServe's keys.
+            timeout_s: seconds without an answer after which TorchServe must have lost the request.
 
         Raises:
-            ControlError: nginx is missing, or would not start; or there are no keys where they should be.
+            ControlError: nginx is missing or does not start, or the key file is invalid.
         """
-        (self._folder / CERTIFICATE).unlink(missing_ok=True)  # a former server's, which nobody should trust instead of this one's
+        (self._folder / CERTIFICATE).unlink(missing_ok=True)  # of a previous server; clients must not trust it
         certificate = front.certificate or self._self_signed()
         client_keys = front.client_keys()
         values = {
@@ -131,30 +150,30 @@ class Proxy:
             write_secret(self._folder / name, _Conf((HERE / name).read_text(encoding="utf-8")).substitute(values))
         self._write(client_keys)
         self._nginx()
-        if not _wait_until(lambda: bool(self._accepting())):  # it goes into the background before it has written its pid
-            raise ControlError(f"nginx did not start; {self._instance.logs}/proxy-errors.log may say why")
+        if not _wait_until(lambda: bool(self._accepting())):  # it writes its pid only after going into the background
+            raise ControlError(f"nginx did not start; see {self._instance.logs}/proxy-errors.log")
         self._instance.show_key(client_keys.newest)
 
     def rotate(self, source: Path | None) -> None:
-        """Give out a new key; see `ClientKeys.rotated`.
+        """Rotate the keys; see `ClientKeys.rotated`.
 
         Args:
-            source: file of the clients' keys, whose owner changes them; None draws the new key.
+            source: file of client keys to read again; None creates a new random key.
 
         Raises:
-            ControlError: there is no proxy here, or no key in the file.
+            ControlError: no proxy runs here, or the key file is invalid.
         """
         if not self.processes():
-            raise ControlError(f"no proxy runs in {self._folder}; only a server that was started with --proxy has keys to change")
+            raise ControlError(f"no proxy runs in {self._folder}; key rotation needs a server that was started with --proxy")
         keys = ClientKeys.read(source) if source else self._client_keys().rotated()
         self._write(keys)
         before = self._accepting()
         self._nginx("-s", "reload")
         _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before)
-        self._instance.show_key(keys.newest)  # not before every worker knows it
+        self._instance.show_key(keys.newest)  # only after all workers accept it
 
     def drain(self, seconds: float) -> None:
-        """Take no more requests, and return when those that were taken are answered, or `seconds` are over."""
+        """Stop accepting requests; returns when the accepted ones are answered or `seconds` are over."""
         if not self.processes():
             return
         self._nginx("-s", "quit")
@@ -163,7 +182,7 @@ class Proxy:
             process.kill()
 
     def processes(self) -> list[psutil.Process]:
-        """The master process and its workers. The master's title has the path of its settings, whoever had its pid before."""
+        """The master process and its workers. The path in the master's title proves that the pid was not reused."""
         try:
             master = psutil.Process(int((self._folder / "nginx.pid").read_text(encoding="utf-8")))
             if str(self._folder / PROXY) not in " ".join(master.cmdline()):
@@ -180,10 +199,10 @@ class Proxy:
         write_secret(self._folder / KEYS, keys.nginx())
 
     def _accepting(self) -> set[int]:
-        """Workers that take new connections; those of former settings, which answer what they have, say so in their titles."""
+        """Workers that accept connections. After a reload, old workers answer pending requests and say so in their titles."""
         found = set[int]()
         for process in self.processes()[1:]:
-            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            with suppress(psutil.NoSuchProcess):  # it has just ended
                 title = " ".join(process.cmdline())
                 if title and "shutting down" not in title:
                     found.add(process.pid)
@@ -191,26 +210,24 @@ class Proxy:
 
     def _nginx(self, *arguments: str) -> None:
         nginx = find_nginx()
-        errors = str(self._instance.logs / "proxy-errors.log")  # also of before it has read its settings
+        errors = str(self._instance.logs / "proxy-errors.log")  # also for errors before it has read its configuration
         command = [nginx, "-e", errors, "-c", str(self._folder / PROXY), "-p", str(self._folder), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
-            raise ControlError(f"nginx refused: {done.stderr.strip()}")
+            raise ControlError(f"nginx failed: {done.stderr.strip()}")
 
     def _self_signed(self) -> Certificate:
         certificate = Certificate(self._folder / CERTIFICATE, self._folder / "certificate-key.pem")
         openssl = shutil.which("openssl")
         if openssl is None:
-            raise ControlError(
-                "making a certificate needs openssl; install it, or name one by --certificate and --certificate-key"
-            )
+            raise ControlError("creating a certificate needs openssl; install it, or give --certificate and --certificate-key")
         write_secret(certificate.key, "")
         command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "365"]
         command += ["-subj", "/CN=localhost", "-addext", f"subjectAltName=DNS:localhost,IP:{HOST}"]
         command += ["-keyout", str(certificate.key), "-out", str(certificate.chain)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
-            raise ControlError(f"openssl made no certificate: {done.stderr.strip()}")
+            raise ControlError(f"openssl failed to create a certificate: {done.stderr.strip()}")
         return certificate
 
 
@@ -219,7 +236,7 @@ def _error(detail: ErrorDetail) -> str:
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> bool:
-    """Return whether it happened within the time."""
+    """Wait for a condition; returns whether it came true within the time."""
     deadline = time.monotonic() + seconds
     while not (done := happened()) and time.monotonic() < deadline:
         time.sleep(POLL_S)
@@ -227,12 +244,12 @@ def _wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> bool:
 
 
 def find_nginx() -> str:
-    """Where nginx is.
+    """Find the nginx executable.
 
     Raises:
         ControlError: it is not installed.
     """
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin{os.pathsep}/usr/local/sbin")
     if found is None:
-        raise ControlError("nginx is not installed; `apt-get install nginx-light` or `brew install nginx` brings it")
+        raise ControlError("nginx is not installed; run `apt-get install nginx-light` or `brew install nginx`")
     return found

@@ -1,4 +1,4 @@
-"""Talks to a running TorchServe: is a model ready, does it answer as it should, take another version."""
+"""Client of a running TorchServe: checks models, registers versions and switches between them."""
 
 import json
 import re
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from serving import headers
-from serving.package import same
+from serving.contents import same
+from serving.contract import headers
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
 from serving.server.keys import TorchServeKeys
@@ -19,13 +19,13 @@ TRACEBACK: Final = "Traceback (most recent call last):"
 
 
 class TorchServe:
-    """A running TorchServe, as whoever holds its keys sees it."""
+    """Access to a running TorchServe with its keys."""
 
     def __init__(self, ports: Ports, keys: TorchServeKeys) -> None:
         self._ports, self._keys = ports, keys
 
     def ready(self, model: str, version: str) -> bool:
-        """Whether all workers of the model have loaded it; TorchServe's own /ping says Healthy even when they could not."""
+        """Whether all workers of the model have loaded it; TorchServe's own /ping reports Healthy even if they failed."""
         try:
             status, body = self._manage("GET", f"/models/{quote(model)}/{version}")
         except (OSError, HTTPException):
@@ -34,7 +34,7 @@ class TorchServe:
         return bool(workers) and all(worker["status"] == "READY" for worker in workers)
 
     def default(self, model: str) -> str:
-        """The version that answers where a request names none.
+        """The version that answers requests without a version.
 
         Raises:
             ControlError: there is no such model.
@@ -45,10 +45,10 @@ class TorchServe:
         return str(body[0]["modelVersion"])
 
     def check(self, archive: Archive) -> None:
-        """Send a model the requests that its archive knows the answers to.
+        """Send a model the example requests of its archive.
 
         Raises:
-            ControlError: it answers anything else.
+            ControlError: an answer differs from the expected one.
         """
         for example in archive.examples:
             path = f"/predictions/{quote(archive.name)}/{archive.version}"
@@ -63,7 +63,7 @@ class TorchServe:
                 raise ControlError(archive.wrong_here(example, body))
 
     def register(self, archive: Archive) -> None:
-        """Load a version beside those that are there; returns when its workers are up.
+        """Load another version of a model; returns when its workers are ready.
 
         Raises:
             ControlError: it does not load.
@@ -79,17 +79,17 @@ class TorchServe:
             raise ControlError(f"version {archive.version} of {archive.name} does not load: {_said(body)}")
 
     def set_default(self, model: str, version: str) -> None:
-        """Let a version answer where a request names none, from the next request on.
+        """Make a version the default for requests without a version, from the next request on.
 
         Raises:
             ControlError: there is no such version.
         """
         status, body = self._manage("PUT", f"/models/{quote(model)}/{version}/set-default")
         if status != 200:
-            raise ControlError(f"version {version} of {model} cannot become the one that answers: {_said(body)}")
+            raise ControlError(f"version {version} of {model} cannot become the default: {_said(body)}")
 
     def unregister(self, model: str, version: str) -> None:
-        """Forget a version, if it is there; its workers end."""
+        """Unregister a version if it exists; its workers end."""
         self._manage("DELETE", f"/models/{quote(model)}/{version}")
 
     def _manage(self, method: str, path: str) -> tuple[int, Any]:
@@ -97,16 +97,16 @@ class TorchServe:
 
 
 def worker_error(model: str, log: Path) -> str | None:
-    """The error that ended a worker of the model; None if none ended.
+    """The error that ended a worker of the model; None if none has ended.
 
-    The log has a line for each line that a worker prints; the thread's name says whose it is.
+    The log has a line for each line that a worker prints; the thread's name tells the model.
     """
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     ours = [text for line in lines if (text := _printed(model, line)) is not None]
     if "Backend worker process died." not in ours:
         return None
     start = len(ours) - ours[::-1].index(TRACEBACK) if TRACEBACK in ours else len(ours)
-    return next((text for text in ours[start:] if not text.startswith(" ")), None)  # None too while the log is being written
+    return next((text for text in ours[start:] if not text.startswith(" ")), None)  # also None while the log is being written
 
 
 def _printed(model: str, line: str) -> str | None:
@@ -119,7 +119,7 @@ def _said(body: Any) -> str:
 
 
 def _call(port: int, method: str, path: str, key: str, body: str | None = None) -> tuple[int, Any]:
-    """One request, never through a proxy. Returns the status and the body, parsed where it is JSON."""
+    """Send one request, ignoring proxy settings. Returns the status and the body, parsed if it is JSON."""
     connection = HTTPConnection(HOST, port, timeout=TIMEOUT_S)
     try:
         sent = {"Authorization": f"Bearer {key}"} | ({"Content-Type": "application/json", headers.PROBE: "1"} if body else {})

@@ -1,4 +1,4 @@
-"""Small bundles of word vectors, beside those that the stages export."""
+"""Small bundles of word vectors, stores of model archives, and a running server."""
 
 import json
 import shutil
@@ -7,29 +7,31 @@ from pathlib import Path
 
 import pytest
 import torch
-from asking import MakeStore, random_vectors
+from asking import MakeStore, WriteVectors, random_vectors
 
 from benchmarks.load.target import Target
 from models.text.characters import CharacterTokenizer
-from models.text.vectors import WordVectors
+from models.text.json_files import write_json
+from models.text.vectors import PROVENANCE, WordVectors
 from pipelines.embedding.contextual import Contextual
-from pipelines.export_vectors import export_vectors
-from pipelines.package import Origin, package
-from pipelines.params import load_params
+from pipelines.settings.params import Params, load_params
 from pipelines.settings.section import Serve
-from serving import control
+from pipelines.settings.tasks import Task
+from pipelines.settings.vectors import ElmoVectors, Vectors
+from pipelines.stages.export_vectors import export_vectors
+from pipelines.stages.package import Origin, package
 from serving.bundle import Bundle
+from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.proxy import Front, find_nginx
 
 WORDS = ["king", "queen", "man", "woman", "film", "don't", "Paris"]
-WriteVectors = Callable[..., Path]
 BATCH = 4
 
 
 @pytest.fixture(scope="session")
 def write_vectors(tmp_path_factory: pytest.TempPathFactory) -> WriteVectors:
-    """Writes a bundle of vectors of one method; with n-grams of at least `shortest` characters where that is not 0."""
+    """A function that writes a bundle of one method; with n-grams of at least `shortest` characters unless that is 0."""
 
     def write(shortest: int = 0) -> Path:
         folder = tmp_path_factory.mktemp("written") / "vectors"
@@ -42,19 +44,19 @@ def write_vectors(tmp_path_factory: pytest.TempPathFactory) -> WriteVectors:
 
 @pytest.fixture(scope="session")
 def fasttext(write_vectors: WriteVectors) -> Path:
-    """Vectors with n-grams: they have a vector for any word of one character or more."""
+    """Vectors with n-grams, which have a vector for any word of one character or more."""
     return write_vectors(shortest=3)
 
 
 @pytest.fixture(scope="session")
 def plain(write_vectors: WriteVectors) -> Path:
-    """Vectors of the vocabulary alone."""
+    """Vectors without n-grams, only for the vocabulary."""
     return write_vectors()
 
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Vectors of two methods: the first has those of its vocabulary alone, the second of any word of one character or more."""
+    """Vectors of two methods: the first only for its vocabulary, the second for any word of one character or more."""
     folder = tmp_path_factory.mktemp("both") / "vectors"
     random_vectors([*WORDS, "throne"], 5).save(folder / "learned")
     random_vectors(["king", "queen", "woman", "kingpin"], 8, shortest=3).save(folder / "composed")
@@ -64,18 +66,21 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def contextual(write_vectors: WriteVectors, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contextual]:
-    """A bundle that also has contextual vectors, and the model that it was exported from."""
-    root, settings = tmp_path_factory.mktemp("contextual"), load_params().vectors
+    """A bundle with contextual vectors, and the model that it was exported from."""
+    root, settings = tmp_path_factory.mktemp("contextual"), load_params()
     sizes = {"size": 4, "filters": [3, 2], "character_size": 3, "cutoffs": [5], "longest_word": 6}
-    elmo = settings.methods.elmo.model_copy(update={"model": settings.methods.elmo.model.model_copy(update=sizes)})
-    settings = settings.model_copy(update={"methods": settings.methods.model_copy(update={"elmo": elmo})})
-    vectors = write_vectors(shortest=3) / "random"
-    for name in (settings.export.known, settings.export.unknown, "elmo"):
-        shutil.copytree(vectors, root / "made" / name)
+    shipped = settings.method("elmo")
+    assert isinstance(shipped, ElmoVectors)
+    elmo = shipped.model_copy(update={"model": shipped.model.model_copy(update=sizes)})
+    limits, vectors = settings.word_vectors("vectors").export, write_vectors(shortest=3) / "random"
+    for path in (*limits.answering, limits.contextual):
+        shutil.copytree(vectors, root / "made" / path)
+    write_json(root / "made" / limits.contextual / PROVENANCE, {"settings": elmo.model_dump()})
     torch.manual_seed(0)
     model = Contextual.build(elmo, WordVectors.load(vectors).vocabulary, CharacterTokenizer.train(WORDS, lowercase=False))
-    model.save(root / "made/elmo")
-    assert export_vectors(settings, root / "made", root / "vectors") <= 1e-5
+    model.save(root / "made" / limits.contextual)
+    measured = export_vectors("vectors", limits, root / "made", root / "vectors")
+    assert measured["onnx_max_abs_error"] <= 1e-5
     return root / "vectors", model
 
 
@@ -86,14 +91,15 @@ def bundles(bundles: dict[str, Path], both: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def make_store(bundles: dict[str, Path], prepared: dict[str, Path]) -> MakeStore:
-    """Packages bundles, those of every kind where none are named, into a folder, as models of their folders' names."""
+def make_store(bundles: dict[str, Path], prepared: dict[str, Path], small_params: Params) -> MakeStore:
+    """A function that packages bundles, by default one of every kind, into a store; models have the names of their folders."""
 
     def make(folder: Path, *chosen: Path, delay_ms: int = 1, run: str = "0123abcd") -> Path:
         settings = Serve(workers=1, batch_size=BATCH, max_batch_delay_ms=delay_ms, deadline_s=5, response_timeout_s=10)
         for bundle in chosen or bundles.values():
             task = Bundle.load(bundle).task
-            package(bundle, settings, folder, prepared.get(task, folder), Origin(run, "1"))
+            block: Task | Vectors = small_params.tasks.get(task, small_params.vectors["vectors"])
+            package(bundle, block.model_copy(update={"serve": settings}), folder, prepared.get(task, folder), Origin(run, "1"))
         return folder
 
     return make
@@ -101,7 +107,7 @@ def make_store(bundles: dict[str, Path], prepared: dict[str, Path]) -> MakeStore
 
 @pytest.fixture
 def other(bundles: dict[str, Path], tmp_path: Path) -> Callable[[float], Path]:
-    """Further versions of the classifier, the higher their temperature the less sure of themselves."""
+    """A function that makes other versions of the classifier: a higher temperature gives flatter probabilities."""
 
     def make(temperature: float) -> Path:
         folder = shutil.copytree(bundles["classification"], tmp_path / "classification")
@@ -114,7 +120,7 @@ def other(bundles: dict[str, Path], tmp_path: Path) -> Callable[[float], Path]:
 
 @pytest.fixture(scope="session")
 def proxied(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A running server of a model of each kind, behind its proxy."""
+    """A running server with a proxy and a model of each kind."""
     pytest.importorskip("ts")
     try:
         find_nginx()

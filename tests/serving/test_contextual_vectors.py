@@ -1,27 +1,31 @@
-"""Vectors of words in their sentences, held against the model that they were exported from."""
+"""Contextual word vectors, compared with the model that they were exported from."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from asking import answer, ask, body, fault
+from numpy.typing import NDArray
 
+from pipelines.embedding.contextual import Contextual
 from serving.bundle import BundleError
+from serving.endpoints.shared import Json
 from serving.predictor import load_predictor
 
 
-def expected(model, words):
+def expected(model: Contextual, words: list[str]) -> NDArray[np.float32]:
     spellings = torch.from_numpy(model.speller.sentence(words))[None]
     with torch.no_grad():
         return model.model.eval().layers(spellings, torch.tensor([len(words) + 2]))[:, 0, 1:-1].numpy()  # [3, T, 2d]
 
 
-def context(folder, inputs, **parameters):
+def context(folder: Path, inputs: str, **parameters: object) -> Json:
     return answer(folder, inputs, "context", **parameters)
 
 
-def test_served_vectors_are_the_models(contextual):
+def test_served_vectors_equal_those_of_the_model(contextual: tuple[Path, Contextual]) -> None:
     folder, model = contextual
     answered = context(folder, "The King, a QUEEN - kingly!")
     assert answered["words"] == ["the", "king", "a", "queen", "kingly"]
@@ -31,7 +35,7 @@ def test_served_vectors_are_the_models(contextual):
         np.testing.assert_allclose(context(folder, "The King, a queen kingly", layer=layer)["vectors"], layers[layer], atol=1e-5)
 
 
-def test_a_word_has_another_vector_in_another_sentence_above_its_characters(contextual):
+def test_only_recurrent_layers_depend_on_the_sentence(contextual: tuple[Path, Contextual]) -> None:
     folder, _ = contextual
     pairs = [[context(folder, text, layer=layer)["vectors"][1] for text in ("the king man", "a king film")] for layer in range(3)]
     differences = [np.abs(np.subtract(*pair)).max() for pair in pairs]
@@ -39,7 +43,7 @@ def test_a_word_has_another_vector_in_another_sentence_above_its_characters(cont
     assert min(differences[1:]) > 1e-4
 
 
-def test_a_batch_is_answered_as_each_alone(contextual):
+def test_a_batch_gets_the_same_answers_as_single_requests(contextual: tuple[Path, Contextual]) -> None:
     folder, _ = contextual
     bodies = [
         body(["king", "the man and the woman of the film"], "context"),
@@ -58,11 +62,15 @@ def test_a_batch_is_answered_as_each_alone(contextual):
     json.dumps([reply.body for reply in ask(folder, *bodies)], allow_nan=False)
 
 
-@pytest.mark.parametrize(("text", "words"), [("😀 привет", ["привет"]), ("مرحبا king", ["مرحبا", "king"]), ("x\0y", ["x", "y"])])
-def test_unknown_scripts_are_read(contextual, text, words):
+@pytest.mark.parametrize(("text", "words"), [("😀 привет", ["привет"]), ("مرحبا king", ["مرحبا", "king"]), ("x\0y", ["xy"])])
+def test_unknown_scripts_are_accepted(contextual: tuple[Path, Contextual], text: str, words: list[str]) -> None:
     answered = context(contextual[0], text)
     assert answered["words"] == words
     assert np.isfinite(answered["vectors"]).all()
+
+
+def test_a_sentence_at_both_limits_is_accepted(contextual: tuple[Path, Contextual]) -> None:
+    assert len(context(contextual[0], " ".join(["x" * 50] * 100))["words"]) == 100
 
 
 @pytest.mark.parametrize(
@@ -72,10 +80,12 @@ def test_unknown_scripts_are_read(contextual, text, words):
         (" \n", "empty_input", "the text is empty"),
         ("?! 😀", "wrong_number_of_words", 'words in the text: 0; the question "context" takes 1-100'),
         ("king " * 101, "wrong_number_of_words", 'words in the text: 101; the question "context" takes 1-100'),
-        ("king " + "x" * 10_000, "input_too_long", "the text has 10000 characters in a word; this model takes at most 50"),
+        ("king " + "x" * 900, "input_too_long", "the text has 900 characters in a word; this model takes at most 50"),
     ],
 )
-def test_a_text_that_is_no_sentence_is_refused(contextual, text, code, message):
+def test_a_text_that_is_not_a_sentence_is_refused(
+    contextual: tuple[Path, Contextual], text: str, code: str, message: str
+) -> None:
     folder, _ = contextual
     assert fault(folder, text, "context") == {"code": code, "message": message}
     (wrong, right) = ask(folder, body(["king", text], "context"), body("king", "context"))
@@ -83,15 +93,15 @@ def test_a_text_that_is_no_sentence_is_refused(contextual, text, code, message):
     assert right.status == 200
 
 
-def test_vectors_without_a_contextual_model_say_so(plain):
+def test_vectors_without_a_contextual_model_refuse_context_questions(plain: Path) -> None:
     error = fault(plain, "king", "context")
     assert error == {
         "code": "invalid_parameter",
-        "message": 'question: "context" needs contextual vectors, which this model has not',
+        "message": 'question: "context" needs contextual vectors, which this model does not have',
     }
 
 
-def test_a_bundle_without_its_limit_or_a_file_does_not_get_served(contextual, tmp_path):
+def test_a_bundle_without_its_limit_or_a_file_is_not_served(contextual: tuple[Path, Contextual], tmp_path: Path) -> None:
     manifest = json.loads((contextual[0] / "bundle.json").read_text())
     for change in ({"max_words": None}, {"files": {k: v for k, v in manifest["files"].items() if k != "characters.json"}}):
         (tmp_path / "bundle.json").write_text(json.dumps({**manifest, **change}))

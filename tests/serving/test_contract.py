@@ -1,12 +1,19 @@
+import gzip
 import json
+from collections.abc import Callable
 
 import pytest
 
-from serving.body import parse_body
-from serving.contract import ClassificationRequest, GenerationRequest, TranslationRequest, VectorsRequest, parse_request
-from serving.faults import RequestError, shown
+from models.text.closest import closest_name
+from serving.contract.body import parse_body
+from serving.contract.faults import ErrorDetail, RequestError, shown
+from serving.contract.requests import Request, parse_request
+from serving.endpoints.classification.contract import ClassificationRequest
+from serving.endpoints.generation.contract import GenerationRequest
+from serving.endpoints.translation.contract import TranslationRequest
+from serving.endpoints.vectors.contract import VectorsRequest
 
-BODIES = [
+BODIES: list[tuple[object, str]] = [
     (b"", "empty_body"),
     (bytearray(b" \n"), "empty_body"),
     (None, "empty_body"),
@@ -52,14 +59,14 @@ BODIES = [
 ]
 
 
-def fault(body, request=GenerationRequest):
+def fault(body: object, request: type[Request] = GenerationRequest) -> ErrorDetail:
     with pytest.raises(RequestError) as caught:
         parse_request(request, parse_body(body))
     return caught.value.detail
 
 
 @pytest.mark.parametrize(("body", "code"), BODIES, ids=lambda value: shown(value) if isinstance(value, str) else None)
-def test_a_bad_body_has_its_code(body, code):
+def test_a_bad_body_gets_the_right_code(body: object, code: str) -> None:
     detail = fault(body)
     assert detail.code == code
     json.dumps(detail.model_dump(), ensure_ascii=False).encode()
@@ -79,7 +86,7 @@ def test_a_bad_body_has_its_code(body, code):
         ({"num_beam": 3}, 'did you mean "num_beams"?'),
     ],
 )
-def test_translation_parameters_are_checked(parameters, message):
+def test_translation_parameters_are_checked(parameters: dict[str, object], message: str) -> None:
     assert message in fault({"inputs": "a", "parameters": parameters}, TranslationRequest).message
 
 
@@ -96,17 +103,41 @@ def test_translation_parameters_are_checked(parameters, message):
         ({"question": "context", "layer": 3}, "layer"),
     ],
 )
-def test_parameters_of_word_vectors_are_checked(parameters, message):
+def test_parameters_of_word_vectors_are_checked(parameters: dict[str, object], message: str) -> None:
     assert message in fault({"inputs": "a", "parameters": parameters}, VectorsRequest).message
 
 
-def test_the_closest_name_is_offered():
+def test_an_object_with_many_keys_is_read_once() -> None:
+    keys = ", ".join(f'"{i}": 0' for i in range(200_000))  # quadratic time would take hours
+    detail = fault(f'{{{keys}, "199999": 1}}')
+    assert (detail.code, "duplicate key" in detail.message) == ("invalid_json", True)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lambda body: b"\x28\xb5\x2f\xfd" + body])
+def test_a_compressed_body_is_refused(compress: Callable[[bytes], bytes]) -> None:
+    assert fault(compress(b'{"inputs": "a"}')).code == "encoded_body"
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "near"),
+    [
+        ("Klingon", ["Italian", "Irish", "English"], None),
+        ("Italien", ["Italian", "Irish", "English"], "Italian"),
+        ("temprature", ["temperature", "top_k"], "temperature"),
+        ("x", ["top_k", "top_p"], None),
+    ],
+)
+def test_a_hint_is_given_only_for_a_close_name(name: str, valid: list[str], near: str | None) -> None:
+    assert closest_name(name, valid) == near
+
+
+def test_the_closest_name_is_suggested() -> None:
     assert 'did you mean "temperature"?' in fault({"inputs": "a", "parameters": {"temprature": 1}}).message
     assert 'did you mean "inputs"?' in fault({"inputs": "a", "imputs": 1}).message
-    assert 'within "parameters"' in fault({"inputs": "a", "seed": 1}).message
+    assert 'inside "parameters"' in fault({"inputs": "a", "seed": 1}).message
 
 
-def test_the_input_at_fault_is_named_only_in_a_list():
+def test_the_faulty_input_is_named_only_in_a_list() -> None:
     assert fault({"inputs": ["a", "b", 3]}).input == 2
     assert fault({"inputs": ["a", "\ud800"]}).input == 1
     assert fault({"inputs": "\ud800"}).input is None
@@ -115,14 +146,14 @@ def test_the_input_at_fault_is_named_only_in_a_list():
 @pytest.mark.parametrize(
     "body", [b'\xef\xbb\xbf{"inputs": "a"}', bytearray(b'{"inputs": "a"}'), '{"inputs": "a"}', {"inputs": "a", "parameters": {}}]
 )
-def test_every_way_a_transport_delivers_a_request_is_read(body):
+def test_bodies_of_every_transport_are_read(body: object) -> None:
     request = parse_request(ClassificationRequest, parse_body(body))
     assert request.inputs == "a"
     assert request.parameters.top_k == 5
 
 
 @pytest.mark.parametrize("request_type", [ClassificationRequest, GenerationRequest, TranslationRequest, VectorsRequest])
-def test_every_parameter_is_described_with_its_default(request_type):
+def test_every_parameter_description_states_its_default(request_type: type[Request]) -> None:
     fields = type(request_type.model_fields["parameters"].default).model_fields.values()
     assert all("default" in (field.description or "") for field in fields)
 
@@ -130,5 +161,5 @@ def test_every_parameter_is_described_with_its_default(request_type):
 @pytest.mark.parametrize(
     ("parameters", "message"), [({"explain": 1}, "explain"), ({"explain": None}, "null"), ({"explained": True}, '"explain"?')]
 )
-def test_parameters_of_classification_are_checked(parameters, message):
+def test_parameters_of_classification_are_checked(parameters: dict[str, object], message: str) -> None:
     assert message in fault({"inputs": "a", "parameters": parameters}, ClassificationRequest).message

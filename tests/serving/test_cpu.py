@@ -1,4 +1,4 @@
-"""The processor's instruction sets are those that the system names; where it names none, nothing breaks."""
+"""The processor's instruction sets are read from the system; a system that lists none is handled."""
 
 import platform
 from pathlib import Path
@@ -39,6 +39,6 @@ def test_aarch64(tmp_path: Path) -> None:
     assert described(info) == platform.machine()
 
 
-def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
+def test_a_system_without_cpuinfo(tmp_path: Path) -> None:
     assert instruction_sets(tmp_path / "missing") == []
     assert described(tmp_path / "missing") == platform.machine()

@@ -1,10 +1,8 @@
-"""One contract, whatever carries it: in process, by the handler alone, and by live servers over REST, gRPC and the Open Inference
-Protocol."""
+"""The same contract over every transport: in process, the handler alone, and live servers with REST, gRPC and Open Inference."""
 
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 from asking import MakeStore
+from waiting import free_port
 
 from benchmarks.load.target import Target
 from serving import handlers
@@ -25,7 +24,7 @@ from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
 
 Json = Any
-Answer = tuple[str, Json]  # the code of the error, "" for none; the body
+Answer = tuple[str, Json]  # the error code, "" for a success, and the body
 Ask = Callable[[str, Json], Answer]
 OTHER = Path(f"{sys.prefix}-open-inference") / "bin"
 SEED = {"seed": 3}
@@ -81,7 +80,7 @@ def predictor(bundles: dict[str, Path]) -> Ask:
 
 @pytest.fixture(scope="module")
 def handler(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """As a TorchServe worker loads it, without Java."""
+    """The handler as a TorchServe worker loads it, without Java."""
     pytest.importorskip("ts")
     from ts.context import RequestProcessor
     from ts.model_loader import TsModelLoader
@@ -109,7 +108,7 @@ def rest(proxied: Target) -> Ask:
 
 @pytest.fixture(scope="module")
 def torchserve(proxied: Target) -> Ask:
-    """Without the proxy."""
+    """TorchServe without the proxy."""
     key = TorchServeKeys.read(Instance(proxied.folder).keys).inference
     url = f"http://127.0.0.1:{proxied.state.ports.inference}/predictions"
 
@@ -137,11 +136,11 @@ def grpc(proxied: Target) -> Iterator[Ask]:
 def open_inference(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """MLServer, in its own environment."""
     if not OTHER.exists():
-        pytest.skip(f"there is no {OTHER}; `make test` makes it")
+        pytest.skip(f"there is no {OTHER}; `make test` creates it")
     folder = tmp_path_factory.mktemp("mlserver")
     store = make_store(folder / "packaged")
     subprocess.run([OTHER / "python", "-m", "serving.handlers.open_inference", store, folder / "models"], check=True)
-    ports = [_free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     names = ("MLSERVER_HTTP_PORT", "MLSERVER_GRPC_PORT", "MLSERVER_METRICS_PORT")
     environment = os.environ | dict(zip(names, map(str, ports), strict=True))
     url = f"http://127.0.0.1:{ports[0]}/v2"
@@ -179,11 +178,6 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 LIVE = [pytest.mark.live, pytest.mark.timeout(240)]
 TRANSPORTS = [
     "predictor",
@@ -193,7 +187,7 @@ TRANSPORTS = [
 
 
 def expressible(body: Json) -> bool:
-    """Whether the Open Inference Protocol has a form for a request: texts, and parameters."""
+    """Whether the Open Inference Protocol can express a request: it needs texts and parameters."""
     if not isinstance(body, dict) or not body.keys() <= {"inputs", "parameters"}:
         return False
     inputs = body.get("inputs")
@@ -213,5 +207,5 @@ def test_the_contract_holds(transport: str, predictor: Ask, request: pytest.Fixt
 
 
 def _rounded(body: Json) -> Json:
-    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    """Round scores to four decimals: the last bits of float32 sums depend on the batch's shape."""
     return json.loads(json.dumps(body), parse_float=lambda number: round(float(number), 4))

@@ -1,26 +1,28 @@
-"""A proxy as a container has it: keys from a file, an address for others to reach. And a model that fails."""
+"""A proxy configured as in a container, with keys from a file and a public address; and a model that fails."""
 
 import json
 import re
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import onnx
 import psutil
 import pytest
 import requests
-from asking import WRONG_HERE, MakeStore, falsify
+from asking import SEQLINE, WRONG_HERE, MakeStore, falsify
 from numpy import array, float32, int64, zeros
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from waiting import until
 
 from benchmarks.load.target import Target
-from serving import control
 from serving.bundle import GRAPH, MANIFEST, Bundle
+from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.ports import HOST, Address
@@ -40,7 +42,7 @@ GOOD = b'{"inputs": "ab"}'
 
 @pytest.fixture(scope="module")
 def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier whose graph fails at long texts."""
+    """A classifier whose graph fails on long texts."""
     folder = shutil.copytree(bundles["classification"], tmp_path_factory.mktemp("brittle") / "classification")
     model = onnx.load(folder / GRAPH)
     (lengths,) = (i.name for i in model.graph.input if i.name.endswith("lengths"))
@@ -48,7 +50,7 @@ def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     inner, output_name = f"{output.name}_before", output.name
     for node in model.graph.node:
         node.output[:] = [inner if name == output_name else name for name in node.output]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "unlucky": array(UNLUCKY, int64),
         "far": array(1000, int64),
         "table": zeros(1, float32),
@@ -60,7 +62,7 @@ def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
             helper.make_node("GreaterOrEqual", [lengths, "unlucky"], ["is_unlucky"]),
             helper.make_node("Cast", ["is_unlucky"], ["as_number"], to=TensorProto.INT64),
             helper.make_node("Mul", ["as_number", "far"], ["place"]),
-            helper.make_node("Gather", ["table", "place"], ["nothing"]),  # out of its bounds where a text is unlucky
+            helper.make_node("Gather", ["table", "place"], ["nothing"]),  # out of bounds for an unlucky text
             helper.make_node("Unsqueeze", ["nothing", "last"], ["nothing_column"]),
             helper.make_node("Add", [inner, "nothing_column"], [output_name]),
         ]
@@ -76,13 +78,14 @@ def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def front(brittle: Path, make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server that listens on all addresses, with keys from a file."""
-    folder = tmp_path_factory.mktemp("front")
+    folder = tmp_path_factory.mktemp("front") / "é #? %20 '{};,"
+    folder.mkdir()
     (folder / "keys").write_text(f"{FIRST}\n")
     with socket.socket() as free:
         free.bind((HOST, 0))
         exporter = Address(HOST, free.getsockname()[1])
     try:
-        everywhere = Front(address="0.0.0.0", keys=folder / "keys")  # noqa: S104 - that is what is tested
+        everywhere = Front(address="0.0.0.0", keys=folder / "keys")  # noqa: S104 - tested here
         control.up(make_store(folder / "packaged", brittle), folder, 0, everywhere, exporter)
         assert Instance(folder).state().ports.exporter == exporter.port
         yield Target.of(folder)
@@ -91,12 +94,12 @@ def front(brittle: Path, make_store: MakeStore, tmp_path_factory: pytest.TempPat
 
 
 def counted(server: Target) -> int:
-    """Requests that Prometheus hears of."""
+    """The number of requests in the Prometheus metrics."""
     text = requests.get(f"http://{HOST}:{server.state.ports.exporter}/metrics", timeout=30).text
     return int(sum(float(value) for value in re.findall(r"^seqline_requests_total\{.*\} (\S+)", text, re.MULTILINE)))
 
 
-def test_a_models_own_failure_goes_through_and_is_not_asked_for_again(front: Target) -> None:
+def test_a_models_own_failure_is_passed_on_and_not_retried(front: Target) -> None:
     response = front.ask("classification", json.dumps({"inputs": "a" * UNLUCKY}).encode())
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
     assert front.ask("classification", GOOD).status_code == 200
@@ -108,7 +111,15 @@ def test_a_models_own_failure_goes_through_and_is_not_asked_for_again(front: Tar
     assert until(failures, "the log to be written") == ["500"]
 
 
-def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(front: Target) -> None:
+def test_a_model_that_fails_on_one_text_answers_the_others(front: Target) -> None:
+    unlucky = json.dumps({"inputs": "a" * UNLUCKY}).encode()
+    with ThreadPoolExecutor(12) as pool:  # half of the concurrency limit
+        asked = [pool.submit(front.ask, "classification", body) for body in 8 * (GOOD, unlucky, GOOD)]
+        statuses = [request.result().status_code for request in asked]
+    assert statuses == 8 * [200, 500, 200]
+
+
+def test_probes_are_not_counted_and_clients_cannot_send_them(front: Target) -> None:
     before = counted(front)
     assert all(health.ready for health in control.status(front.folder).values())
     assert counted(front) == before
@@ -116,9 +127,9 @@ def test_the_servers_own_questions_are_not_counted_and_a_client_cannot_ask_so(fr
     assert counted(front) == before + 1
 
 
-def test_status_tells_of_a_model_that_answers_something_else(front: Target) -> None:
+def test_status_reports_a_model_with_unexpected_answers(front: Target) -> None:
     (path,) = (front.folder / "store").glob("classification-*.mar")
-    whole, command = path.read_bytes(), [sys.executable, "-m", "serving", "status", "--instance", str(front.folder)]
+    whole, command = path.read_bytes(), [*SEQLINE, "status", "--instance", str(front.folder)]
     falsify(path)
     try:
         (health,) = control.status(front.folder).values()
@@ -131,7 +142,7 @@ def test_status_tells_of_a_model_that_answers_something_else(front: Target) -> N
     assert [health.ready for health in control.status(front.folder).values()] == [True]
 
 
-def test_it_can_be_reached_from_elsewhere_and_torchserve_cannot(front: Target) -> None:
+def test_other_machines_reach_the_proxy_but_not_torchserve(front: Target) -> None:
     others = {a.address for found in psutil.net_if_addrs().values() for a in found if a.family == socket.AF_INET} - {HOST}
     if not others:
         pytest.skip("this machine has no address but the loopback one")
@@ -143,7 +154,7 @@ def test_it_can_be_reached_from_elsewhere_and_torchserve_cannot(front: Target) -
         assert reached == (name == "proxy"), name
 
 
-def test_whoever_owns_the_file_of_keys_changes_them(front: Target) -> None:
+def test_keys_can_be_changed_in_the_key_file(front: Target) -> None:
     file = front.folder / "keys"
 
     def opens(key: str) -> int:
@@ -157,16 +168,27 @@ def test_whoever_owns_the_file_of_keys_changes_them(front: Target) -> None:
     control.rotate(front.folder)
     assert (opens(FIRST), opens(SECOND), opens(THIRD)) == (401, 200, 200)
     file.write_text("short\n")
-    with pytest.raises(ControlError, match="has to hold one key"):
+    with pytest.raises(ControlError, match="must contain one key"):
         control.rotate(front.folder)
     assert opens(THIRD) == 200
 
 
+@pytest.mark.parametrize("name", ["a$b", 'a"b', "a\\b", "a\nb"])
+def test_a_path_that_nginx_cannot_quote_is_refused_before_anything_starts(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="nginx does not support paths with"):
+        Front().check(tmp_path / name)
+    with pytest.raises(ControlError, match="nginx does not support paths with"):
+        Front(access_log=tmp_path / name).check(tmp_path)
+    Front().check(tmp_path / "a b'#?%41{};é")
+
+
 @pytest.mark.parametrize("content", ["", "short", '"; return 200; "' * 3, f"{FIRST}\n{SECOND}\n{THIRD}"])
-def test_wrong_keys_stop_it_before_anything_starts(content: str, brittle: Path, make_store: MakeStore, tmp_path: Path) -> None:
+def test_an_invalid_key_file_is_refused_before_anything_starts(
+    content: str, brittle: Path, make_store: MakeStore, tmp_path: Path
+) -> None:
     (tmp_path / "keys").write_text(content)
     store = make_store(tmp_path / "packaged", brittle)
-    with pytest.raises(ControlError, match="has to hold one key") as caught:
+    with pytest.raises(ControlError, match="must contain one key") as caught:
         control.up(store, tmp_path, 0, Front(keys=tmp_path / "keys"))
     assert not content or content not in str(caught.value)
     assert not Instance(tmp_path).processes()

@@ -73,10 +73,10 @@ def test_each_row_of_a_ragged_batch_gets_its_own_answer(ask: Ask) -> None:
         assert _rounded(body) == _rounded(alone)
 
 
-def test_a_bad_row_leaves_its_neighbours_alone(ask: Ask) -> None:
+def test_a_bad_row_does_not_affect_its_neighbours(ask: Ask) -> None:
     good: Row = {"body": {"inputs": "ab"}}
     bad: list[Row] = [
-        {},  # what is left of a url-encoded form
+        {},  # what TorchServe makes of a URL-encoded form
         {"body": None},
         {"body": bytearray()},
         {"body": bytearray(b'{"inputs": ')},
@@ -93,12 +93,12 @@ def test_a_bad_row_leaves_its_neighbours_alone(ask: Ask) -> None:
         assert body["error"]["message"], row
 
 
-def test_a_form_field_counts_where_there_is_no_body(ask: Ask) -> None:
+def test_a_form_field_is_read_if_there_is_no_body(ask: Ask) -> None:
     content = bytearray(b'{"inputs": "ab"}')
     assert ask([{"data": content}]) == ask([{"body": content}])
 
 
-def test_an_empty_field_is_not_taken_for_a_missing_one(ask: Ask) -> None:
+def test_an_empty_field_is_not_treated_as_missing(ask: Ask) -> None:
     ((status, _),) = ask([{"data": bytearray(), "body": {"inputs": "ab"}}])
     assert 400 <= status < 500
 
@@ -109,11 +109,11 @@ def test_a_lone_surrogate_does_not_fail_the_batch(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(("deadline", "status"), [("1e-9", 504), ("60", 200), ("soon", 200), ("-1", 200), ("nan", 200)])
-def test_a_request_may_ask_for_less_time_than_the_server_gives(deadline: str, status: int, ask: Ask) -> None:
+def test_a_request_may_shorten_its_deadline(deadline: str, status: int, ask: Ask) -> None:
     assert ask([{"body": {"inputs": "ab"}}], {"x-deadline": deadline})[0][0] == status
 
 
-def test_time_in_the_queue_counts(ask: Ask) -> None:
+def test_time_in_the_queue_counts_toward_the_deadline(ask: Ask) -> None:
     long_ago = {"X-Request-Start": str(time.time() - 25)}
     ((status, body),) = ask([{"body": {"inputs": "ab"}}], long_ago)
     assert (status, body["error"]["code"]) == (504, "deadline_exceeded")
@@ -128,5 +128,5 @@ def test_a_damaged_bundle_does_not_load(unpacked: dict[str, Path], tmp_path: Pat
 
 
 def _rounded(body: Any) -> Any:
-    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    """Round scores to four decimals: the last bits of float32 sums depend on the batch's shape."""
     return json.loads(json.dumps(body), parse_float=lambda number: round(float(number), 4))

@@ -1,10 +1,9 @@
-"""A real TorchServe, started and stopped by `serving.control`, asked over REST."""
+"""A real TorchServe, started and stopped by `serving.server.control`, with requests over REST."""
 
 import json
 import signal
 import stat
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from asking import WRONG_HERE, MakeStore, falsify
+from asking import SEQLINE, WRONG_HERE, MakeStore, falsify
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving import control
 from serving.bundle import sha256
 from serving.predictor import load_predictor
+from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 
@@ -30,7 +29,7 @@ pytest.importorskip("ts")
 
 Json = Any
 BATCH = 4
-FILL_MS = 1500  # how long a lone request waits for others; far more than any answer takes
+FILL_MS = 1500  # how long a single request waits for its batch to fill; far longer than any answer takes
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,21 @@ def answer(response: requests.Response) -> tuple[int, Json]:
 
 @pytest.fixture(scope="module")
 def live(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A model of each kind."""
-    folder = tmp_path_factory.mktemp("live")
+    """A server with a model of each kind, in a folder with special characters in its name, and without a locale."""
+    folder = tmp_path_factory.mktemp("live") / "é #? %20 $'{};,"
+    folder.mkdir()
     try:
-        yield Live(folder, control.up(make_store(folder / "packaged"), folder, port=0))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LC_ALL", "C")
+            server = control.up(make_store(folder / "packaged"), folder, port=0)
+        yield Live(folder, server)
     finally:
         control.down(folder)
 
 
 @pytest.fixture(scope="module")
 def slow(bundles: dict[str, Path], make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A second server beside the first, with a classifier that waits long for its batch to fill."""
+    """A second server, with a classifier that waits long for its batch to fill."""
     folder = tmp_path_factory.mktemp("slow")
     store = make_store(folder / "packaged", bundles["classification"], delay_ms=FILL_MS)
     try:
@@ -83,7 +86,7 @@ def slow(bundles: dict[str, Path], make_store: MakeStore, tmp_path_factory: pyte
 
 @pytest.fixture
 def one(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> Path:
-    """A store with a classifier alone."""
+    """A store with only a classifier."""
     return make_store(tmp_path / "packaged", bundles["classification"])
 
 
@@ -137,7 +140,7 @@ def test_a_name_is_streamed_line_by_line(live: Live, bundles: dict[str, Path]) -
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json; charset=utf-8"])
-def test_json_under_another_content_type_is_understood(content_type: str, live: Live) -> None:
+def test_json_with_another_content_type_is_accepted(content_type: str, live: Live) -> None:
     response = live.post("classification", data='{"inputs": "ab"}', headers={"Content-Type": content_type})
     assert answer(response) == live.ask("classification", {"inputs": "ab"})
 
@@ -170,14 +173,14 @@ def test_nothing_is_answered_without_a_key(live: Live) -> None:
 
 @pytest.mark.parametrize("path", ["models?url=other.mar", "workflows?url=other.war", "models/classification?min_worker=0"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_the_key_to_predictions_opens_nothing_else(method: str, path: str, live: Live) -> None:
+def test_the_inference_key_opens_nothing_else(method: str, path: str, live: Live) -> None:
     url = f"http://127.0.0.1:{live.server.state.ports.management}/{path}"
     response = requests.request(method, url, headers=live.headers, timeout=30)
     assert (response.status_code, "Token" in response.json()["message"]) == (400, True)
     assert all(health.ready for health in control.status(live.folder).values())
 
 
-def test_not_even_the_management_key_registers_a_model_from_elsewhere(live: Live) -> None:
+def test_the_management_key_cannot_register_a_model_from_elsewhere(live: Live) -> None:
     management = f"http://127.0.0.1:{live.server.state.ports.management}/models"
     key = json.loads((live.folder / "key_file.json").read_text())["management"]["key"]
     headers = {"Authorization": f"Bearer {key}"}
@@ -188,12 +191,12 @@ def test_not_even_the_management_key_registers_a_model_from_elsewhere(live: Live
     assert requests.get(f"{management}/other", headers=headers, timeout=30).status_code == 404
 
 
-def test_keys_are_their_owners_alone(live: Live) -> None:
+def test_key_files_are_readable_only_by_their_owner(live: Live) -> None:
     for name in ("key_file.json", "authorization"):
         assert stat.S_IMODE((live.folder / name).stat().st_mode) == 0o600
 
 
-def test_metrics_are_for_prometheus(live: Live) -> None:
+def test_metrics_are_exported_to_prometheus(live: Live) -> None:
     live.ask("classification", {"inputs": "ab"})
     live.ask("classification", {"inputs": 3})
     ports = live.server.state.ports
@@ -204,7 +207,7 @@ def test_metrics_are_for_prometheus(live: Live) -> None:
     assert codes[""] >= 1
     assert codes["invalid_inputs"] >= 1
     stages = {s.labels["stage"] for s in counted["seqline_stage_seconds"].samples if s.name.endswith("_count") and s.value}
-    assert stages == {"tokenize", "model", "decode"}  # "queue" is known where a proxy says when a request came
+    assert stages == {"tokenize", "model", "decode"}  # "queue" needs the arrival time from a proxy
 
 
 def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Live, live: Live) -> None:
@@ -213,7 +216,7 @@ def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Li
     start = time.monotonic()
     with ThreadPoolExecutor(BATCH) as pool:
         answers = list(pool.map(lambda body: slow.ask("classification", body), bodies))
-    assert time.monotonic() - start < FILL_MS / 1000  # one by one, each would have waited for company
+    assert time.monotonic() - start < FILL_MS / 1000  # one by one, each would have waited for its batch to fill
     assert [status for status, _ in answers] == [200, 200, 200, 400]
     assert answers[-1][1]["error"]["code"] == "unknown_parameter"
     for body, answered in zip(bodies, answers, strict=True):
@@ -221,7 +224,7 @@ def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Li
 
 
 def test_a_second_up_on_a_running_instance_is_refused(slow: Live) -> None:
-    with pytest.raises(ControlError, match="already"):
+    with pytest.raises(ControlError, match="already runs"):
         control.up(slow.folder / "packaged", slow.folder, port=0)
     assert control.status(slow.folder)
 
@@ -233,7 +236,7 @@ def test_a_port_in_use_is_refused(live: Live, tmp_path: Path) -> None:
     assert not Instance(tmp_path).processes()
 
 
-def test_down_leaves_no_process_and_its_neighbour_alone(slow: Live, live: Live) -> None:
+def test_down_leaves_no_process_and_does_not_touch_other_servers(slow: Live, live: Live) -> None:
     processes = Instance(slow.folder).processes()
     assert {process.name() for process in processes} >= {"java"}
     assert len(processes) >= 2  # and a worker
@@ -246,17 +249,17 @@ def test_down_leaves_no_process_and_its_neighbour_alone(slow: Live, live: Live) 
     assert live.ask("classification", {"inputs": "ab"})[0] == 200
 
 
-def test_down_ends_workers_that_lost_their_java(live: Live, one: Path, tmp_path: Path) -> None:
+def test_down_stops_orphaned_workers(live: Live, one: Path, tmp_path: Path) -> None:
     control.up(one, tmp_path, port=0)
     worker = next(p for p in Instance(tmp_path).processes() if p.name() != "java")
-    worker.suspend()  # or it would notice
+    worker.suspend()  # otherwise it would notice and end
     next(p for p in Instance(tmp_path).processes() if p.name() == "java").kill()
     assert control.down(tmp_path) >= 1
     assert not Instance(tmp_path).processes()
     assert live.ask("classification", {"inputs": "ab"})[0] == 200
 
 
-def test_a_model_that_does_not_load_is_named_and_nothing_is_left(one: Path, tmp_path: Path) -> None:
+def test_a_model_that_does_not_load_is_named_and_no_process_is_left(one: Path, tmp_path: Path) -> None:
     damaged = one / "damaged.mar"
     with zipfile.ZipFile(next(one.glob("*.mar"))) as source, zipfile.ZipFile(damaged, "w") as target:
         for name in source.namelist():
@@ -267,7 +270,7 @@ def test_a_model_that_does_not_load_is_named_and_nothing_is_left(one: Path, tmp_
     assert not Instance(tmp_path).processes()
 
 
-def test_an_archive_whose_answers_do_not_come_out_is_named_with_what_to_do(one: Path, tmp_path: Path) -> None:
+def test_an_archive_with_unexpected_answers_is_named_with_a_remedy(one: Path, tmp_path: Path) -> None:
     falsify(one / "classification.mar")
     with pytest.raises(ControlError, match=WRONG_HERE):
         control.up(one, tmp_path, port=0)
@@ -275,13 +278,13 @@ def test_an_archive_whose_answers_do_not_come_out_is_named_with_what_to_do(one: 
 
 
 def _heed_interrupts() -> None:
-    """A shell without job control has what it starts in the background ignore SIGINT, and the test's children would, too."""
+    """Restore SIGINT's default: background jobs of a shell without job control ignore it, and so would the test's children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, one: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "serving", "up", "--store", str(one), "--instance", str(tmp_path), "--port", "0"]
+def test_an_interrupted_up_leaves_no_process(interrupt: signal.Signals, one: Path, tmp_path: Path) -> None:
+    command = [*SEQLINE, "up", "--store", str(one), "--instance", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_heed_interrupts) as up:
         while not any(process.name() == "java" for process in Instance(tmp_path).processes()):
             assert up.poll() is None
@@ -291,17 +294,17 @@ def test_an_interrupted_up_leaves_nothing(interrupt: signal.Signals, one: Path, 
     assert not Instance(tmp_path).processes()
 
 
-def test_a_java_that_fails_shows_the_end_of_its_log(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_java_shows_the_end_of_its_log(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     java = tmp_path / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text("#!/bin/sh\necho out of luck\n")
     java.chmod(0o755)
     (tmp_path / "java" / "release").write_text('JAVA_VERSION="17"\n')
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
-    with pytest.raises(ControlError, match=r"(?s)TorchServe ended while it started.*out of luck"):
+    with pytest.raises(ControlError, match=r"(?s)TorchServe failed to start.*out of luck"):
         control.up(one, tmp_path, port=0)
 
 
 def _rounded(answered: tuple[int, Json]) -> Json:
-    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    """Round scores to four decimals: the last bits of float32 sums depend on the batch's shape."""
     return json.loads(json.dumps(answered), parse_float=lambda number: round(float(number), 4))

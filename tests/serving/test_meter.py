@@ -1,15 +1,15 @@
-"""What is counted of a predictor's work."""
+"""The counts of a predictor's work."""
 
 from pathlib import Path
 
 import pytest
 
-from serving.meter import Batch
 from serving.predictor import load_predictor
+from serving.telemetry.meter import Batch
 
 
 class Fallible:
-    """A meter that keeps what it is told, and fails."""
+    """A meter that records batches and then fails."""
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
@@ -20,7 +20,7 @@ class Fallible:
 
 
 @pytest.mark.parametrize("kind", ["classification", "sentiment", "generation", "translation", "vectors"])
-def test_what_is_counted_of_an_answer_cannot_spoil_it(kind: str, bundles: dict[str, Path]) -> None:
+def test_a_failing_meter_does_not_affect_answers(kind: str, bundles: dict[str, Path]) -> None:
     bodies = [{"inputs": ["ab", "e\u0301e\u0301a"]} | ({"parameters": {"seed": 1}} if kind == "generation" else {}), {}]
     meter = Fallible()
     replies = load_predictor(bundles[kind], meter).answer(bodies)
@@ -32,7 +32,7 @@ def test_what_is_counted_of_an_answer_cannot_spoil_it(kind: str, bundles: dict[s
     assert min(batch.read_s, batch.model_s, batch.write_s) >= 0
 
 
-def test_probes_are_answered_and_not_counted(bundles: dict[str, Path]) -> None:
+def test_probes_are_answered_but_not_counted(bundles: dict[str, Path]) -> None:
     meter = Fallible()
     predictor, body = load_predictor(bundles["classification"], meter), {"inputs": "ab"}
     among = predictor.answer([body, body, {}], probes={0, 2})

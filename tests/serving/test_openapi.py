@@ -1,4 +1,4 @@
-"""The interface's document: it says what the types say, and what is committed is what the code says today."""
+"""The OpenAPI document agrees with the types, and the committed one is up to date."""
 
 import json
 from pathlib import Path
@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 from asking import MakeStore
 
-from serving import openapi
-from serving.answers import ANSWERS
-from serving.bundle import Kind
-from serving.contract import REQUESTS, parse_request
-from serving.package import Example
+from pipelines.settings.params import load_params
+from serving.contents import Example
+from serving.contract.requests import parse_request
+from serving.endpoints.kinds import contract
+from serving.server import openapi
 from serving.server.archive import Archive, find_archives
 
-COMMITTED = Path(openapi.__file__).with_name("openapi.json")
+COMMITTED = Path(openapi.__file__).parents[1] / "openapi.json"
 
 
 def read(name: str, operation: dict[str, Any]) -> Archive:
-    """The archive that an operation was made from, as far as the document tells."""
+    """Reconstruct the archive that an operation was generated from, as far as the document allows."""
     asked = operation["requestBody"]["content"]["application/json"]
     answered = operation["responses"]["200"]["content"]["application/json"]["examples"]
-    kind: Kind = asked["schema"]["$ref"].rpartition("/")[2].removesuffix("_request")
+    kind = asked["schema"]["$ref"].rpartition("/")[2].removesuffix("_request")
     examples = [
         Example(summary=example["summary"], request=example["value"], answer=answered[key]["value"])
         for key, example in asked["examples"].items()
@@ -40,19 +40,19 @@ def archives(committed: dict[str, Any]) -> list[Archive]:
     return [read(path.rpartition("/")[2], item["post"]) for path, item in committed["paths"].items()]
 
 
-def test_the_committed_document_is_what_the_types_say(committed: dict[str, Any], archives: list[Archive]) -> None:
-    assert committed == openapi.document(archives), "`dvc repro describe` writes it anew"
+def test_the_committed_document_is_up_to_date(committed: dict[str, Any], archives: list[Archive]) -> None:
+    assert committed == openapi.document(archives), "regenerate it with `dvc repro describe`"
 
 
-def test_its_examples_are_requests_and_answers(archives: list[Archive]) -> None:
-    assert {archive.name for archive in archives} == {"surname", "names", "fr-en", "sentiment", "vectors"}
+def test_its_examples_are_valid_requests_and_answers(archives: list[Archive]) -> None:
+    assert {archive.name for archive in archives} == {*load_params().served}
     for archive in archives:
         for example in archive.examples:
-            parse_request(REQUESTS[archive.kind], example.request)
-            ANSWERS[archive.kind].validate_json(json.dumps(example.answer))
+            parse_request(contract(archive.kind).REQUEST, example.request)
+            contract(archive.kind).ANSWER.validate_json(json.dumps(example.answer))
 
 
-def test_every_reference_leads_somewhere(make_store: MakeStore, tmp_path: Path) -> None:
+def test_every_reference_resolves(make_store: MakeStore, tmp_path: Path) -> None:
     document = openapi.document(find_archives(make_store(tmp_path)))
 
     def references(node: Any) -> set[str]:

@@ -1,23 +1,27 @@
-"""What holds for any weights: batches, seeds, errors row by row. The bundles are tiny and random."""
+"""Properties that hold for any weights: batching, seeds, errors per row. The bundles are tiny, with random weights."""
 
 import itertools
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+from asking import Body, assert_same
 
 from models.text.special import BOS, EOS
 from models.text.word_tokenizer import WordTokenizer
 from serving.bundle import Bundle, BundleError, Decoding
+from serving.endpoints.shared import Json
 from serving.predictor import Predictor, load_predictor
 from serving.predictors.classification import Classifier
 from serving.predictors.generation import Generator, Prompt
+from serving.predictors.sampling import Sampling
+from serving.predictors.session import Session
 from serving.predictors.translation import Translator
-from serving.sampling import Sampling
-from serving.session import Session
 
 KINDS = ["classification", "sentiment", "generation", "translation", "vectors"]
 TEXTS = ["Rossi", "De la", "K", "Müller", "Un", "Oz"]
@@ -25,33 +29,21 @@ WORDS = ["Rossi", "king", "KING", "Müller", "don't", "K"]
 
 
 @pytest.fixture(scope="module")
-def predictors(bundles) -> dict[str, Predictor]:
+def predictors(bundles: dict[str, Path]) -> dict[str, Predictor]:
     return {kind: load_predictor(bundles[kind]) for kind in KINDS}
 
 
-def texts(kind):
+def texts(kind: str) -> list[str]:
     return WORDS if kind == "vectors" else TEXTS
 
 
-def body(kind, text, **parameters):
+def body(kind: str, text: str | list[str], **parameters: object) -> Body:
     seed = {"seed": 3} if kind == "generation" else {}
     return {"inputs": text, "parameters": seed | parameters}
 
 
-def assert_same(answer, expected):
-    """Equal but for the last digits of numbers, which depend on how a batch is cut."""
-    if isinstance(expected, dict):
-        assert answer.keys() == expected.keys()
-        answer, expected = list(answer.values()), list(expected.values())
-    if isinstance(expected, list):
-        for a, b in zip(answer, expected, strict=True):
-            assert_same(a, b)
-    else:
-        assert answer == (pytest.approx(expected, rel=1e-4, abs=1e-6) if isinstance(expected, float) else expected)
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_is_answered_the_same_alone_in_a_list_and_in_a_batch(predictors, kind):
+def test_a_text_gets_the_same_answer_alone_in_a_list_and_in_a_batch(predictors: dict[str, Predictor], kind: str) -> None:
     answer = predictors[kind].answer
     alone = [answer([body(kind, text)])[0] for text in texts(kind)]
     assert all(reply.status == 200 for reply in alone)
@@ -62,7 +54,7 @@ def test_a_row_is_answered_the_same_alone_in_a_list_and_in_a_batch(predictors, k
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bad_rows_leave_their_neighbours_untouched(predictors, bundles, kind):
+def test_bad_rows_do_not_affect_their_neighbours(predictors: dict[str, Predictor], bundles: dict[str, Path], kind: str) -> None:
     too_long = ("ab" if kind == "vectors" else "ab ") * (Bundle.load(bundles[kind]).max_length + 1)
     bad = [b"", "Rossi", {"inputs": 1}, body(kind, too_long), body(kind, "a", colour=1), body(kind, ["a", too_long])]
     good = [body(kind, text) for text in texts(kind)]
@@ -76,10 +68,12 @@ def test_bad_rows_leave_their_neighbours_untouched(predictors, bundles, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_failing_model_gives_500_and_says_why_in_the_log_only(bundles, kind, monkeypatch, caplog):
+def test_a_failing_model_gives_500_and_logs_the_reason(
+    bundles: dict[str, Path], kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     predictor = load_predictor(bundles[kind])
 
-    def fail(*_):
+    def fail(*_: object) -> NoReturn:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(predictor._endpoint, "answer", fail)
@@ -92,20 +86,20 @@ def test_a_failing_model_gives_500_and_says_why_in_the_log_only(bundles, kind, m
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_body_gives_no_reply_and_every_answer_is_json(predictors, kind):
+def test_an_empty_batch_gets_no_replies_and_answers_are_json(predictors: dict[str, Predictor], kind: str) -> None:
     assert predictors[kind].answer([]) == []
     (reply,) = predictors[kind].answer([body(kind, texts(kind))])
     json.dumps(reply.body, allow_nan=False)
 
 
 @pytest.mark.parametrize("kind", ["classification", "sentiment", "translation", "vectors"])
-def test_an_empty_text_is_an_error(predictors, kind):
+def test_an_empty_text_is_an_error(predictors: dict[str, Predictor], kind: str) -> None:
     single, listed = predictors[kind].answer([body(kind, " \t"), body(kind, ["a", ""])])
     assert single.body["error"]["code"] == "empty_input"
     assert listed.body["error"]["input"] == 1
 
 
-def test_classes_come_best_first_and_top_k_is_capped(predictors, bundles):
+def test_classes_come_best_first_and_top_k_is_capped(predictors: dict[str, Predictor], bundles: dict[str, Path]) -> None:
     labels = Bundle.load(bundles["classification"]).labels
     (reply,) = predictors["classification"].answer([body("classification", "Rossi", top_k=1000)])
     scores = [c["score"] for c in reply.body]
@@ -116,7 +110,7 @@ def test_classes_come_best_first_and_top_k_is_capped(predictors, bundles):
     assert len(reply.body) == 1
 
 
-def test_the_classifier_batches_without_a_trace(bundles):
+def test_the_classifiers_batch_size_changes_nothing(bundles: dict[str, Path]) -> None:
     classifier = Classifier.load(bundles["classification"])
     whole = classifier.probabilities(TEXTS)
     np.testing.assert_allclose(classifier.probabilities(TEXTS, batch_size=2), whole, rtol=1e-5)
@@ -128,13 +122,13 @@ def test_the_classifier_batches_without_a_trace(bundles):
 SENTENCES = ["A good film!", "slow", "dull, dull PLOT", "The cast isn't funny"]
 
 
-def explained(predictors, text):
+def explained(predictors: dict[str, Predictor], text: str | list[str]) -> Json:
     (reply,) = predictors["sentiment"].answer([body("sentiment", text, explain=True)])
     assert reply.status == 200
     return reply.body
 
 
-def test_an_explanation_names_every_word_with_its_share(predictors, bundles):
+def test_an_explanation_lists_every_word_with_its_importance(predictors: dict[str, Predictor], bundles: dict[str, Path]) -> None:
     (plain,) = predictors["sentiment"].answer([body("sentiment", SENTENCES)])
     for answer, scores, text in zip(explained(predictors, SENTENCES), plain.body, SENTENCES, strict=True):
         assert_same(answer["labels"], scores)
@@ -148,7 +142,7 @@ def test_an_explanation_names_every_word_with_its_share(predictors, bundles):
     ]
 
 
-def test_only_those_who_ask_get_an_explanation_though_all_share_a_pass(predictors):
+def test_only_requests_with_explain_get_an_explanation(predictors: dict[str, Predictor]) -> None:
     bodies = [body("sentiment", text, explain=i % 2 == 1) for i, text in enumerate(SENTENCES)]
     replies = [reply.body for reply in predictors["sentiment"].answer(bodies)]
     assert [isinstance(reply, dict) for reply in replies] == [False, True, False, True]
@@ -156,7 +150,7 @@ def test_only_those_who_ask_get_an_explanation_though_all_share_a_pass(predictor
         assert_same(reply["labels"] if isinstance(reply, dict) else reply, explained(predictors, text)["labels"])
 
 
-def test_unknown_words_are_counted_in_the_answer(predictors):
+def test_unknown_words_are_counted_in_the_answer(predictors: dict[str, Predictor]) -> None:
     texts = {"quux 東京": 2, "quux film": 1, "film": None}
     for text, reply in zip(texts, predictors["sentiment"].answer([body("sentiment", text) for text in texts]), strict=True):
         assert [score.get("unknown_words") for score in reply.body] == [texts[text]] * len(reply.body)
@@ -164,14 +158,14 @@ def test_unknown_words_are_counted_in_the_answer(predictors):
     assert all(score["unknown_words"] == 1 for score in explained(predictors, "quux")["labels"])
 
 
-def test_what_cannot_be_explained_or_read_is_refused(predictors):
+def test_unexplainable_and_empty_texts_are_refused(predictors: dict[str, Predictor]) -> None:
     (characters,) = predictors["classification"].answer([body("classification", "Rossi", explain=True)])
     assert characters.body["error"]["code"] == "invalid_parameter"
     (marks,) = predictors["sentiment"].answer([body("sentiment", "... !?")])
     assert marks.body["error"] == {"code": "empty_input", "message": "the text has no words"}
 
 
-def test_bits_are_those_of_the_graph_run_step_by_step(bundles):
+def test_bits_equal_those_of_the_graph_run_step_by_step(bundles: dict[str, Path]) -> None:
     generator = Generator.load(bundles["generation"])
     graph = Session(bundles["generation"] / "model.onnx")
     label_ids = [i % 2 for i in range(len(TEXTS))]
@@ -185,8 +179,8 @@ def test_bits_are_those_of_the_graph_run_step_by_step(bundles):
         assert total == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_same_seed_gives_the_same_names_however_many_are_asked_for(predictors):
-    def ask(**parameters):
+def test_the_same_seed_gives_the_same_names_whatever_their_number(predictors: dict[str, Predictor]) -> None:
+    def ask(**parameters: object) -> Json:
         (reply,) = predictors["generation"].answer([{"inputs": "", "parameters": parameters}])
         return reply.body
 
@@ -197,7 +191,7 @@ def test_the_same_seed_gives_the_same_names_however_many_are_asked_for(predictor
     assert len({json.dumps(ask(num_return_sequences=16)) for _ in range(3)}) == 3
 
 
-def test_a_name_keeps_its_beginning_and_its_limits(predictors, bundles):
+def test_a_name_keeps_its_beginning_and_its_limits(predictors: dict[str, Predictor], bundles: dict[str, Path]) -> None:
     longest = Bundle.load(bundles["generation"]).max_length
     bodies = [body("generation", "Żo", seed=s, num_return_sequences=16, temperature=5.0) for s in range(3)]
     names = [n["generated_text"] for reply in predictors["generation"].answer(bodies) for n in reply.body]
@@ -206,7 +200,7 @@ def test_a_name_keeps_its_beginning_and_its_limits(predictors, bundles):
     assert all(len(n["generated_text"]) <= 3 for n in reply.body)
 
 
-def test_generation_refuses_what_the_bundle_does_not_have(predictors, bundles):
+def test_generation_refuses_parameters_beyond_the_bundle(predictors: dict[str, Predictor], bundles: dict[str, Path]) -> None:
     bundle = Bundle.load(bundles["generation"])
     wrong = body("generation", "", label=bundle.labels[0] + "x")
     too_many = body("generation", "", max_new_tokens=bundle.max_length + 1)
@@ -216,7 +210,7 @@ def test_generation_refuses_what_the_bundle_does_not_have(predictors, bundles):
     assert f'did you mean "{bundle.labels[0]}"?' in replies[0].body["error"]["message"]
 
 
-def test_temperature_zero_needs_no_seed_and_rows_leave_in_any_order(bundles):
+def test_temperature_zero_is_deterministic_in_any_batch(bundles: dict[str, Path]) -> None:
     generator = Generator.load(bundles["generation"])
     labels = generator.bundle.labels
     prompts = [
@@ -228,7 +222,7 @@ def test_temperature_zero_needs_no_seed_and_rows_leave_in_any_order(bundles):
     assert generator.generate(prompts, batch_size=2) == alone
 
 
-def test_translations_come_with_alternatives_and_attention_on_request(predictors):
+def test_translations_come_with_alternatives_and_attention_on_request(predictors: dict[str, Predictor]) -> None:
     plain, full = predictors["translation"].answer(
         [
             body("translation", "un homme lit"),
@@ -249,8 +243,9 @@ def test_translations_come_with_alternatives_and_attention_on_request(predictors
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=5e-3)
 
 
-def test_what_a_request_leaves_open_the_bundle_decides(predictors, bundles):
+def test_the_bundle_provides_default_parameters(predictors: dict[str, Predictor], bundles: dict[str, Path]) -> None:
     decoding = Bundle.load(bundles["translation"]).decoding
+    assert decoding is not None
     spelled, left, over = predictors["translation"].answer(
         [
             body("translation", "Un homme lit.", **decoding.model_dump()),
@@ -262,25 +257,110 @@ def test_what_a_request_leaves_open_the_bundle_decides(predictors, bundles):
     assert over.body["error"]["code"] == "invalid_parameter"
 
 
-def test_the_translator_batches_without_a_trace(bundles):
+def test_the_translators_batch_size_changes_nothing(bundles: dict[str, Path]) -> None:
     translator = Translator.load(bundles["translation"])
     how = Decoding(num_beams=3, no_repeat_ngram_size=2, coverage_penalty=0.2)
     whole = translator.translate(TEXTS, how, n_best=2, attention=True)
     alone = translator.translate(TEXTS, how, n_best=2, attention=True, batch_size=1)
     for a, b in zip(itertools.chain(*whole), itertools.chain(*alone), strict=True):
         assert a.text == b.text
-        assert (a.alignment.source, a.alignment.target) == (b.alignment.source, b.alignment.target)
-        np.testing.assert_allclose(a.alignment.weights, b.alignment.weights, rtol=1e-3, atol=1e-5)
+        ((one,), (other,)) = a.sentences, b.sentences
+        assert one.alignment is not None
+        assert other.alignment is not None
+        assert (one.alignment.source, one.alignment.target) == (other.alignment.source, other.alignment.target)
+        np.testing.assert_allclose(one.alignment.weights, other.alignment.weights, rtol=1e-3, atol=1e-5)
     assert translator.translate([]) == []
 
 
-def test_the_translator_finds_the_same_on_several_cores(bundles):
+def test_a_text_is_translated_sentence_by_sentence(bundles: dict[str, Path]) -> None:
+    translator = Translator.load(bundles["translation"])
+    sentences = ["Un chien court.", "Le chat dort !", "UN HOMME LIT."]
+    alone = [best for (best,) in translator.translate(sentences)]
+    ((whole,),) = translator.translate(["  Un chien court.\n\n- Le chat dort !\tUN HOMME LIT.\n"])
+    one, two, three = (best.text for best in alone)
+    assert whole.text == f"  {one}\n\n- {two}\t{three}\n"
+    assert [sentence.source for sentence in whole.sentences] == sentences
+    assert whole.score == pytest.approx(np.mean([best.score for best in alone]), rel=1e-5)
+
+
+def test_a_texts_best_translations_combine_those_of_its_sentences(bundles: dict[str, Path]) -> None:
+    translator = Translator.load(bundles["translation"])
+    how, sentences = Decoding(num_beams=3), ["Un chien court.", "Le chat dort !"]
+    (found,) = translator.translate([" ".join(sentences)], how, n_best=3)
+    each = translator.translate(sentences, how, n_best=3)
+    every = sorted(((a.score + b.score) / 2 for a, b in itertools.product(*each)), reverse=True)
+    assert [candidate.score for candidate in found] == pytest.approx(every[:3], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ("Un chien court. " * 33, "the text has 33 sentences; this model takes at most 32"),
+        (
+            "Un chien court. " + "le chat " * 100 + ".",
+            "sentence 2 of the text has 20. subwords; this model takes at most 128 in a sentence",
+        ),
+        ("le chat " * 100, "the text has 20. subwords; this model takes at most 128 in a sentence"),
+        ("le chat " * 6000, "the text has 48000 characters; this model takes at most 16384 characters and 4096 subwords"),
+        (["Le chat dort. " * 30] * 64, "the texts have more than 8192 subwords; send them in several requests"),
+        (" \n\u200b", "the text has no sentences"),
+    ],
+)
+def test_a_text_over_a_limit_is_refused_as_a_whole(predictors: dict[str, Predictor], inputs: str | list[str], said: str) -> None:
+    (reply,) = predictors["translation"].answer([body("translation", inputs)])
+    assert reply.status == 400
+    assert reply.body["error"]["code"] == ("empty_input" if "no sentences" in said else "input_too_long")
+    assert re.fullmatch(said, reply.body["error"]["message"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_far_over_the_limit_is_refused_without_being_read(
+    predictors: dict[str, Predictor], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str) -> NoReturn:
+        raise AssertionError(f"{len(text)} characters are read")
+
+    for module in ("characters", "subwords", "words"):
+        monkeypatch.setattr(f"models.text.{module}.normalize", fail)
+    (reply,) = predictors[kind].answer([body(kind, "e\u0316\u0301" * 85_000)])
+    assert (reply.status, reply.body["error"]["code"]) == (400, "input_too_long")
+
+
+def test_sentences_are_returned_on_request(predictors: dict[str, Predictor]) -> None:
+    asks: tuple[dict[str, object], ...] = (
+        {},
+        {"sentences": True},
+        {"attention": True},
+        {"sentences": True, "num_return_sequences": 2, "num_beams": 2},
+    )
+    requests = [body("translation", "Un chien court.\nLe chat dort !", **parameters) for parameters in asks]
+    plain, shown, attentive, several = (reply.body[0] for reply in predictors["translation"].answer(requests))
+    assert "sentences" not in plain
+    assert [s["source_text"] for s in shown["sentences"]] == ["Un chien court.", "Le chat dort !"]
+    assert "\n".join(s["translation_text"] for s in shown["sentences"]) == shown["translation_text"] == plain["translation_text"]
+    assert "attention" not in attentive
+    for sentence in attentive["sentences"]:
+        assert len(sentence["attention"]["weights"]) == len(sentence["attention"]["target"])
+    assert len(several["alternatives"][0]["sentences"]) == 2
+
+
+def test_capitals_are_translated_in_usual_case_and_restored(bundles: dict[str, Path]) -> None:
+    translator = Translator.load(bundles["translation"])
+    texts = ["Un chien court dans l'herbe", "UN CHIEN COURT DANS L'HERBE", "Un Chien Court Dans L'herbe", "Un CHIEN court"]
+    (usual,), (capitals,), (title,), (mixed,) = translator.translate(texts)
+    assert capitals.text == usual.text.upper()
+    assert title.text.lower() == usual.text.lower()
+    assert all(word[0] == word[0].upper() for word in title.text.split())
+    assert mixed.score == translator.translate(texts[3:])[0][0].score
+
+
+def test_several_cores_give_the_same_translations(bundles: dict[str, Path]) -> None:
     one, three = (Translator.load(bundles["translation"], threads=threads) for threads in (1, 3))
     texts = TEXTS * 3
     assert three.translate(texts, batch_size=2) == one.translate(texts, batch_size=2)
 
 
-def test_the_bundles_temperature_divides_the_logits(bundles, tmp_path):
+def test_the_bundles_temperature_divides_the_logits(bundles: dict[str, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(bundles["classification"], tmp_path / "cooled"))
     plain = Bundle.load(folder)
     described = plain.model_dump(include={"task", "kind", "max_length", "labels"})
@@ -290,7 +370,7 @@ def test_the_bundles_temperature_divides_the_logits(bundles, tmp_path):
     np.testing.assert_allclose(cooled, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
-def test_a_temperature_belongs_to_classifiers_alone(bundles, tmp_path):
+def test_only_classifiers_have_a_temperature(bundles: dict[str, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(bundles["generation"], tmp_path / "names"))
     described = Bundle.load(folder).model_dump(include={"task", "kind", "max_length", "labels"})
     with pytest.raises(BundleError, match="temperature"):

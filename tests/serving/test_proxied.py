@@ -1,11 +1,11 @@
-"""A server behind its proxy: what users get, whatever happens to the server."""
+"""A server behind its proxy, as clients see it, also during deployments, key rotations and shutdown."""
 
+import gzip
 import json
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +15,17 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from asking import WRONG_HERE, MakeStore, falsify
+from asking import SEQLINE, WRONG_HERE, MakeStore, falsify
 from waiting import until
 
 from benchmarks.load.clients import Clients
 from benchmarks.load.target import Target
-from serving import control
 from serving.client.client import Client
 from serving.client.exchange import ServingError
-from serving.contract import ClassificationRequest, GenerationParameters, GenerationRequest
+from serving.client.grpc import Grpc
+from serving.endpoints.classification.contract import ClassificationRequest
+from serving.endpoints.generation.contract import GenerationParameters, GenerationRequest
+from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.proxy import Front, Limits, Proxy, find_nginx
@@ -46,9 +48,9 @@ def client(target: Target, scheme: str = "https") -> Client:
 
 @pytest.fixture
 def alone(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> Iterator[Callable[..., Target]]:
-    """Starts a server of a classifier alone, with a proxy of the given limits."""
+    """A function that starts a server with only a classifier, behind a proxy with the given limits."""
 
-    def start(**limits: int) -> Target:
+    def start(**limits: Any) -> Target:
         store = make_store(tmp_path / "packaged", bundles["classification"])
         control.up(store, tmp_path, 0, Front(limits=Limits(**limits)))
         return Target.of(tmp_path)
@@ -58,10 +60,12 @@ def alone(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> It
 
 
 GOOD = b'{"inputs": "ab"}'
+# Without a timestamp, as pytest-xdist needs the same test ids in all its processes.
+ZIPPED = gzip.compress(GOOD, mtime=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_example_of_the_document_is_answered_as_it_says(kind: str, proxied: Target) -> None:
+def test_every_example_in_the_document_gets_its_documented_answer(kind: str, proxied: Target) -> None:
     document = proxied.request("GET", "/openapi.json").json()
     operation = document["paths"][f"/predictions/{kind}"]["post"]
     asked = operation["requestBody"]["content"]["application/json"]["examples"]
@@ -92,12 +96,17 @@ def test_every_example_of_the_document_is_answered_as_it_says(kind: str, proxied
         ("POST", "/predictions/classification/1", GOOD, {}, 404, "not_found"),
         ("GET", "/", b"", {}, 404, "not_found"),
         ("POST", "/predictions/classification", b'{"inputs": "' + b"a" * 300_000 + b'"}', {}, 413, "body_too_large"),
-        ("POST", "/predictions/classification", GOOD, {"X-Deadline": "soon"}, 400, "invalid_deadline"),
+        *(
+            ("POST", "/predictions/classification", GOOD, {"X-Deadline": wrong}, 400, "invalid_deadline")
+            for wrong in ("soon", "0", "0.0", ".0", ".", "-1", "100000", "1e3")
+        ),
+        ("POST", "/predictions/classification", ZIPPED, {"Content-Encoding": "gzip"}, 415, "encoded_body"),
+        ("POST", "/predictions/classification", ZIPPED, {}, 400, "encoded_body"),
         ("POST", "/predictions/classification", GOOD, {"X-Deadline": "0.000001"}, 504, "deadline_exceeded"),
         ("POST", "/predictions/classification", b'{"inputs": NaN}', {}, 400, "invalid_json"),
         ("POST", "/predictions/classification", b'{"inputs": "a", "inputs": "b"}', {}, 400, "invalid_json"),
         ("POST", "/predictions/classification", b"", {}, 400, "empty_body"),
-        # What TorchServe has beside predictions, and must not be reached.
+        # TorchServe's other endpoints, which must not be reachable.
         ("GET", "/ping", b"", {}, 404, "not_found"),
         ("GET", "/models", b"", {}, 404, "not_found"),
         ("POST", "/models?url=other.mar", b"", {}, 404, "not_found"),
@@ -115,7 +124,32 @@ def test_a_wrong_request_gets_an_error_that_says_why(
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_nothing_listens_beyond_this_machine(proxied: Target) -> None:
+@pytest.mark.parametrize("headers", [{"X-Deadline": "99999"}, {"X-Deadline": "0.5"}, {"Content-Encoding": "identity"}])
+def test_a_request_at_the_limits_is_answered(headers: dict[str, str], proxied: Target) -> None:
+    assert proxied.ask("classification", GOOD, headers).status_code == 200
+
+
+def test_the_key_is_case_sensitive_and_its_scheme_is_not(proxied: Target) -> None:
+    key = proxied.headers()["Authorization"].removeprefix("Bearer ")
+    statuses = {
+        sent: proxied.ask("classification", GOOD, {"Authorization": sent}).status_code
+        for sent in (f"Bearer {key}", f"bearer {key}", f"Bearer {key.upper()}", f"Bearer {key.lower()}", f"Bearer {key}x", key)
+    }
+    assert list(statuses.values()) == [200, 200, 401, 401, 401, 401]
+
+
+def test_answers_are_printed_verbatim(proxied: Target) -> None:
+    command = [*SEQLINE, "ask", "generation", "Ab:cat:[b]", "-p", "max_new_tokens=1", "--instance", str(proxied.folder)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert json.loads(printed)[0]["generated_text"].startswith("Ab:cat:[b]")
+
+
+def test_plain_http_is_told_to_use_https(proxied: Target) -> None:
+    response = requests.get(f"http://127.0.0.1:{proxied.state.port}/predictions/classification", timeout=10)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "plain_http")
+
+
+def test_every_port_listens_on_the_loopback_address_only(proxied: Target) -> None:
     processes = Instance(proxied.folder).processes() + Proxy(Instance(proxied.folder)).processes()
     ports = {c.laddr.port for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN}
     hosts = {c.laddr.ip for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN}
@@ -125,9 +159,9 @@ def test_nothing_listens_beyond_this_machine(proxied: Target) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*TLSv1.*:DeprecationWarning")
 @pytest.mark.parametrize(("version", "spoken"), [("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)])
-def test_only_tls_from_1_2_on_is_spoken(version: str, spoken: bool, proxied: Target) -> None:
+def test_only_tls_1_2_and_later_are_accepted(version: str, spoken: bool, proxied: Target) -> None:
     context = ssl.create_default_context(cafile=str(proxied.certificate))
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # or this side would not even try the old ones
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # otherwise the client itself would refuse old versions
     context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     with socket.create_connection(("127.0.0.1", proxied.state.port)) as connection:
         if spoken:
@@ -137,7 +171,7 @@ def test_only_tls_from_1_2_on_is_spoken(version: str, spoken: bool, proxied: Tar
                 context.wrap_socket(connection, server_hostname="localhost")
 
 
-def test_without_tls_nothing_is_answered_and_nobody_vouches_for_the_certificate(proxied: Target) -> None:
+def test_tls_is_required_and_the_certificate_is_self_signed(proxied: Target) -> None:
     assert requests.get(proxied.url.replace("https", "http"), timeout=30).status_code == 400
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(proxied.url, timeout=30)
@@ -167,7 +201,7 @@ def test_time_in_the_queue_is_measured(proxied: Target) -> None:
     assert 'seqline_stage_seconds_count{model="classification",stage="queue"' in text
 
 
-def test_another_version_takes_over_and_gives_back_without_a_failed_request(
+def test_deploy_and_rollback_fail_no_request(
     proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
 ) -> None:
     first = proxied.ask("classification", GOOD)
@@ -186,7 +220,7 @@ def test_another_version_takes_over_and_gives_back_without_a_failed_request(
     assert first.headers["X-Model-Version"] == third.headers["X-Model-Version"] == served.previous
 
 
-def test_a_version_that_answers_otherwise_than_it_says_is_not_deployed(
+def test_a_version_with_unexpected_answers_is_not_deployed(
     proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
 ) -> None:
     path = make_store(tmp_path / "packaged", other(30)) / "classification.mar"
@@ -198,7 +232,7 @@ def test_a_version_that_answers_otherwise_than_it_says_is_not_deployed(
     assert proxied.ask("classification", GOOD).headers["X-Model-Version"] == before.version
 
 
-def test_keys_change_without_a_failed_request_and_end_one_after_the_other(alone: Callable[..., Target]) -> None:
+def test_key_rotation_fails_no_request_and_expires_the_oldest_key(alone: Callable[..., Target]) -> None:
     server = alone()
     first = server.headers()["Authorization"]
     with Clients(server, "classification", GOOD) as load:
@@ -219,7 +253,7 @@ def test_keys_change_without_a_failed_request_and_end_one_after_the_other(alone:
         assert (server.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_status_tells_of_a_proxy_that_has_ended(alone: Callable[..., Target]) -> None:
+def test_status_reports_a_proxy_that_has_ended(alone: Callable[..., Target]) -> None:
     server = alone()
     assert control.status(server.folder)
     Proxy(Instance(server.folder)).drain(5)
@@ -227,19 +261,42 @@ def test_status_tells_of_a_proxy_that_has_ended(alone: Callable[..., Target]) ->
         control.status(server.folder)
 
 
-def test_who_sends_too_much_is_told_when_to_come_again(alone: Callable[..., Target]) -> None:
+def test_requests_over_the_rate_limit_get_429_with_retry_after(alone: Callable[..., Target]) -> None:
     server = alone(rate=5, burst=1)
     responses = [server.ask("classification", GOOD) for _ in range(10)]
     refused = [response for response in responses if response.status_code != 200]
     assert {response.status_code for response in refused} == {429}
     assert {response.headers["Retry-After"] for response in refused} == {"1"}
     assert {response.json()["error"]["code"] for response in refused} == {"too_many_requests"}
-    with client(server) as asking:  # waits, and asks again
+    with client(server) as asking:  # retries after waiting
         assert len([asking.ask("classification", ClassificationRequest(inputs="ab")) for _ in range(3)]) == 3
 
 
-def test_down_answers_what_was_taken(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
-    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # a lone request waits so long
+def test_too_many_concurrent_grpc_requests_are_refused(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # waits to fill a batch
+    control.up(store, tmp_path, 0, Front(limits=Limits(in_flight=2)))
+    server = Target.of(tmp_path)
+    key = server.headers()["Authorization"].removeprefix("Bearer ")
+    asking = Grpc(f"localhost:{server.state.port}", key, 30, server.certificate, secure=True)
+
+    def code(_: int) -> str:
+        try:
+            asking.send("classification", GOOD)
+        except ServingError as error:
+            return error.code
+        return ""
+
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            assert sorted(pool.map(code, range(6))) == ["", "", *["unavailable"] * 4]
+        assert code(0) == ""
+    finally:
+        asking.close()
+        control.down(tmp_path)
+
+
+def test_down_answers_accepted_requests(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # waits to fill a batch
     control.up(store, tmp_path, 0, Front())
     server = Target.of(tmp_path)
     headers, url = server.headers(), server.url
@@ -253,9 +310,9 @@ def test_down_answers_what_was_taken(bundles: dict[str, Path], make_store: MakeS
     assert not Proxy(Instance(tmp_path)).processes()
 
 
-def test_a_signal_ends_a_server_as_down_does(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
+def test_sigterm_stops_a_server_like_down(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
     store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)
-    command = [sys.executable, "-m", "serving", "up", "--proxy", "--stay", "--port", "0"]
+    command = [*SEQLINE, "up", "--proxy", "--stay", "--port", "0"]
     command += ["--store", str(store), "--instance", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up, ThreadPoolExecutor(1) as pool:
         while not (tmp_path / "state.json").exists():
@@ -281,7 +338,7 @@ def test_the_client_streams(scheme: str, proxied: Target) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "grpcs"])
-def test_the_client_says_what_the_server_says(scheme: str, proxied: Target) -> None:
+def test_the_client_returns_the_servers_answers_and_errors(scheme: str, proxied: Target) -> None:
     with client(proxied, scheme) as asking:
         (answer,) = asking.ask("classification", ClassificationRequest(inputs="ab"))
         assert isinstance(answer, list)
@@ -292,12 +349,12 @@ def test_the_client_says_what_the_server_says(scheme: str, proxied: Target) -> N
     assert caught.value.code == "invalid_inputs"
 
 
-def test_a_port_in_use_stops_the_proxy_before_anything_starts(proxied: Target, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(proxied: Target, tmp_path: Path) -> None:
     with pytest.raises(ControlError, match=r"port \d+ is in use"):
         control.up(proxied.folder / "packaged", tmp_path, proxied.state.port, Front())
     assert not Instance(tmp_path).processes()
 
 
 def _rounded(body: Json) -> Json:
-    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    """Round scores to four decimals: the last bits of float32 sums depend on the batch's shape."""
     return json.loads(json.dumps(body), parse_float=lambda number: round(float(number), 4))

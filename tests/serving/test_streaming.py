@@ -1,28 +1,32 @@
-"""A streamed name: its characters come as they are drawn, the whole answer is last, and neighbours notice nothing."""
+"""Streaming of names: characters are sent as they are drawn, the whole answer is last, and other requests are unaffected."""
+
+from pathlib import Path
 
 import pytest
+from asking import Body
 
-from serving.predictor import load_predictor
+from serving.endpoints.shared import Json
+from serving.predictor import Predictor, Reply, load_predictor
 
 
-def body(text="Ro", **parameters):
+def body(text: object = "Ro", **parameters: object) -> Body:
     return {"inputs": text, "parameters": {"seed": 5, **parameters}}
 
 
 @pytest.fixture(scope="module")
-def predictor(bundles):
+def predictor(bundles: dict[str, Path]) -> Predictor:
     return load_predictor(bundles["generation"])
 
 
-def listen(predictor, *bodies):
-    """The replies, and the parts that came ahead of each."""
-    parts = [[] for _ in bodies]
+def listen(predictor: Predictor, *bodies: object) -> tuple[list[Reply], list[list[Json]]]:
+    """The replies, and the streamed parts of each."""
+    parts: list[list[Json]] = [[] for _ in bodies]
     replies = predictor.answer(bodies, lambda place, part: parts[place].append(part))
     return replies, parts
 
 
 @pytest.mark.parametrize("text", ["", "Ro", "Rossi"])
-def test_the_parts_make_up_the_answer(predictor, text):
+def test_the_parts_make_up_the_answer(predictor: Predictor, text: str) -> None:
     (whole,), (nothing,) = listen(predictor, body(text))
     (streamed,), (parts,) = listen(predictor, body(text, stream=True))
     assert nothing == []
@@ -31,7 +35,7 @@ def test_the_parts_make_up_the_answer(predictor, text):
     assert all(len(part["token"]) == 1 for part in parts)
 
 
-def test_neighbours_of_a_stream_get_whole_answers(predictor):
+def test_other_requests_in_a_streamed_batch_get_complete_answers(predictor: Predictor) -> None:
     (alone,), _ = listen(predictor, body("Ma"))
     replies, parts = listen(predictor, body("Ma"), body("Ro", stream=True), body(5), body("Ma"))
     assert [len(p) > 0 for p in parts] == [False, True, False, False]
@@ -39,11 +43,11 @@ def test_neighbours_of_a_stream_get_whole_answers(predictor):
     assert replies[0] == replies[3] == alone
 
 
-def test_parts_come_while_the_name_is_drawn(predictor):
-    """A listener that hangs up after the first part has not waited for the rest."""
-    heard = []
+def test_parts_are_sent_while_the_name_is_drawn(predictor: Predictor) -> None:
+    """A listener that disconnects after the first part stops the generation."""
+    heard: list[Json] = []
 
-    def hang_up(_, part):
+    def hang_up(_: int, part: Json) -> None:
         heard.append(part)
         raise ConnectionError
 
@@ -53,6 +57,6 @@ def test_parts_come_while_the_name_is_drawn(predictor):
 
 
 @pytest.mark.parametrize("request_", [body(["Ro"], stream=True), body("Ro", stream=True, num_return_sequences=2)])
-def test_only_a_single_name_is_streamed(predictor, request_):
+def test_only_a_single_name_is_streamed(predictor: Predictor, request_: Body) -> None:
     (reply,) = predictor.answer([request_])
     assert (reply.status, reply.body["error"]["code"]) == (400, "invalid_parameter")

@@ -1,4 +1,4 @@
-"""What serving/THREATS.md says of models and files; and that every test it names is there."""
+"""The claims of serving/THREATS.md about models and files, and that every test it names exists."""
 
 import re
 from pathlib import Path
@@ -11,20 +11,20 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 
 import serving
 from models.text.vectors import VECTORS, WordVectors
-from serving.session import Session
+from serving.predictors.session import Session
 
 TESTS = Path(__file__).parents[1]
 
 
 def graph(node: onnx.NodeProto, *constants: onnx.TensorProto) -> onnx.ModelProto:
-    """One node from x to y."""
+    """A graph with one node from x to y."""
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     made = helper.make_graph([node], "test", ends[:1], ends[1:], list(constants))
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("elsewhere", 1)]
     return helper.make_model(made, opset_imports=opsets, ir_version=8)
 
 
-def test_a_graph_with_an_operator_of_its_own_does_not_load(tmp_path: Path) -> None:
+def test_a_graph_with_a_custom_operator_does_not_load(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(graph(helper.make_node("Neg", ["x"], ["y"])).SerializeToString())
     assert Session(path)(x=np.ones(1, dtype=np.float32))[0] == -1
@@ -54,7 +54,7 @@ def test_arrays_with_objects_are_refused(plain: Path, tmp_path: Path) -> None:
         WordVectors.load(tmp_path)
 
 
-def test_every_test_that_the_page_names_exists() -> None:
+def test_every_test_named_on_the_page_exists() -> None:
     page = Path(serving.__file__).with_name("THREATS.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", page))
     written = {

@@ -1,4 +1,4 @@
-"""The server under load, faults and strange requests: in short what `benchmarks.serving` does at length."""
+"""The server under load, faults and fuzzed requests: a short version of `benchmarks.serving`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ BODIES = {
 }
 
 
-def test_mixed_traffic_fails_no_request_and_leaves_memory_as_it_was(proxied: Target) -> None:
+def test_mixed_traffic_fails_no_request_and_leaks_no_memory(proxied: Target) -> None:
     kinds = {kind: Kind(weight=1, bodies=bodies) for kind, bodies in BODIES.items()}
     figures = soak(proxied, kinds, seconds=30)
     assert figures["soak_5xx"] == 0
@@ -34,7 +34,7 @@ def test_mixed_traffic_fails_no_request_and_leaves_memory_as_it_was(proxied: Tar
     assert figures["soak_memory_growth"] < 0.02
 
 
-def test_what_is_too_much_is_told_to_come_again(proxied: Target) -> None:
+def test_overload_is_refused_with_retry_after(proxied: Target) -> None:
     figures = overload(proxied, "translation", BODIES["translation"], seconds=5)
     assert figures["overload_failed"] == 0
     assert figures["overload_answered"] > 0
@@ -47,13 +47,13 @@ def test_a_killed_worker_fails_no_request(proxied: Target) -> None:
     assert figures["kill_answered"] > 0
 
 
-def test_no_body_brings_a_worker_down(proxied: Target) -> None:
+def test_no_body_crashes_a_worker(proxied: Target) -> None:
     found = fuzz(proxied, 1500)
     assert found.statuses[200] > 50
     assert (found.server_errors, found.hangs, found.leaks, found.breaches) == ([], [], [], [])
 
 
-def test_another_version_and_another_key_fail_no_request(
+def test_deployments_and_key_rotations_fail_no_request(
     proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
 ) -> None:
     archive = make_store(tmp_path / "packaged", other(40)) / "classification.mar"

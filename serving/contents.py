@@ -1,0 +1,54 @@
+"""What a model archive contains beside the bundle: the model's origin, example answers, and statistics of its training data."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+CONFIG: Final = "model-config.yaml"  # TorchServe's settings for the model, and ours
+EXAMPLES: Final = "examples.json"
+REFERENCE: Final = "reference.json"
+SHA256: Final = ".sha256"  # suffix of the file beside an archive
+RUN: Final = "mlflowRun"  # key of CONFIG
+DEADLINE: Final = "deadline"  # key of CONFIG
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Example(BaseModel):
+    """An example request, its summary, and the model's own answer. Starting a server checks it; the documentation shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    summary: str
+    request: dict[str, Any]
+    answer: Any
+
+
+class Reference(BaseModel):
+    """Statistics of a sample of the training texts, as the model reads them; empty if requests do not resemble them.
+
+    Attributes:
+        length_edges: longest text of each bin except the last, in the model's units.
+        length_shares: share of the sample in each bin.
+        label_shares: share of the sample that the model assigns to each class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    length_edges: list[int] = []
+    length_shares: list[Share] = []
+    label_shares: dict[str, Share] = {}
+
+
+EXAMPLE_LIST: Final = TypeAdapter(list[Example])
+
+
+def same(expected: Any, actual: Any, tolerance: float = 0.02) -> bool:
+    """Whether two answers agree: numbers within the tolerance, as processors round differently, everything else exactly."""
+    if isinstance(expected, float) and isinstance(actual, int | float):
+        return abs(expected - actual) <= tolerance * max(1.0, abs(expected))
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return expected.keys() == actual.keys() and all(same(value, actual[key], tolerance) for key, value in expected.items())
+    if isinstance(expected, list) and isinstance(actual, list):
+        return len(expected) == len(actual) and all(same(a, b, tolerance) for a, b in zip(expected, actual, strict=True))
+    return bool(expected == actual)

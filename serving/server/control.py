@@ -1,0 +1,259 @@
+"""Starts, stops and manages a TorchServe instance."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from serving.server.archive import Archive, find_archives, take
+from serving.server.errors import ControlError
+from serving.server.instance import Instance, Served, State
+from serving.server.keys import TorchServeKeys
+from serving.server.launch import check_exporter, last_lines, launch, launch_exporter
+from serving.server.openapi import document
+from serving.server.ports import HOST, LOCAL, Address, choose_ports
+from serving.server.proxy import Front, Limits, Proxy
+from serving.server.torchserve import TorchServe, worker_error
+
+START_TIMEOUT_S = 180.0  # every worker imports torch, which is slow on a loaded machine
+POLL_S = 0.1
+SLACK_S = 2.0  # beyond a model's deadline, by which it answers even if only with an error
+OPENAPI = "openapi.json"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A ready server: its models, its state, and the file with the Authorization header that requests need."""
+
+    archives: Sequence[Archive]
+    state: State
+    authorization: Path
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"{'https' if self.state.proxied else 'http'}://{HOST}:{self.state.port}"
+
+
+@dataclass(frozen=True)
+class Health:
+    """Health of a served model: the active version, and what is wrong with it; None if its answers are as expected."""
+
+    version: str
+    fault: str | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether its answers are as expected."""
+        return self.fault is None
+
+
+def up(store: Path, folder: Path, port: int, front: Front | None = None, exporter: Address = LOCAL) -> Server:
+    """Serve every model archive of the store; returns after each model has answered its examples as expected.
+
+    Args:
+        store: folder of .mar files.
+        folder: the instance's own folder; created if missing.
+        port: port for requests; 0 chooses a free one.
+        front: settings of a proxy, which then gets that port; None starts none.
+        exporter: address of the workers' metrics for Prometheus.
+
+    Raises:
+        ControlError: the server could not be started. No process is left running then, nor after an interrupt.
+    """
+    found = find_archives(store)
+    instance = Instance(folder)
+    if front:
+        front.check(instance.folder)
+    with instance.locked():
+        if instance.processes():
+            raise ControlError(f"a server already runs in {instance.folder}; stop it with `make stop`, or use another --instance")
+        ports = choose_ports(port, "proxy" if front else "inference", front.address if front else HOST, exporter)
+        instance.prepare()
+        try:
+            archives = [take(archive.path, instance.store) for archive in found]
+            launch(instance, archives, ports)
+            counting = launch_exporter(instance, exporter.host, ports.exporter)
+            models = {archive.name: Served(version=archive.version) for archive in archives}
+            shared = front.keys.resolve() if front and front.keys else None
+            state = State(ports=ports, proxied=front is not None, keys=shared, models=models)
+            keys = _wait(instance, archives, state)
+            check_exporter(instance, counting, exporter.host, ports.exporter)
+            _describe(instance, archives)
+            if front:
+                timeout_s = max(archive.deadline_s for archive in archives) + SLACK_S
+                Proxy(instance).start(front, ports, keys, timeout_s)
+            else:
+                instance.show_key(keys.inference)
+            instance.note(state)
+        except BaseException:
+            _end(instance, 0)
+            raise
+    return Server(archives, state, instance.authorization)
+
+
+def down(folder: Path, drain_s: float = Limits.drain_s) -> int:
+    """Stop the instance and return how many processes it had; 0 if it was not running.
+
+    A proxy first stops accepting requests and waits for the answers to the accepted ones.
+
+    Args:
+        folder: the instance's folder.
+        drain_s: time limit for the wait, in seconds.
+
+    Raises:
+        ControlError: a process does not end, or another command is running on the instance.
+    """
+    instance = Instance(folder)
+    if not instance.folder.is_dir():
+        return 0
+    with instance.locked():
+        return _end(instance, drain_s)
+
+
+def status(folder: Path) -> dict[str, Health]:
+    """Check each model: its active version, and whether its answers are as expected.
+
+    Raises:
+        ControlError: the instance is not running.
+    """
+    instance = Instance(folder)
+    state = instance.state()
+    if state.proxied and not Proxy(instance).processes():
+        raise ControlError(f"the proxy of {instance.folder} has ended; run `seqline down`, then `up` again")
+    server = _torchserve(instance, state)
+    return {name: Health(served.version, _fault(server, instance, name, served.version)) for name, served in state.models.items()}
+
+
+def runs(folder: Path) -> bool:
+    """Whether TorchServe runs, and the proxy if the instance has one."""
+    instance = Instance(folder)
+    return instance.runs_java() and (not instance.state().proxied or bool(Proxy(instance).processes()))
+
+
+def deploy(archive: Path, folder: Path) -> Served:
+    """Switch a model to another version after checking its answers; the previous one stays loaded for `rollback`.
+
+    Raises:
+        ControlError: the version could not be deployed; the previous version stays active.
+    """
+    instance = Instance(folder)
+    with instance.locked():
+        state = instance.state()
+        before = state.models.get(archive.stem)
+        if before is None:
+            raise ControlError(f"the server has no model {archive.stem} to replace; only `up` adds models")
+        taken = take(archive, instance.store)
+        if taken.version in (before.version, before.previous):
+            raise ControlError(f"the server already has version {taken.version} of {taken.name}")
+        server = _torchserve(instance, state)
+        try:
+            server.register(taken)
+            server.check(taken)
+            server.set_default(taken.name, taken.version)
+        except BaseException:
+            server.unregister(taken.name, taken.version)
+            raise
+        if before.previous:
+            server.unregister(taken.name, before.previous)
+        return _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
+
+
+def rollback(model: str, folder: Path) -> Served:
+    """Switch back to the version before the last `deploy`. Both stay loaded, so a second `rollback` undoes the first.
+
+    Raises:
+        ControlError: there is no previous version.
+    """
+    instance = Instance(folder)
+    with instance.locked():
+        state = instance.state()
+        served = state.models.get(model)
+        if served is None or served.previous is None:
+            raise ControlError(f"the server has no previous version of {model}; only `deploy` creates one")
+        _torchserve(instance, state).set_default(model, served.previous)
+        return _note(instance, state, model, Served(version=served.previous, previous=served.version))
+
+
+def rotate(folder: Path) -> Path:
+    """Create a new key and return the file that contains it; the previous key stays valid until the next rotation.
+
+    If the keys come from a file (`--keys`), that file is read again instead.
+
+    Raises:
+        ControlError: no server runs here, it has no proxy, or the file has no valid keys.
+    """
+    instance = Instance(folder)
+    with instance.locked():
+        Proxy(instance).rotate(instance.state().keys)
+        return instance.authorization
+
+
+def _fault(server: TorchServe, instance: Instance, model: str, version: str) -> str | None:
+    if not server.ready(model, version):
+        return f"not all of its workers run; see {instance.logs}"
+    try:
+        server.check(replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model))
+    except ControlError as error:
+        return str(error)
+    return None
+
+
+def _note(instance: Instance, state: State, model: str, served: Served) -> Served:
+    instance.note(state.model_copy(update={"models": {**state.models, model: served}}))
+    return served
+
+
+def _torchserve(instance: Instance, state: State) -> TorchServe:
+    return TorchServe(state.ports, TorchServeKeys.read(instance.keys))
+
+
+def _end(instance: Instance, drain_s: float) -> int:
+    proxy = Proxy(instance)
+    count = len(proxy.processes())
+    proxy.drain(drain_s)
+    return count + instance.stop()
+
+
+def _describe(instance: Instance, archives: Sequence[Archive]) -> None:
+    text = json.dumps(document(archives), ensure_ascii=False, indent=1)
+    (instance.folder / OPENAPI).write_text(text + "\n", encoding="utf-8")
+
+
+def _wait(instance: Instance, archives: Sequence[Archive], state: State) -> TorchServeKeys:
+    """Return TorchServe's keys when all models are ready."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    waiting, server = list(archives), None
+    while waiting:
+        if server is None and _has_keys(instance):
+            server = _torchserve(instance, state)
+        if server is not None:
+            waiting = [archive for archive in waiting if not server.ready(archive.name, archive.version)]
+        _check_alive(instance, waiting)
+        if time.monotonic() > deadline:
+            names = ", ".join(archive.name for archive in waiting)
+            raise ControlError(f"not ready after {START_TIMEOUT_S:.0f} s: {names}; see {instance.logs}")
+        time.sleep(POLL_S)
+    for archive in archives:
+        _torchserve(instance, state).check(archive)
+    return TorchServeKeys.read(instance.keys)
+
+
+def _has_keys(instance: Instance) -> bool:
+    try:
+        TorchServeKeys.read(instance.keys)
+    except (OSError, ValueError, LookupError):
+        return False
+    return True
+
+
+def _check_alive(instance: Instance, waiting: Sequence[Archive]) -> None:
+    """Raise ControlError if a worker or TorchServe has failed, so that waiting is pointless."""
+    for archive in waiting:
+        if error := worker_error(archive.name, instance.logs / "workers.log"):
+            raise ControlError(
+                f"model {archive.name} does not load: {error}; see the traceback in {instance.logs / 'workers.log'}"
+            )
+    if not instance.runs_java():
+        raise ControlError(f"TorchServe failed to start: {last_lines(instance)}")

@@ -1,0 +1,187 @@
+"""The serving commands of `seqline`: up, down, status, ask, deploy, rollback, rotate."""
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+
+from serving.client.ask import body_of, open_client, read_document
+from serving.client.exchange import ServingError
+from serving.server import control
+from serving.server.errors import ControlError
+from serving.server.instance import Served
+from serving.server.ports import HOST, Address
+from serving.server.proxy import Certificate, Front, Limits
+
+LOOK_S = 0.5  # interval between checks that the server still runs
+CONSOLE = Console(soft_wrap=True, highlight=False, emoji=False)  # soft wrap keeps a curl command on one line, to be copied
+Arguments = ParamSpec("Arguments")
+
+app = typer.Typer(no_args_is_help=True)
+Instance = Annotated[Path, typer.Option(help="The server's own folder.")]
+Store = Annotated[Path, typer.Option(help="Folder of .mar files.")]
+Model = Annotated[str, typer.Argument(help="The model's name.")]
+INSTANCE, STORE = Path(".serving"), Path("build/model-store")
+
+
+def verb(command: Callable[Arguments, int]) -> Callable[Arguments, None]:
+    """Make a function a command of `app`. Its return value is the exit status; an error gives status 1 and one line."""
+
+    @wraps(command)
+    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # raises, so that `up` cleans up after itself
+        try:
+            status = command(*arguments, **options)
+        except (ControlError, ServingError) as error:
+            Console(stderr=True, emoji=False).print(
+                f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True
+            )
+            status = 1
+        except KeyboardInterrupt:
+            status = 130
+        raise typer.Exit(status)
+
+    return app.command()(run)
+
+
+@verb
+def up(
+    instance: Instance = INSTANCE,
+    store: Store = STORE,
+    port: Annotated[int, typer.Option(help="Port for requests; 0 chooses a free one.")] = 8080,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Stay in the foreground until the server ends; SIGTERM works like `down`.")
+    ] = False,
+    proxy: Annotated[bool, typer.Option("--proxy", help="Run behind nginx: TLS, key rotation, limits.")] = False,
+    certificate: Annotated[Path | None, typer.Option(help="The proxy's certificate (PEM); default: self-signed.")] = None,
+    certificate_key: Annotated[Path | None, typer.Option(help="Private key of the certificate.")] = None,
+    listen: Annotated[str, typer.Option(help="Address for the proxy to listen on.")] = HOST,
+    keys: Annotated[Path | None, typer.Option(help="File of client keys, one per line; default: a new random key.")] = None,
+    access_log: Annotated[
+        Path | None, typer.Option(help="Log file of the proxy's requests; default: in the instance's folder.")
+    ] = None,
+    exporter: Annotated[
+        str, typer.Option(metavar="ADDRESS:PORT", help="Address for Prometheus; port 0 chooses a free one.")
+    ] = f"{HOST}:0",
+    rate: Annotated[int, typer.Option(help="Requests per second allowed for each key.")] = Limits.rate,
+    in_flight: Annotated[int, typer.Option(help="Concurrent requests allowed to each model.")] = Limits.in_flight,
+) -> int:
+    """Start the server and print an example request for each model."""
+    front = None
+    if bool(certificate) != bool(certificate_key):
+        raise ControlError("--certificate and --certificate-key must be given together")
+    if proxy:
+        own = Certificate(certificate, certificate_key) if certificate and certificate_key else None
+        limits = Limits(rate=rate, burst=max(1, rate // 10), in_flight=in_flight)
+        front = Front(own, limits, listen, keys, access_log)
+    elif certificate or keys or access_log or listen != HOST:
+        raise ControlError("--certificate, --keys, --listen and --access-log require --proxy")
+    with CONSOLE.status("starting TorchServe"):
+        server = control.up(store, instance, port, front, _address(exporter))
+    insecure = "-k " if server.state.proxied and not certificate else ""
+    for archive in server.archives:
+        examples = server.authorization.with_name("examples")
+        (examples / f"{archive.name}.json").write_text(archive.body, encoding="utf-8")
+        body = archive.data(_short(examples))
+        header = shlex.quote(f"@{_short(server.authorization)}")
+        CONSOLE.print(f"[bold green]{archive.name}[/] {archive.version}")
+        url = f"{insecure}{server.url}/predictions/{archive.name}"
+        CONSOLE.print(f"  curl -s {url} -H {header} -H 'Content-Type: application/json' -d {body}", markup=False)
+    return _stay(instance) if stay else 0
+
+
+@verb
+def down(instance: Instance = INSTANCE) -> int:
+    """Stop the server; with a proxy, only after it has answered all accepted requests."""
+    count = control.down(instance)
+    CONSOLE.print(f"stopped, {count} processes ended" if count else "no server was running")
+    return 0
+
+
+@verb
+def status(instance: Instance = INSTANCE) -> int:
+    """Send each model its example requests. Print its version, whether the answers are as expected, and if not, what to do."""
+    models = control.status(instance)
+    for name, health in models.items():
+        CONSOLE.print(f"{name} {health.version}  " + ("[green]READY[/]" if health.ready else "[red]not ready[/]"))
+        if health.fault:
+            CONSOLE.print(f"  {health.fault}", markup=False)
+    return 0 if all(health.ready for health in models.values()) else 1
+
+
+@verb
+def ask(
+    model: Model,
+    text: Annotated[list[str] | None, typer.Argument(help="One or more texts.")] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON file of inputs that are not texts, or of a request; - reads standard input."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="A parameter, such as num_beams=3.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Server URL, such as grpcs://localhost:8080; default: the instance's.")] = None,
+    trust: Annotated[Path | None, typer.Option(help="Trusted certificates, in PEM form.")] = None,
+    instance: Instance = INSTANCE,
+) -> int:
+    """Send a request to a model and print the answer as JSON."""
+    body = body_of(text or [], parameter or [], read_document(json) if json else "")
+    with open_client(instance, url, trust) as client:
+        answer = client.send(model, body)
+    CONSOLE.print_json(answer.decode()) if CONSOLE.is_terminal else CONSOLE.print(answer.decode(), markup=False)
+    return 0
+
+
+@verb
+def deploy(model: Model, instance: Instance = INSTANCE, store: Store = STORE) -> int:
+    """Switch a model to the version in the store, after checking its answers."""
+    _say(model, control.deploy(store / f"{model}.mar", instance))
+    return 0
+
+
+@verb
+def rollback(model: Model, instance: Instance = INSTANCE) -> int:
+    """Switch a model back to the version before the last deploy."""
+    _say(model, control.rollback(model, instance))
+    return 0
+
+
+@verb
+def rotate(instance: Instance = INSTANCE) -> int:
+    """Create a new key; the previous one stays valid until the next rotation."""
+    CONSOLE.print(f"{_short(control.rotate(instance))} contains the new key")
+    return 0
+
+
+def _stay(folder: Path) -> int:
+    """Return status 1 when the server has ended by itself; on a signal, stop it gracefully."""
+    try:
+        while control.runs(folder):
+            time.sleep(LOOK_S)
+    finally:
+        control.down(folder)
+    return 1
+
+
+def _say(model: str, served: Served) -> None:
+    CONSOLE.print(f"{model} {served.version} is now active; {served.previous} stays loaded for a rollback")
+
+
+def _short(path: Path) -> str:
+    """The path relative to the working directory, if it is inside it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError:
+        raise ControlError(f"--exporter takes ADDRESS:PORT, such as {HOST}:8081, not {text}") from None
