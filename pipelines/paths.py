@@ -1,16 +1,18 @@
-"""Where each stage's files are, relative to the repository's root, in which every stage runs."""
+"""Paths of each stage's files, relative to the repository root, where every stage runs."""
 
 from pathlib import Path
 
+PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
 CATALOGUE = Path("data/catalogue.yaml")
 DATA = Path("data")
-RAW = DATA / "raw"  # one folder a data set, by `download`
-PREPARED = DATA / "prepared"  # one folder a task or corpus, by `prepare`
-VECTORS = Path("build/vectors")  # one folder a method, by `embed`
-WEIGHTS = Path("build/weights")  # one folder a task, by `train`
-BUNDLES = Path("build/bundles")  # one folder a task, by `export`: what serving loads
-REGISTERED = Path("build/registered")  # one file a task, by `register`
-STORE = Path("build/model-store")  # one .mar a task, by `package`
+RAW = DATA / "raw"  # one folder per data set, by `download`
+PREPARED = DATA / "prepared"  # one folder per task or corpus, by `prepare`
+VECTORS = Path("build/vectors")  # one folder per block of vectors, with one per method inside, by `embed`
+WEIGHTS = Path("build/weights")  # one folder per task, by `train`
+BUNDLES = Path("build/bundles")  # one folder per task, by `export`: what serving loads
+REGISTERED = Path("build/registered")  # one file per task, by `register`
+STORE = Path("build/model-store")  # one .mar per task, by `package`
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 CHECKPOINTS = Path(".checkpoints")  # unfinished training runs, to resume from

@@ -1,4 +1,4 @@
-"""How far a stage is: a bar on a terminal, lines elsewhere."""
+"""Progress of a stage: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -10,15 +10,15 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS = 25.0  # between two lines
-LATER = 3.0  # that a line without news waits for one with news
-SHARE = 1 / 75  # of the time so far, between two lines of a long stage: 200 lines are two hours and a half
+LATER = 3.0  # seconds that a heartbeat line waits for a progress line
+SHARE = 1 / 75  # of the elapsed time, between two lines of a long stage: 200 lines last two and a half hours
 
 
 class Pace:
-    """When the next line is due.
+    """Decides when the next line is due.
 
     Args:
-        clock: seconds, from any start.
+        clock: returns seconds since an arbitrary start.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,11 +27,11 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return self._clock() - self._start
 
     def due(self, later: float = 0.0) -> bool:
-        """Whether a line is due, or was so many seconds ago. If so, it counts as printed."""
+        """Whether a line has been due for `later` seconds. If so, it counts as printed."""
         now = self._clock()
         if now - self._last < max(SECONDS, SHARE * (now - self._start)) + later:
             return False
@@ -40,14 +40,14 @@ class Pace:
 
 
 class Progress:
-    """How many of `total` units are done, how fast, and how long the others will take.
+    """Shows the units done of `total`, the rate and the estimated time left.
 
     Args:
-        name: of the work.
-        total: units.
-        unit: what they are called.
-        done: units that were done before.
-        shown: whether anything is shown at all.
+        name: name of the work.
+        total: number of units.
+        unit: name of the units.
+        done: units done in an earlier run.
+        shown: whether to show anything at all.
     """
 
     def __init__(self, name: str, total: int, unit: str, done: int = 0, *, shown: bool = True) -> None:
@@ -65,7 +65,7 @@ class Progress:
             self._bar.close()
 
     def advance(self, units: int, note: Callable[[], str] = str) -> None:
-        """So many more are done. `note` says more about them, and is called only where that is shown."""
+        """Count more units as done. `note` returns extra text for a line, and is called only when one is printed."""
         self._done += units
         if self._bar is not None:
             self._bar.update(units)
@@ -77,18 +77,18 @@ class Progress:
             say(f"{said}, {more}" if more else said)
 
 
-PACE = Pace()  # of all lines of this process
+PACE = Pace()  # shared by all lines of this process
 
 
 def say(line: str) -> None:
-    """Print a line at once, whatever reads it."""
+    """Print a line and flush it, also when the output is piped."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 @contextmanager
 def heartbeat(name: str) -> Iterator[None]:
-    """Say now and then, where there is no terminal, that the work goes on, unless it says more itself."""
+    """Without a terminal, print now and then that the work is still running, unless it prints progress itself."""
     ended = Event()
     if not sys.stderr.isatty():
         Thread(target=_beat, args=(name, ended), daemon=True).start()

@@ -1,6 +1,5 @@
-"""What every stage's entry point does alike: one clear line and a non-zero exit when something is wrong."""
+"""Common entry point of all stages: an error becomes one clear line and a non-zero exit status."""
 
-import json
 import os
 import re
 import sys
@@ -12,18 +11,18 @@ from rich.console import Console
 
 from pipelines.progress import heartbeat
 
-DIGITS = 6  # of a written number: enough for every comparison, few enough that files stay the same on another machine
+DIGITS = 6  # decimals of a written number: enough for every comparison, few enough to give the same files on another machine
 
-# What safetensors and tokenizers, SQLite, numpy and torch say of a full disk, whose errors have no number.
+# How safetensors and tokenizers, SQLite, numpy and torch report a full disk: their errors have no errno.
 FULL = re.compile(r"No space left on device|disk is full|\d+ requested and \d+ written|iostream error")
 
 
 class StageError(Exception):
-    """Something the user can mend. The message says what is wrong and what to do about it, in one line."""
+    """An error that the user can fix. The message says in one line what is wrong and what to do about it."""
 
 
 def run_stage(main: Callable[[str], None]) -> None:
-    """Call `main` with the stage's one command line argument; turn what the user can mend into one line and exit status 1.
+    """Call `main` with the stage's one command line argument; turn errors that the user can fix into one line and exit status 1.
 
     Raises:
         SystemExit: with status 1 after a StageError, a missing input file or a full disk.
@@ -44,18 +43,18 @@ def run_stage(main: Callable[[str], None]) -> None:
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Whether a write for which there was no room is behind an error."""
+    """Whether an error was caused by a write to a full disk."""
     return any((isinstance(cause, OSError) and cause.errno == ENOSPC) or FULL.search(str(cause)) for cause in causes(error))
 
 
 def first_cause(error: BaseException) -> str:
-    """What went wrong in the first place, without the words that each library wraps around it: one line."""
+    """The message of the root cause in one line, without the messages of the libraries that wrapped it."""
     *_, first = causes(error)
     return (str(first).strip() or type(first).__name__).splitlines()[0]
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it was raised for, and so on."""
+    """The error, its cause, the cause of that, and so on."""
     cause: BaseException | None = error
     while cause:
         yield cause
@@ -64,31 +63,23 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def fail(message: str) -> None:
     """Print one line on standard error and exit with status 1."""
-    Console(stderr=True).print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True, emoji=False).print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(1)
 
 
 def threads() -> int:
-    """Cores that a stage may use: OMP_NUM_THREADS, which stages that run side by side are given.
+    """Number of cores that a stage may use: OMP_NUM_THREADS, which is set for stages that run side by side.
 
-    Where it is not set: those that this process may run on, and no more than a container's limit.
+    If it is not set: the cores that this process may run on, at most the container's limit.
     """
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdecimal() and int(given):
         return int(given)
-    from joblib import cpu_count  # takes a fifth of a second to import, and a stage that make runs is given its number
+    from joblib import cpu_count  # takes 0.2 s to import, and is not needed for stages run by make
 
     return int(cpu_count())
 
 
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write a metrics file: readable, stable under version control, never half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
 def rounded(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
-    """The values, those with a fraction rounded to DIGITS."""
+    """The values, with floats rounded to DIGITS decimals."""
     return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in values.items()}

@@ -1,6 +1,8 @@
-"""Prepared splits as memory-mapped arrays: what is not read is not loaded, however large the corpus."""
+"""Prepared splits as memory-mapped arrays: memory does not grow with the corpus."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -9,29 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from models.mapped import release
+
 Ids = npt.NDArray[np.int64]
+OFFSETS = ".offsets"  # suffix of the array with the offsets at which rows of a text column begin
+RELEASE = 500  # rows after which mapped pages are released: each row may have loaded up to sixteen pages
 Column = Sequence[int] | Sequence[Sequence[int]]
 
 
 def write_split(folder: Path, columns: Mapping[str, Column]) -> None:
-    """Write one split.
-
-    Args:
-        folder: made if needed.
-        columns: name -> one id a row (a label), or one sequence of ids a row (a text).
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in columns.items():
-        if rows and isinstance(rows[0], int):
-            np.save(folder / f"{name}.npy", np.asarray(rows, dtype=np.int32))
-        else:
-            texts = [row for row in rows if isinstance(row, Sequence)]
-            np.save(folder / f"{name}.offsets.npy", np.cumsum([0, *map(len, texts)], dtype=np.int64))
-            np.save(folder / f"{name}.npy", np.fromiter((i for row in texts for i in row), dtype=np.int32))
+    """Write one split that fits in memory; see `SplitWriter`."""
+    with SplitWriter(folder) as split:
+        split.append(columns)
 
 
 class Rows(Protocol):
-    """What the training loop needs of its data: rows of one or more text columns, and of label columns."""
+    """Interface of the training loop's data: rows of one or more text columns, and of label columns."""
 
     @property
     def texts(self) -> Sequence[str]:
@@ -51,13 +46,14 @@ class Split:
     """One split of a prepared data set.
 
     Args:
-        folder: what `write_split` wrote.
+        folder: folder that `write_split` wrote.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._offsets = {p.name.removesuffix(".offsets.npy"): np.load(p) for p in sorted(folder.glob("*.offsets.npy"))}
-        names = sorted(p.stem for p in folder.glob("*.npy") if not p.name.endswith(".offsets.npy"))
-        self._values = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        mapped = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+        self._offsets = {name.removesuffix(OFFSETS): values for name, values in mapped.items() if name.endswith(OFFSETS)}
+        self._values = {name: values for name, values in mapped.items() if not name.endswith(OFFSETS)}
+        self._read = 0  # rows read so far
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -67,6 +63,7 @@ class Split:
     def lengths(self, name: str) -> Ids:
         """Length of every row of a text column, [N]."""
         lengths: Ids = np.diff(self._offsets[name])
+        release(self._offsets.values())
         return lengths
 
     @property
@@ -76,6 +73,9 @@ class Split:
 
     def row(self, index: int) -> dict[str, Ids]:
         """One row: column name -> ids, [length] for a text and [] for a label."""
+        self._read += 1
+        if self._read % RELEASE == 0:
+            release((*self._values.values(), *self._offsets.values()))
         row = {}
         for name, values in self._values.items():
             if name in self._offsets:
@@ -87,17 +87,17 @@ class Split:
 
 
 class Alternating:
-    """Rows of which there are several forms: each epoch has the next one.
+    """Rows in several forms: each epoch uses the next one.
 
     Args:
-        forms: of the same rows in the same order. The first one's lengths decide how rows are put together to batches.
+        forms: the same rows in the same order, in each form. The lengths in the first form determine the batches.
     """
 
     def __init__(self, forms: Sequence[Rows]) -> None:
         self._forms, self._epoch = forms, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """To be called before each epoch."""
+        """Choose the form of this epoch; call it before each epoch."""
         self._epoch = epoch
 
     @property
@@ -119,11 +119,11 @@ class Alternating:
 
 
 class GrowingArray:
-    """A .npy file whose length is known at the end: numpy leaves room in the header for the length to grow.
+    """A .npy file whose length is known only at the end: numpy leaves room in the header for the length to grow.
 
     Args:
-        path: the file, replaced if there is one.
-        dtype: of its numbers.
+        path: the file, replaced if it exists.
+        dtype: type of its numbers.
     """
 
     def __init__(self, path: Path, dtype: npt.DTypeLike) -> None:
@@ -136,9 +136,9 @@ class GrowingArray:
         npy.write_array_header_1_0(self._file, header)
 
     def append(self, values: npt.NDArray[Any]) -> None:
-        """Add numbers of the array's type at its end. Raises TypeError for another type."""
+        """Append numbers of the array's type. Raises TypeError for another type."""
         if values.dtype != self._dtype:
-            raise TypeError(f"{values.dtype} numbers do not belong into an array of {self._dtype}")
+            raise TypeError(f"cannot append {values.dtype} numbers to an array of {self._dtype}")
         values.tofile(self._file)
         self.length += len(values)
 
@@ -149,3 +149,45 @@ class GrowingArray:
         with self._file:
             self._file.seek(0)
             self._write_header()
+
+
+class SplitWriter:
+    """Writes one split, some rows at a time, in the form that `Split` reads.
+
+    Args:
+        folder: created if it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._files = folder, ExitStack()
+        self._arrays: dict[str, GrowingArray] = {}
+
+    def append(self, columns: Mapping[str, Column]) -> None:
+        """Add rows.
+
+        Args:
+            columns: name -> one id per row (a label), or one sequence of ids per row (a text).
+        """
+        for name, rows in columns.items():
+            texts = [row for row in rows if not isinstance(row, int)]
+            values = self._array(name, np.int32)
+            if texts:
+                offsets = self._array(f"{name}{OFFSETS}", np.int64)
+                if not offsets.length:
+                    offsets.append(np.zeros(1, np.int64))
+                offsets.append(values.length + np.cumsum([len(row) for row in texts], dtype=np.int64))
+                values.append(np.fromiter(chain.from_iterable(texts), np.int32))
+            else:
+                values.append(np.asarray(rows, np.int32))
+
+    def _array(self, name: str, dtype: npt.DTypeLike) -> GrowingArray:
+        if name not in self._arrays:
+            self._arrays[name] = self._files.enter_context(GrowingArray(self._folder / f"{name}.npy", dtype))
+        return self._arrays[name]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._files.close()

@@ -1,4 +1,4 @@
-"""From what a program says to sentences that teach a translator: no markup, no placeholders, nothing about menus and keys."""
+"""Extracts training sentences from program messages, without markup, placeholders, and instructions about menus and keys."""
 
 import html
 import re
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from messages import Message
 
-# The program puts something in their place: a translation of the rest would be of half a sentence.
+# Placeholders: the program fills them in, so the text around them is an incomplete sentence.
 PLACEHOLDER = re.compile(r"%[\d$.+-]*[a-zA-Z1-9]|\$\w|\{.*?\}|<ref>|\\|@\w|\|")
 TAG = re.compile(r"</?\w[^<>]*>|\[/?[a-z]{1,3}\]")
-MARKUP = re.compile(r"[<>]")  # what is left of it
-CONTEXT = re.compile(r"^(?:[\w /:-]*\^|.*\x04)")  # what Wesnoth and gettext put before a message to tell it from its like
-# How to work the program: of no use outside of it.
+MARKUP = re.compile(r"[<>]")  # remains after removing tags
+CONTEXT = re.compile(r"^(?:[\w /:-]*\^|.*\x04)")  # prefix by which Wesnoth and gettext distinguish equal messages
+# Words in instructions for using the program.
 OPERATION = re.compile(
     r"\b(?:(?:click|drag)(?:s|ed|ing)?|tap|cursor|keyboard|arrow keys?|menu|hotkeys?|toolbar|dialog box|save ?games?|hit ?points?"
     r"|HP|XP|EXP|mana|debug|README|https?|www|FIXME|TODO)\b|:/|[#_=~^*]",
@@ -24,7 +24,7 @@ LONGEST_ENTRY = 4  # words
 
 
 def sentences(message: Message) -> Iterator[Message]:
-    """The lines of a message that are sentences: paragraph by paragraph where both sides have as many, else as one."""
+    """Yield the sentences of a message, by paragraph if both sides have the same number of them, otherwise as one text."""
     fr, en = (CONTEXT.sub("", side) for side in message)
     if PLACEHOLDER.search(fr) or PLACEHOLDER.search(en):
         return
@@ -37,7 +37,7 @@ def sentences(message: Message) -> Iterator[Message]:
 
 
 def entries(message: Message) -> Iterator[Message]:
-    """A word or name of a few words, and its translation."""
+    """Yield a dictionary entry of a few words and its translation, if it is usable."""
     fr, en = (_line(side) for side in message)
     if max(len(fr.split()), len(en.split())) <= LONGEST_ENTRY and not PLACEHOLDER.search(fr + en) and _teaches(fr, en):
         yield fr, en
@@ -48,11 +48,11 @@ def _plain(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """In the letters and quotation marks that people type, with single spaces."""
+    """Replace typographic characters by ASCII ones, and white space by single spaces."""
     return " ".join(text.translate(TYPOGRAPHIC).split()).removeprefix("- ").removeprefix("-- ")
 
 
 def _teaches(fr: str, en: str) -> bool:
-    """Whether a pair has words, has been translated, and is about something else than the program."""
+    """Return whether a pair has words, is translated, and is not about using the program."""
     words = LETTER.search(fr) and LETTER.search(en)
     return bool(words) and fr != en and not MARKUP.search(fr + en) and not OPERATION.search(en)

@@ -1,4 +1,4 @@
-"""Packages' descriptions and their translations, paragraph by paragraph."""
+"""Package descriptions and their translations, aligned by paragraph."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,21 +9,21 @@ HEADER = ("package", "fr", "en")
 
 
 def rows(folder: Path, source: str | None) -> Iterator[tuple[str, ...]]:
-    """The table's rows: package, fr, en."""
+    """Yield the table's rows: package, fr, en."""
     apt = Apt(folder, source, DESCRIPTIONS)
     apt.update()
     return pairs(apt.translation("en"), apt.translation("fr"))
 
 
 def descriptions(index: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Package, md5 of the English description, and the description's paragraphs, for each stanza of an index."""
+    """Yield package, md5 of the English description, and paragraphs for each stanza of an index."""
     for stanza in filter(str.strip, index.split("\n\n")):
         package, md5, text = stanza.split("\n", 2)
         yield package.split(": ")[1], md5.split(": ")[1], paragraphs(text.split(": ", 1)[1])
 
 
 def paragraphs(description: str) -> list[str]:
-    """The short description, then the paragraphs of the long one, each on one line. A lone dot ends a paragraph."""
+    """Return the short description, then the paragraphs of the long one, each on one line. A single dot ends a paragraph."""
     short, _, long = description.partition("\n")
     parts: list[list[str]] = [[]]
     for line in long.split("\n"):
@@ -35,10 +35,10 @@ def paragraphs(description: str) -> list[str]:
 
 
 def pairs(english: str, french: str) -> Iterator[tuple[str, str, str]]:
-    """Each distinct pair of paragraphs once, by package; untranslated ones are left out.
+    """Yield the distinct pairs of paragraphs, by package, without untranslated ones.
 
-    Packages that share a description appear under the last one's name. Where the translation has another number of
-    paragraphs than the original, nothing says which belong together, and only the short descriptions make a pair.
+    Packages that share a description appear under the last one's name. If original and translation have different numbers of
+    paragraphs, they cannot be aligned, and only the short descriptions form a pair.
     """
     originals = {md5: text for _, md5, text in descriptions(english)}
     translations = {md5: (package, text) for package, md5, text in descriptions(french) if md5 in originals}

@@ -1,4 +1,4 @@
-"""Words and names with their translations. Readers of dictionaries' formats."""
+"""Readers of dictionary formats: words and names with their translations."""
 
 import gzip
 import re
@@ -10,9 +10,9 @@ from messages import Files, Message
 FIRST_HEADWORD = re.compile(r"^(?!\s).*/.*/", re.MULTILINE)
 HEADWORD = re.compile(r"(.+?) /.*/(?: <.*>)?")
 NUMBER = re.compile(r"^\d+\. ")
-SENSES = 3  # translations of a headword that are kept: no word takes up the room of many
+SENSES = 3  # translations to keep per headword, so that no headword dominates
 STAMP = re.compile(r"^fr\.utf8=(.+)$", re.MULTILINE)
-NAMES = (  # of CLDR's trees, what people talk about
+NAMES = (  # paths in CLDR's XML trees
     "localeDisplayNames/territories/territory",
     "dates/calendars/calendar[@type='gregorian']/months/monthContext/monthWidth[@type='wide']/month",
     "dates/calendars/calendar[@type='gregorian']/days/dayContext/dayWidth[@type='wide']/day",
@@ -20,18 +20,18 @@ NAMES = (  # of CLDR's trees, what people talk about
 
 
 def read_french_dictionary(files: Files) -> Iterator[Message]:
-    """FreeDict's French-English dictionary."""
+    """Yield the entries of FreeDict's French-English dictionary."""
     yield from _entries(files)
 
 
 def read_english_dictionary(files: Files) -> Iterator[Message]:
-    """FreeDict's English-French dictionary."""
+    """Yield the entries of FreeDict's English-French dictionary."""
     for word, translation in _entries(files):
         yield translation, word
 
 
 def _entries(files: Files) -> Iterator[tuple[str, str]]:
-    """Headword and translation. A headword comes with its pronunciation; its translations follow, in lines of synonyms."""
+    """Yield headword and translation. A headword line has the pronunciation; lines of synonymous translations follow it."""
     for content in files.values():
         text = gzip.decompress(content).decode("utf-8").replace("\u2010", "-")
         word, left = "", 0
@@ -46,13 +46,13 @@ def _entries(files: Files) -> Iterator[tuple[str, str]]:
 
 
 def _first_entry(text: str) -> int:
-    """Where the history of the dictionary's making ends."""
+    """Return the position of the first entry, after the dictionary's history."""
     match = FIRST_HEADWORD.search(text, text.index("FreeDict Dictionary ver."))
     return match.start() if match else len(text)
 
 
 def read_annotations(files: Files) -> Iterator[Message]:
-    """CLDR's names of emoji: what each one shows."""
+    """Yield CLDR's names of emoji."""
     french, english = ({**_spoken(files, f"annotations/{code}.xml")} for code in ("fr", "en"))
     for character, name in english.items():
         if character in french:
@@ -65,7 +65,7 @@ def _spoken(files: Files, end: str) -> dict[str, str]:
 
 
 def read_names(files: Files) -> Iterator[Message]:
-    """CLDR's names of countries, months and days."""
+    """Yield CLDR's names of countries, months and days."""
     french, english = (_names(files, f"main/{code}.xml") for code in ("fr", "en"))
     for key, name in english.items():
         if key in french:
@@ -84,7 +84,7 @@ def _names(files: Files, end: str) -> dict[tuple[str, str], str]:
 
 
 def read_stamps(files: Files) -> Iterator[Message]:
-    """What Tux Paint's stamps show: the first line says it in English, the others in other languages."""
+    """Yield the captions of Tux Paint's stamps. The first line of a file is English, the others are translations."""
     for content in files.values():
         text = content.decode("utf-8")
         if match := STAMP.search(text):

@@ -1,4 +1,4 @@
-"""Message catalogues: what a program says in English, and the same in French. Readers of their formats."""
+"""Readers of message catalogue formats: English messages of programs and their French translations."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 Files = Mapping[str, bytes]  # path -> content
 Message = tuple[str, str]  # fr, en
 
-MO_HEADER = 8  # bytes before the number of messages and where both tables begin
+MO_HEADER = 8  # bytes before the number of messages and the offsets of both tables
 QM_MAGIC = 16  # bytes
 QM_MESSAGES = 0x69  # the section with the messages
 QM_END, QM_TRANSLATION, QM_SOURCE, QM_CONTEXT = 1, 3, 6, 7
@@ -19,12 +19,12 @@ SAID_IN_FRENCH = re.compile(r'dialogId\("([^"]+)"[^\n]*\n\s*dialogStr\(("(?:[^"\
 
 
 def read_mo(files: Files) -> Iterator[Message]:
-    """GNU gettext's compiled catalogues. Of a message with plural forms, the singular one."""
+    """Yield the messages of compiled GNU gettext catalogues. Of messages with plural forms, only the singular is used."""
     for content in files.values():
         count, originals, translations = struct.unpack_from("<3I", content, MO_HEADER)
         for i in range(count):
             en, fr = (_mo_text(content, table + 8 * i) for table in (originals, translations))
-            if en and fr:  # the header is the translation of nothing
+            if en and fr:  # the header is the translation of an empty string
                 yield fr, en
 
 
@@ -34,7 +34,7 @@ def _mo_text(content: bytes, entry: int) -> str:
 
 
 def read_po(files: Files) -> Iterator[Message]:
-    """GNU gettext's catalogues as text. Messages with plural forms are left out."""
+    """Yield the messages of GNU gettext catalogues in text format, without those that have plural forms."""
     for content in files.values():
         active = "\n".join(line for line in content.decode("utf-8").splitlines() if not line.startswith("#"))
         for match in PO_ENTRY.finditer(active):
@@ -44,7 +44,7 @@ def read_po(files: Files) -> Iterator[Message]:
 
 
 def read_qm(files: Files) -> Iterator[tuple[str, Message]]:
-    """Qt's compiled catalogues: each message behind its context, the part of the program that it is from."""
+    """Yield the messages of compiled Qt catalogues, as (context, message). The context is the part of the program."""
     for content in files.values():
         fields: dict[int, bytes] = {}
         for tag, value in _qm_fields(_qm_section(content, QM_MESSAGES)):
@@ -82,7 +82,7 @@ def _qm_fields(messages: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def read_lua(files: Files) -> Iterator[Message]:
-    """The dialogues of Fish Fillets: one file a room and language, whose lines have names."""
+    """Yield the dialogues of Fish Fillets. There is one file per room and language, and each line has an id."""
     texts = {path: content.decode("utf-8") for path, content in files.items()}
     for path, text in texts.items():
         if path.endswith("_en.lua"):
@@ -93,5 +93,5 @@ def read_lua(files: Files) -> Iterator[Message]:
 
 
 def _quoted(literals: str) -> str:
-    """The text of one or more literals in double quotes, as C, Lua and Python write them."""
+    """Return the text of one or more double-quoted literals, in the syntax of C, Lua and Python."""
     return "".join(str(ast.literal_eval(literal)) for literal in QUOTED.findall(literals))

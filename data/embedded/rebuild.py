@@ -1,9 +1,9 @@
-"""Rebuild the French-English pairs from Debian. Runs alone on a Debian or Ubuntu system: Python, apt and dpkg only.
+"""Rebuilds the French-English pairs from Debian packages. Needs only Python, apt and dpkg, on Debian or Ubuntu.
 
     python data/embedded/rebuild.py {descriptions,stories} OUT.tsv.gz [--source "deb <mirror> bookworm main"]
 
-apt fetches and verifies everything into a temporary folder; nothing is installed, and the system's own apt state is neither used
-nor changed.
+apt downloads and verifies everything in a temporary folder. Nothing is installed, and the system's apt state is neither used nor
+changed.
 """
 
 import argparse
@@ -23,14 +23,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Rebuild the French-English pairs from Debian.")
     parser.add_argument("set", choices=SETS, help="which pairs")
     parser.add_argument("out", type=Path, help="the .tsv.gz to write")
-    parser.add_argument("--source", help="a line as in sources.list to use instead of the system's own sources")
+    parser.add_argument("--source", help="a sources.list line to use instead of the system's sources")
     arguments = parser.parse_args()
     os.environ["LC_ALL"] = "C.UTF-8"
     chosen = SETS[arguments.set]
     with tempfile.TemporaryDirectory() as folder:
         rows = [chosen.HEADER, *chosen.rows(Path(folder), arguments.source)]
     table = "".join("\t".join(row) + "\n" for row in rows)
-    # No name, no time stamp and a fixed level: the same packages give the same bytes.
+    # Reproducible output: no name, no time stamp, and a fixed compression level.
     with arguments.out.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as packed:
         packed.write(table.encode("utf-8"))
 

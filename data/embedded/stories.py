@@ -1,4 +1,4 @@
-"""Daily life and stories, as Debian ships them in both languages: dialogues of games, lessons for children, dictionaries."""
+"""Everyday texts and stories that Debian ships in both languages: dialogues of games, lessons for children, dictionaries."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ WORD_LISTS = ("category_", "instruments", "FamilyDataset", "colors", "calendar_d
 
 @dataclass(frozen=True)
 class Origin:
-    """Some files of a package.
+    """Files of a package to read.
 
     Attributes:
-        package: its name.
+        package: name of the package.
         kind: dialogue | lesson | caption | entry.
-        files: patterns of their paths.
-        read: what they say.
+        files: path patterns of the files.
+        read: reader that yields their messages.
     """
 
     package: str
@@ -32,12 +32,12 @@ class Origin:
 
 
 def read_lessons(files: Files) -> Iterator[Message]:
-    """What GCompris explains."""
+    """Return the messages of GCompris."""
     return (message for _, message in read_qm(files))
 
 
 def read_vocabulary(files: Files) -> Iterator[Message]:
-    """The words that GCompris asks for."""
+    """Return the vocabulary of GCompris."""
     return (message for context, message in read_qm(files) if context.startswith(WORD_LISTS))
 
 
@@ -61,7 +61,7 @@ ORIGINS = (
 
 
 def rows(folder: Path, source: str | None) -> Iterator[tuple[str, ...]]:
-    """The table's rows: package, kind, fr, en; each distinct pair once, whatever its case."""
+    """Yield the table's rows: package, kind, fr, en, without duplicates (ignoring case)."""
     apt = Apt(folder, source, PACKAGES)
     apt.update()
     apt.download(sorted({origin.package for origin in ORIGINS}))

@@ -1,1 +1,1 @@
-"""How the methods that are not a single call make their vectors."""
+"""Training of the embedding methods that need more than a single call."""

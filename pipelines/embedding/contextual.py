@@ -1,5 +1,6 @@
-"""A contextual model as the embed stage leaves it, beside its words' vectors."""
+"""Saves and loads a contextual model, the embed stage's output besides the words' vectors."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,21 +12,21 @@ from models.embeddings.elmo import ELMo
 from models.text.characters import CharacterTokenizer
 from models.text.special import SPECIAL_TOKENS
 from models.text.spelling import Speller
-from models.text.vectors import VOCABULARY
+from models.text.vectors import PROVENANCE, VOCABULARY
 from models.text.words import WordVocabulary
 from pipelines.settings.vectors import ElmoVectors
 
-WORDS_AT_ONCE = 1024  # whose vectors are computed at once
+WORDS_AT_ONCE = 1024  # batch size for computing words' vectors
 WEIGHTS, CHARACTERS = "model.safetensors", "characters.json"
 
 
 @dataclass(frozen=True)
 class Contextual:
-    """A trained model and how it reads words; what `save` writes, `load` reads.
+    """A trained model and its speller; `load` reads what `save` writes.
 
     Args:
         model: its table of spellings is that of the vocabulary.
-        speller: how words are spelled.
+        speller: converts words to character ids.
     """
 
     model: ELMo
@@ -33,7 +34,7 @@ class Contextual:
 
     @classmethod
     def build(cls, settings: ElmoVectors, vocabulary: WordVocabulary, characters: CharacterTokenizer) -> "Contextual":
-        """With random weights."""
+        """Create a model with random weights."""
         sizes = settings.model.model_dump(exclude={"longest_word"})
         speller = Speller(characters, settings.model.longest_word + 2)
         spellings = torch.from_numpy(speller.table(vocabulary.words))
@@ -46,8 +47,9 @@ class Contextual:
         self.speller.characters.save(folder / CHARACTERS)
 
     @classmethod
-    def load(cls, settings: ElmoVectors, folder: Path) -> "Contextual":
-        """Read what the embed stage made."""
+    def load(cls, folder: Path) -> "Contextual":
+        """Read the embed stage's output; the model's sizes come from the settings in the vectors' provenance."""
+        settings = ElmoVectors.model_validate(json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["settings"])
         characters = CharacterTokenizer.load(folder / CHARACTERS)
         made = cls.build(settings, WordVocabulary.load(folder / VOCABULARY), characters)
         load_model(made.model, folder / WEIGHTS)
@@ -55,6 +57,6 @@ class Contextual:
 
     @torch.no_grad()
     def words(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """Vectors of the vocabulary's words from their characters alone, [V, d]."""
+        """Context-independent vectors of the vocabulary's words, from their characters only, [V, d]."""
         spellings = self.model.eval().spellings[len(SPECIAL_TOKENS) :]
         return torch.cat([self.model.words(part) for part in torch.split(spellings, WORDS_AT_ONCE)]).numpy()

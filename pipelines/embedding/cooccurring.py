@@ -1,4 +1,4 @@
-"""GloVe, from a corpus on disk: count, then train."""
+"""GloVe from a corpus on disk: counts co-occurrences, then trains."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,27 +8,32 @@ import numpy as np
 
 from models.embeddings.glove import GloVeSettings, train_glove
 from models.embeddings.hogwild import Corpus
-from pipelines.corpora.cooccurrence_files import read_cooccurrences, write_cooccurrences
+from pipelines.data.corpora.cooccurrence_files import read_cooccurrences, write_cooccurrences
+from pipelines.embedding.keeper import FileKeeper
 from pipelines.paths import VECTORS
 from pipelines.progress import Progress
 from pipelines.settings.vectors import GloVeVectors
+from pipelines.stage import threads
 
 MIB = 2**20
 
 
-def glove_matrix(settings: GloVeVectors, corpus: Corpus, size: int, threads: int, seed: int) -> np.ndarray[Any, Any]:
-    """Vectors of all words, [V, d]. The counts are as large as they are many, and do not outlive the training.
+def glove_matrix(
+    name: str, settings: GloVeVectors, corpus: Corpus, size: int, seed: int, keeper: FileKeeper
+) -> np.ndarray[Any, Any]:
+    """Vectors of all words, [V, d]. The counts can be large, so they are on disk and are deleted after training.
 
     Args:
+        name: of the method.
         settings: see params.yaml.
         corpus: to count in.
         size: V.
-        threads: to train with.
-        seed: of first vectors and of the order.
+        seed: of the initial vectors and the order.
+        keeper: has the finished passes.
 
     Raises:
-        ValueError: no two words are near each other.
-        FloatingPointError: the vectors grew beyond what a float holds.
+        ValueError: no two words co-occur.
+        FloatingPointError: the vectors overflowed.
     """
     VECTORS.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=VECTORS) as scratch:
@@ -41,9 +46,10 @@ def glove_matrix(settings: GloVeVectors, corpus: Corpus, size: int, threads: int
             memory=settings.memory_mib * MIB,
         )
         plain = GloVeSettings(**settings.model_dump(include={*GloVeSettings.__annotations__}))
-        with Progress("glove", pairs * settings.epochs, "pairs") as bar:
+        with Progress(name, pairs * settings.epochs, "pairs", pairs * keeper.passes) as bar:
 
             def progress(done: int, _loss: float) -> None:
                 bar.advance(done)
 
-            return train_glove(read_cooccurrences(Path(scratch)), size, plain, threads=threads, seed=seed, progress=progress)
+            counts = read_cooccurrences(Path(scratch))
+            return train_glove(counts, size, plain, threads=threads(), seed=seed, progress=progress, keeper=keeper)

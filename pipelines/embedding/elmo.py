@@ -1,6 +1,4 @@
-"""Contextual vectors: a small ELMo, trained on some of the corpus's sentences."""
-
-from collections.abc import Callable, Mapping
+"""Contextual vectors: a small ELMo, trained on a sample of the corpus's sentences."""
 
 import numpy as np
 import torch
@@ -8,20 +6,18 @@ import torch
 from models.embeddings.elmo import ELMo
 from models.embeddings.hogwild import Corpus
 from models.text.characters import CharacterTokenizer
-from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
 from pipelines.embedding.contextual import Contextual
 from pipelines.embedding.sentences import SentenceRows, spread
 from pipelines.settings.vectors import ElmoVectors
 from pipelines.store import Rows
 from pipelines.training.batches import loader
-from pipelines.training.fit import Job, Row, fit
 
-HELD_OUT = 10  # the last tenth of the corpus: no review that is trained on has a sentence in it
+HELD_OUT = 10  # hold out the last tenth of the corpus, so that it shares no review with training
 
 
 def split_corpus(settings: ElmoVectors, corpus: Corpus) -> dict[str, SentenceRows]:
-    """Sentences to train on, from the first nine tenths of the corpus, and others to choose the best epoch by and to test.
+    """Training sentences from the first nine tenths of the corpus, validation and test sentences from the last tenth.
 
     Raises:
         ValueError: the corpus is too short.
@@ -35,40 +31,24 @@ def split_corpus(settings: ElmoVectors, corpus: Corpus) -> dict[str, SentenceRow
     return {split: SentenceRows(corpus, numbers, settings.longest) for split, numbers in chosen.items()}
 
 
-def train_elmo(
-    settings: ElmoVectors,
-    vocabulary: WordVocabulary,
-    test: Rows,
-    job: Job,
-    provenance: Mapping[str, object],
-    report: Callable[[Row], None],
-) -> tuple[WordVectors, Contextual, dict[str, float]]:
-    """Train to the lowest validation loss, and measure on the test split.
+def build_elmo(settings: ElmoVectors, vocabulary: WordVocabulary, sentences: int, seed: int) -> Contextual:
+    """The model before training.
 
     Args:
         settings: see params.yaml.
         vocabulary: of the corpus.
-        test: sentences to measure on.
-        job: how to train.
-        provenance: of the vectors.
-        report: see `fit`.
-
-    Returns:
-        the words' vectors without a context, the model that gives those in a context, and its perplexity, the geometric
-        mean of both directions'.
+        sentences: number of training sentences; the model also predicts their BOS and EOS.
+        seed: of its weights.
     """
-    torch.manual_seed(job.seed)
+    torch.manual_seed(seed)
     made = Contextual.build(settings, vocabulary, CharacterTokenizer.train(vocabulary.words, lowercase=False))
-    sentences = len(job.train)
     made.model.output.begin_at(torch.tensor([0, 0, sentences, sentences, *vocabulary.counts.tolist()]))  # PAD, UNK, BOS, EOS
-    weights, _ = fit(made.model, job, report)
-    made.model.load_state_dict(weights)
-    measured = {"perplexity": _perplexity(made.model, test, job), "sentences": sentences}
-    return WordVectors(vocabulary, made.words(), provenance), made, measured
+    return made
 
 
 @torch.no_grad()
-def _perplexity(model: ELMo, rows: Rows, job: Job) -> float:
+def perplexity(model: ELMo, rows: Rows, batch_units: int) -> float:
+    """The perplexity, as the geometric mean over both directions."""
     model.eval()
-    losses = [model(**batch) for batch in loader(rows, job.params.batch_units, job.seed, shuffle=False)]
+    losses = [model(**batch) for batch in loader(rows, batch_units, 0, shuffle=False)]
     return float(np.exp(sum(float(loss.total) for loss in losses) / sum(loss.units for loss in losses)))

@@ -1,4 +1,4 @@
-"""What the embed stage makes and writes."""
+"""The output of the embed stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from models.text.one_hot import Embedding
 
 
 class Model(Protocol):
-    """A model that gives more than one vector for a word."""
+    """A model whose vectors of a word depend on the context."""
 
     def save(self, folder: Path, /) -> None:
-        """Write it beside the vectors."""
+        """Write it to the vectors' folder."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a method made.
+    """The result of a method.
 
     Attributes:
         vectors: of words.
-        measured: what was measured on the way.
-        contextual: the model of vectors in a context, of the one method that has it.
+        measured: metrics from training.
+        contextual: the model of contextual vectors, if the method has one.
     """
 
     vectors: Embedding
@@ -30,7 +30,7 @@ class Made:
     contextual: Model | None = None
 
     def save(self, folder: Path) -> None:
-        """Write the artefact, replacing one that is there."""
+        """Write the artefact, replacing an existing one."""
         self.vectors.save(folder)
         if self.contextual:
             self.contextual.save(folder)

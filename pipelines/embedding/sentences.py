@@ -1,4 +1,4 @@
-"""A prepared corpus as its readers take it: all at once, or sentence by sentence."""
+"""Reads a prepared corpus: as a whole, or sentence by sentence."""
 
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from pipelines.store import Ids
 
 
 def read_corpus(split: Path) -> Corpus:
-    """A prepared split as the kernels take it, memory-mapped."""
+    """A prepared split in the kernels' format, memory-mapped."""
     tokens, offsets = (np.load(split / name, mmap_mode="r") for name in ("words.npy", "words.offsets.npy"))
     return Corpus(tokens, offsets)
 
 
 class SentenceRows:
-    """Chosen sentences in one text column `words`: BOS, the words' ids behind those of the special tokens, EOS.
+    """Chosen sentences in one text column `words`: BOS, the words' ids (offset by the special tokens), EOS.
 
     Args:
         corpus: all sentences.
-        chosen: numbers of those that are rows, [S].
-        longest: words that are kept of a sentence, from its beginning.
+        chosen: indices of the sentences, [S].
+        longest: maximum words of a sentence; the rest is cut off.
     """
 
     texts = ("words",)
@@ -35,7 +35,7 @@ class SentenceRows:
         return len(self._starts)
 
     def lengths(self, _name: str) -> Ids:
-        """Length of every row, the marks at its ends counted, [S]."""
+        """Length of every row, including BOS and EOS, [S]."""
         lengths: Ids = self._words + 2
         return lengths
 
@@ -47,7 +47,7 @@ class SentenceRows:
 
 
 def spread(start: int, end: int, number: int) -> Ids:
-    """`number` of the integers from `start` to before `end`, evenly apart; all of them where there are no more or it is 0."""
+    """`number` evenly spaced integers of [start, end); all of them if there are not more, or if `number` is 0."""
     if number == 0 or number >= end - start:
         return np.arange(start, end)
     return start + np.arange(number) * (end - start) // number

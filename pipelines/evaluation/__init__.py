@@ -1,1 +1,1 @@
-"""What is measured on the test split, one module for each kind of model and one for each baseline."""
+"""Evaluation on the test split: one module for each kind of model and one for each baseline."""

@@ -1,4 +1,4 @@
-"""How far a mean over few runs can be trusted."""
+"""Confidence interval of a mean over few runs."""
 
 from typing import Any, NamedTuple
 
@@ -16,11 +16,11 @@ class Interval(NamedTuple):
 
 
 def interval(values: NDArray[np.floating[Any]], confidence: float = 0.95) -> Interval:
-    """The mean of a sample, with Student's interval.
+    """The mean of a sample with its Student's t interval.
 
     Args:
-        values: one of each run, [N]; two or more.
-        confidence: share of such intervals that hold the true mean.
+        values: one value per run, [N]; two or more.
+        confidence: share of such intervals that contain the true mean.
     """
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
     half = float(t.ppf((1 + confidence) / 2, len(values) - 1)) * error

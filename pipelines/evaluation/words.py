@@ -1,4 +1,4 @@
-"""What word vectors know: analogies, people's ratings of similarity, and how much of a text they cover."""
+"""Intrinsic evaluation of word vectors: analogies, human similarity ratings, and out-of-vocabulary rate."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from models.text.vectors import UnknownWord, Vector, WordVectors
 from models.text.words import WordVocabulary
 from pipelines.stage import StageError, threads
 
-VOCABULARY_BLOCK, QUESTION_BLOCK = 2048, 64  # scores of one block, 512 KiB, stay in a core's cache
+VOCABULARY_BLOCK, QUESTION_BLOCK = 2048, 64  # the scores of one block, 512 KiB, fit in a core's cache
 
 Quadruples = NDArray[np.int64]
 """Ids of a, b, c, d of each question, [Q, 4]."""
@@ -34,12 +34,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Score:
-    """How many analogies were right.
+    """Number of correct analogies.
 
     Attributes:
-        correct: answered as the question set has it.
-        asked: with all four words in the vocabulary.
-        skipped: the others.
+        correct: questions answered correctly.
+        asked: questions with all four words in the vocabulary.
+        skipped: the other questions.
     """
 
     correct: int
@@ -48,7 +48,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Share of the asked ones that are right; 0 where none could be asked."""
+        """Share of the asked questions answered correctly; 0 if none could be asked."""
         return self.correct / self.asked if self.asked else 0.0
 
 
@@ -64,10 +64,10 @@ class Analogies:
 
 @dataclass(frozen=True)
 class Similarity:
-    """Agreement with people's ratings.
+    """Agreement with human ratings.
 
     Attributes:
-        rho: Spearman's rank correlation of cosine and rating; None where either does not vary, as with one-hot vectors.
+        rho: Spearman's rank correlation of cosine and rating; None if either is constant, as with one-hot vectors.
         covered: share of the pairs with a vector for both words; the others are left out of rho.
     """
 
@@ -76,10 +76,10 @@ class Similarity:
 
 
 def read_questions(path: Path) -> list[Section]:
-    """Read the analogies of Mikolov et al. 2013 (arXiv 1301.3781): ": section", then four words a line.
+    """Read the analogies of Mikolov et al. 2013 (arXiv 1301.3781): ": section", then four words per line.
 
     Raises:
-        StageError: a line is neither; names it.
+        StageError: a line is neither; the message gives its number.
     """
     sections: dict[str, list[tuple[str, ...]]] = {}
     questions: list[tuple[str, ...]] | None = None
@@ -90,15 +90,15 @@ def read_questions(path: Path) -> list[Section]:
         elif questions is not None and len(words) == 4:
             questions.append(words)
         elif words:
-            raise StageError(f"{path}, line {number}: is neither a section's name nor four words of one")
+            raise StageError(f"{path}, line {number}: neither a section name nor four words in a section")
     return [Section(name, tuple(questions)) for name, questions in sections.items()]
 
 
 def read_pairs(path: Path) -> list[tuple[str, str, float]]:
-    """Read pairs of words with people's rating, tab-separated; lines that begin with "#" are comments.
+    """Read pairs of words with their human rating, tab-separated; lines that begin with "#" are comments.
 
     Raises:
-        StageError: a line is no such pair; names it.
+        StageError: a line is not such a pair; the message gives its number.
     """
     pairs = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -108,25 +108,25 @@ def read_pairs(path: Path) -> list[tuple[str, str, float]]:
             a, b, rating = line.split("\t")
             pairs.append((a.strip(), b.strip(), float(rating)))
         except ValueError as error:
-            raise StageError(f"{path}, line {number}: is not two words and a number") from error
+            raise StageError(f"{path}, line {number}: not two words and a number") from error
     return pairs
 
 
 def analogies(vectors: WordVectors | OneHot, sections: Sequence[Section], limit: int) -> Analogies:
     """Answer each question by 3CosAdd, as `WordVectors.analogy` does, and count the right answers.
 
-    An answer is right where d scores higher than every other word but a, b and c. As in word2vec's own tool case counts for
-    nothing, and a question with a word that is not among the first `limit` is skipped.
+    An answer is right if d scores higher than every other word but a, b and c. As in word2vec's own tool, case is ignored, and
+    a question with a word outside the first `limit` is skipped.
 
     Args:
-        vectors: to be judged.
+        vectors: the vectors to evaluate.
         sections: the questions.
-        limit: how many of the most frequent words to consider, both in questions and as answers.
+        limit: number of most frequent words to consider, both in questions and as answers.
     """
     ids = _folded_ids(vectors.vocabulary, limit)
     known = [[[ids[w.lower()] for w in q] for q in s.questions if all(w.lower() in ids for w in q)] for s in sections]
     quadruples = np.array([q for questions in known for q in questions], dtype=np.int64).reshape(-1, 4)
-    if isinstance(vectors, OneHot):  # whatever is not left out scores 0: no word is ahead of the others
+    if isinstance(vectors, OneHot):  # all candidates score 0: no word beats the others
         solved = np.zeros(len(quadruples), dtype=bool)
     else:
         solved = _solved(vectors, quadruples, np.fromiter(ids.values(), np.int64))
@@ -144,8 +144,8 @@ def analogies(vectors: WordVectors | OneHot, sections: Sequence[Section], limit:
 
 
 def similarity(vectors: WordVectors | OneHot, pairs: Sequence[tuple[str, str, float]]) -> Similarity:
-    """Compare the cosines of pairs of words with people's ratings of them; case counts for nothing."""
-    from scipy.stats import spearmanr  # a second or two, and a program that asks analogies alone needs none of it
+    """Compare the cosines of pairs of words with human ratings; case is ignored."""
+    from scipy.stats import spearmanr  # takes 1 to 2 s to import, and the analogies do not need it
 
     folded = _folded_ids(vectors.vocabulary, len(vectors.vocabulary))
     cosines, ratings = [], []
@@ -162,18 +162,18 @@ def similarity(vectors: WordVectors | OneHot, pairs: Sequence[tuple[str, str, fl
 
 
 def out_of_vocabulary(vocabulary: WordVocabulary, counts: Mapping[str, int]) -> float:
-    """Share of a text's tokens that the vocabulary lacks; 0 for a text without any.
+    """Share of a text's tokens that are not in the vocabulary; 0 for an empty text.
 
     Args:
         vocabulary: the known words.
-        counts: how often each word occurs in the text.
+        counts: word -> its count in the text.
     """
     unknown = sum(count for word, count in counts.items() if word not in vocabulary)
     return unknown / sum(counts.values()) if counts else 0.0
 
 
 def _folded_ids(vocabulary: WordVocabulary, limit: int) -> dict[str, int]:
-    """Lower-cased word -> id of the most frequent one that it stands for."""
+    """Lowercase word -> id of the most frequent word with this lowercase form."""
     words = vocabulary.words[:limit]
     return {word.lower(): i for i, word in zip(reversed(range(len(words))), reversed(words), strict=True)}
 
@@ -186,9 +186,9 @@ def _sum(scores: Iterable[Score]) -> Score:
 def _solved(vectors: WordVectors, quadruples: Quadruples, candidates: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether d scores higher than all candidates but a, b and c, [Q].
 
-    The score of x is x.(b - a) + x.c. The questions are made of few pairs (a, b) and few words, so the products of these with
-    every candidate are computed once, and a question adds up two rows of them. What is to be left out is among these words:
-    of all other candidates the best score is all that matters.
+    The score of x is x.(b - a) + x.c. The questions share few pairs (a, b) and few words, so the products of these with every
+    candidate are computed once, and each question adds two rows of them. The excluded words a, b and c are all words of
+    questions: for all other candidates the best score is enough.
     """
     asked, places = np.unique(quadruples, return_inverse=True)
     questions = places.reshape(-1, 4)
@@ -199,7 +199,7 @@ def _solved(vectors: WordVectors, quadruples: Quadruples, candidates: NDArray[np
     expected, best = _among_asked(terms @ words.T, rows, questions)
     others = np.setdiff1d(candidates, asked)
     blocks = (others[start : start + VOCABULARY_BLOCK] for start in range(0, len(others), VOCABULARY_BLOCK))
-    # NumPy releases the interpreter's lock; threads that each do a block on their own need not wait for each other.
+    # NumPy releases the GIL, so threads process independent blocks in parallel.
     with ThreadPoolExecutor(threads()) as pool:
         for scores in pool.map(lambda ids: _best_scores(terms @ _units(vectors, ids).T, rows), blocks):
             np.maximum(best, scores, out=best)
@@ -208,7 +208,7 @@ def _solved(vectors: WordVectors, quadruples: Quadruples, candidates: NDArray[np
 
 
 def _among_asked(products: Vector, rows: NDArray[np.int64], questions: NDArray[np.int64]) -> tuple[Vector, Vector]:
-    """The score of d, and the best one of the other words that occur in questions, [Q] each; a, b and c have none."""
+    """The score of d, and the best score of the other words that occur in questions, without a, b and c, [Q] each."""
     expected, best = np.empty((2, len(questions)), dtype=np.float32)
     for start in range(0, len(questions), QUESTION_BLOCK):
         some = slice(start, start + QUESTION_BLOCK)
@@ -227,13 +227,13 @@ def _best_scores(products: Vector, rows: NDArray[np.int64]) -> Vector:
     for start in range(0, len(best), QUESTION_BLOCK):
         some = rows[:, start : start + QUESTION_BLOCK]
         scores, more = scratch[:, : some.shape[1]]
-        np.take(products, some[0], axis=0, out=scores, mode="clip")  # in any other mode `out` is filled by way of a copy
+        np.take(products, some[0], axis=0, out=scores, mode="clip")  # other modes fill `out` through a buffer
         np.take(products, some[1], axis=0, out=more, mode="clip")
         np.add(scores, more, out=scores).max(axis=1, out=best[start : start + QUESTION_BLOCK])
     return best
 
 
 def _units(vectors: WordVectors, ids: NDArray[np.int64]) -> Vector:
-    """The words' vectors at length 1, [ids, dim]; zero vectors stay."""
+    """The words' vectors normalized to length 1, [ids, dim]; zero vectors stay zero."""
     units, lengths = vectors.matrix[ids], vectors.lengths[ids, None]
     return np.divide(units, lengths, out=units, where=lengths > 0)

@@ -1,1 +1,1 @@
-"""From torch modules to ONNX files that are checked before anybody relies on them."""
+"""Exports torch modules to ONNX and verifies the result."""

@@ -1,4 +1,4 @@
-"""The contextual model's graph with examples of its inputs."""
+"""The contextual model's graph with example inputs."""
 
 from models.embeddings.elmo import ContextGraph, ELMo
 from pipelines.onnx_export.examples import ROWS, UNITS, ids, lengths
@@ -6,7 +6,7 @@ from pipelines.onnx_export.graph import Graph, Inputs
 
 
 def context_graph(model: ELMo) -> Graph:
-    """What to export of an ELMo."""
+    """The graph of an ELMo."""
     longest = model.spellings.shape[1]
 
     def example(batch: int, length: int) -> Inputs:

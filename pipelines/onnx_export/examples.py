@@ -1,4 +1,4 @@
-"""Parts of examples: random ids, ragged lengths, and which of their dimensions vary."""
+"""Building blocks of example inputs: random ids, ragged lengths and their dynamic dimensions."""
 
 import torch
 
@@ -8,7 +8,7 @@ ROWS, UNITS = {0: "batch"}, {0: "batch", 1: "length"}
 
 
 def ids(size: int, *shape: int) -> torch.Tensor:
-    """Ids of a vocabulary of this size, special tokens left out."""
+    """Random ids of a vocabulary of this size, without special tokens."""
     return torch.randint(len(SPECIAL_TOKENS), size, shape)
 
 

@@ -1,4 +1,4 @@
-"""Write one graph and prove that it computes what the module computes, whatever the shape."""
+"""Exports a graph and verifies that its outputs match the module's for several shapes."""
 
 import logging
 import warnings
@@ -18,16 +18,16 @@ from pipelines.onnx_export.parity import Gap, explain
 from pipelines.onnx_export.recurrent import translation_table
 from pipelines.onnx_export.saturation import assert_portable
 from pipelines.stage import StageError
-from serving.session import Session
+from serving.predictors.session import Session
 
 Inputs = Mapping[str, Tensor]
 
 TOLERANCE = 1e-4  # largest difference allowed between torch and onnxruntime in any output
-# The same where they round numbers to bytes: what they computed differs in its last bits, and a few of them fall to either side.
+# The same for graphs that round to bytes: intermediate results differ in the last bits, so a few are rounded differently.
 ROUNDED_TOLERANCE = 1e-2
-SAME = 0.8  # least share of hypotheses that two ways to compute a rounded search have in common
-WIDEST = 20  # beam
-SHAPES = ((1, 1), (5, 9), (16, 31))  # batch sizes and lengths of the proof, none of them the example's
+SAME = 0.8  # minimum share of hypotheses that two runs of a rounded search have in common
+WIDEST = 20  # maximum beam width
+SHAPES = ((1, 1), (5, 9), (16, 31))  # batch sizes and lengths for the verification, other than the example's
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,16 @@ class Graph:
 
     Args:
         name: file name without its suffix.
-        module: takes and returns tensors alone.
-        example: makes inputs, by name and in order, for a batch size and a length.
-        dynamic: input name -> its dimensions that vary, by index: "batch", "length" or "beams".
+        module: its inputs and outputs are all tensors.
+        example: creates inputs, by name and in order, for a batch size and a length.
+        dynamic: input name -> its dynamic dimensions, by index: "batch", "length" or "beams".
         outputs: names of the outputs.
-        proved: names of those that are compared with torch's; all where none is named. A search's outputs are discrete: where two
-            hypotheses are equally good but for rounding, torch and onnxruntime may order them differently, and only scores agree.
-        rounded: whether numbers are rounded to bytes in it.
-        choices: name of the output that tells what was chosen; see `gaps`.
-        loops: whether the module has a `while_loop`, which only torch's strict way of tracing can keep.
+        proved: names of the outputs that are compared with torch; all if empty. A search's outputs are discrete: if two
+            hypotheses are equally good except for rounding, torch and onnxruntime may order them differently, and only the
+            scores agree.
+        rounded: whether the graph rounds numbers to bytes.
+        choices: name of the output with the chosen hypotheses; see `gaps`.
+        loops: whether the module has a `while_loop`, which only torch's strict tracing supports.
     """
 
     name: str
@@ -59,18 +60,18 @@ class Graph:
 
     @property
     def tolerance(self) -> float:
-        """The largest difference allowed between two ways to compute it."""
+        """The largest difference allowed between two runs of the graph, such as in torch and in onnxruntime."""
         return ROUNDED_TOLERANCE if self.rounded else TOLERANCE
 
 
 def export_graph(graph: Graph, folder: Path) -> float:
-    """Write `folder`/NAME.onnx, whose batch size and length are free.
+    """Write `folder`/NAME.onnx, with dynamic batch size and length.
 
     Returns:
         the largest absolute difference between torch's and onnxruntime's outputs over SHAPES.
 
     Raises:
-        StageError: a dimension cannot stay free, a product could saturate on some CPU, or a difference is above the tolerance.
+        StageError: a dimension cannot be dynamic, a product could saturate on some CPUs, or a difference exceeds the tolerance.
     """
     path = folder / f"{graph.name}.onnx"
     _write(graph, path)
@@ -83,10 +84,11 @@ def export_graph(graph: Graph, folder: Path) -> float:
 
 
 def gaps(graph: Graph, expected: Sequence[NDArray[np.float32]], actual: Sequence[NDArray[np.float32]]) -> dict[str, float]:
-    """The largest difference between two ways to compute the graph, for each output that is compared.
+    """The largest difference between expected and actual values, for each compared output.
 
-    Where bytes round to either side, a search may take another of two hypotheses that are equally good to it, with another score.
-    So a rounded graph is compared by the hypotheses that are the same in both, as long as nearly all are; by all of them, if not.
+    If bytes are rounded differently, a search may choose the other of two equally good hypotheses, with a different score.
+    Rounded graphs are therefore compared on the hypotheses that are the same in both if these are nearly all, otherwise on
+    all of them.
     """
     ours, theirs = (dict(zip(graph.outputs, outputs, strict=True)) for outputs in (expected, actual))
     compared = graph.proved or graph.outputs
@@ -99,13 +101,13 @@ def gaps(graph: Graph, expected: Sequence[NDArray[np.float32]], actual: Sequence
 
 
 def _largest(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
-    with np.errstate(invalid="ignore"):  # -inf from -inf; where a search found fewer hypotheses than it may, both have it
+    with np.errstate(invalid="ignore"):  # -inf minus -inf, for hypotheses that a search did not find
         return float(np.where(expected == actual, 0, np.abs(expected - actual)).max(initial=0))
 
 
 def _write(graph: Graph, path: Path) -> None:
-    """Trace the module once and export what came of it; left to trace it by itself, the exporter tries several ways."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of operators of torchvision, which nothing here uses
+    """Trace the module and export the result; if the exporter traced it itself, it would try several strategies."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about torchvision operators, which are not used here
     inputs = graph.example(3, 7)
     free = {
         "batch": torch.export.Dim("batch"),
@@ -114,7 +116,7 @@ def _write(graph: Graph, path: Path) -> None:
     }
     shapes = tuple({i: free[d] for i, d in graph.dynamic.get(name, {}).items()} for name in inputs)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about its own internals; what counts is proved by the caller
+        warnings.simplefilter("ignore")  # about torch's internals; the caller verifies the result
         traced = _trace(graph, inputs, shapes, path)
         torch.onnx.export(
             traced,
@@ -131,8 +133,8 @@ def _write(graph: Graph, path: Path) -> None:
 
 
 def _trace(graph: Graph, inputs: Inputs, shapes: tuple[Mapping[int, Any], ...], path: Path) -> torch.export.ExportedProgram:
-    # Sizes of 0 and 1 are no special cases: the exporter sets it so where it traces, and SHAPES proves that it holds.
-    general = fx_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]  # put there at run time
+    # Do not specialize on sizes 0 and 1. The exporter sets this too when it traces; SHAPES verifies the result.
+    general = fx_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]  # added at run time
     try:
         with general:
             return torch.export.export(
@@ -140,13 +142,13 @@ def _trace(graph: Graph, inputs: Inputs, shapes: tuple[Mapping[int, Any], ...], 
                 tuple(inputs.values()),
                 dynamic_shapes=shapes,
                 strict=graph.loops,
-                prefer_deferred_runtime_asserts_over_guards=True,  # the example's sizes bind no others
+                prefer_deferred_runtime_asserts_over_guards=True,  # do not specialize on the example's sizes
             )
     except UserError as error:
         why = " ".join(line.strip() for line in str(error).splitlines()[:2])
         raise StageError(
-            f"{path}: the module computes by a size of its example, where any has to do; look for Python loops and branches over "
-            f"sizes in it, and for layers that torch unrolls. torch says: {why}"
+            f"{path}: the module depends on a size of its example, but has to work for any; look for Python loops and branches "
+            f"over sizes, and for layers that torch unrolls. torch says: {why}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""ONNX for `seqline::recurrent`: the standard's own operators RNN, LSTM and GRU, which take the rows' lengths."""
+"""Translates `seqline::recurrent` to the ONNX standard operators RNN, LSTM and GRU, which take the rows' lengths."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from onnxscript import opset20
 
+import models.recurrent.operator  # noqa: F401 - registers it with torch
 from models.recurrent.cells import CELLS
 
-op: Any = opset20  # its type hints describe a script's values; here it builds a graph while the exporter traces
+op: Any = opset20  # its type hints are for scripts; here it builds a graph while the exporter traces
 
 # Torch's gates in ONNX's order
 GRU_GATES = (1, 0, 2)  # r, z, n -> z, r, n
@@ -17,7 +18,7 @@ PEEPHOLES = (0, 2, 1)  # i, f, o -> i, o, f
 
 
 def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """What torch.onnx.export needs to know to write a Recurrent."""
+    """The `custom_translation_table` for torch.onnx.export, with the translation of a Recurrent."""
     return {torch.ops.seqline.recurrent.default: _recurrent}
 
 
@@ -31,7 +32,7 @@ def _recurrent(x: Any, lengths: Any, state: Any, weights: Sequence[Any], cell: s
     inputs = (op.Transpose(x, perm=[1, 0, 2]), w_ih, w_hh, op.Concat(b_ih, b_hh, axis=1), op.Cast(lengths, to=6))  # int32
     options = {"direction": "bidirectional" if directions == 2 else "forward", "hidden_size": size}
     if cell == "gru":
-        # ONNX writes z_t as torch does; `linear_before_reset` is torch's place for the reset gate: behind the product with U.
+        # z_t is the same as in torch; `linear_before_reset` applies the reset gate after the product with U, as torch does.
         outputs, final = op.GRU(*inputs, state, linear_before_reset=1, **options)
     elif kind.parts == 2:
         h, c = (op.Slice(state, [k * size], [(k + 1) * size], [2]) for k in range(2))
@@ -46,7 +47,7 @@ def _recurrent(x: Any, lengths: Any, state: Any, weights: Sequence[Any], cell: s
 
 
 def _stacked(weights: Sequence[Any], order: Sequence[int]) -> Any:
-    """One weight of each direction with its gates in this order: D of [G * H, ...] -> [D, G * H, ...]."""
+    """The same weight of all directions, with gates in this order: D of [G * H, ...] -> [D, G * H, ...]."""
     return op.Concat(*(op.Unsqueeze(_reordered(weight, order), [0]) for weight in weights), axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Finds graphs whose products of bytes would saturate on some CPUs, and so give other results there."""
+"""Finds graphs whose products of bytes would saturate on some CPUs and give different results there."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,16 +9,16 @@ from onnx import NodeProto, TensorProto, numpy_helper
 
 from pipelines.stage import StageError
 
-# VPMADDUBSW, the instruction for products of unsigned and signed bytes where there is no VNNI, adds two of them in 16 bits:
+# On CPUs without VNNI, VPMADDUBSW multiplies unsigned by signed bytes and adds two products in 16 bits:
 # 2 * 255 * 64 = 32,640 fits, 2 * 255 * 65 = 33,150 is above 32,767 and saturates.
 LARGEST = 64
 
 
 def assert_portable(path: Path) -> None:
-    """Make sure that the graph computes the same on every CPU.
+    """Check that the graph gives the same results on every CPU.
 
-    Every constant of signed bytes counts, whatever uses it: ONNX Runtime moves and fuses operators before it multiplies. Unsigned
-    bytes do not: products of two of them are added in 32 bits everywhere.
+    All constants of signed bytes are checked, whatever uses them: ONNX Runtime moves and fuses operators before it multiplies.
+    Unsigned bytes are not: products of two of them are added in 32 bits everywhere.
 
     Raises:
         StageError: a constant of signed bytes is larger than LARGEST.
@@ -29,9 +29,9 @@ def assert_portable(path: Path) -> None:
     if wide:
         name, magnitude = max(wide.items(), key=lambda item: item[1])
         raise StageError(
-            f"{path} would compute something else on CPUs without VNNI, where products of bytes saturate: {len(wide)} of its "
+            f"{path} would give other results on CPUs without VNNI, where products of bytes saturate: {len(wide)} of its "
             f"int8 constants exceed {LARGEST} in magnitude, {name!r} with {magnitude}. Quantize its weights to 7 bits "
-            "(models.seq2seq.int8 does; with onnxruntime's quantizer: reduce_range=True), or export it in float32 "
+            "(models.translation.int8 does; with onnxruntime's quantizer: reduce_range=True), or export it in float32 "
             "(`export.weights: float32` in params.yaml)"
         )
 
@@ -48,7 +48,7 @@ def _in_graph(graph: onnx.GraphProto) -> Iterator[TensorProto]:
 
 
 def _in_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
-    """Those in `Constant` nodes, and in the bodies of loops and branches."""
+    """Constants in `Constant` nodes and in the bodies of loops and branches."""
     for node in nodes:
         for attribute in node.attribute:
             if attribute.HasField("t"):
@@ -60,7 +60,7 @@ def _in_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
 
 
 def _magnitude(tensor: TensorProto, folder: Path) -> int:
-    """The largest one of signed bytes; 0 for other types."""
+    """The largest magnitude of signed bytes; 0 for other types."""
     if tensor.data_type != TensorProto.INT8:
         return 0
     values = numpy_helper.to_array(tensor, str(folder))

@@ -1,1 +1,1 @@
-"""What goes into a model archive beside the model: requests with their answers, and what the training data looked like."""
+"""Additional contents of a model archive: example requests with answers, and statistics of the training data."""

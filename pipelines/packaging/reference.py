@@ -1,46 +1,47 @@
-"""What a model's training texts look like to it, for a server to compare its traffic with."""
+"""Reference statistics of a model's training texts, with which a server compares its traffic (drift)."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipelines.preparation.prepared import read_texts
-from serving.bundle import Bundle
-from serving.faults import MAX_INPUTS
-from serving.meter import Batch, Text
-from serving.package import Reference
+from serving.contents import Reference
+from serving.contract.faults import MAX_INPUTS
 from serving.predictor import load_predictor
+from serving.telemetry.meter import Batch, Text
 
-COLUMNS = {"surname": "name", "sentiment": "text", "fr-en": "source"}  # of the tasks whose inputs are like their training texts
-SAMPLE = 512  # texts; enough for tenths
+SAMPLE = 512  # texts; enough for deciles
 TENTHS = np.arange(1, 10) / 10
 
 
 class _Collector:
-    """Keeps what it is told of texts."""
+    """A meter that collects the texts' measurements."""
 
     def __init__(self) -> None:
         self.texts: list[Text] = []
 
     def batch(self, batch: Batch) -> None:
-        """Keep them."""
+        """Collect a batch."""
         self.texts += batch.texts
 
 
-def reference(folder: Path, bundle: Bundle, prepared: Path) -> Reference:
-    """Lengths of a sample of the training texts, and the classes that the model finds most probable of them.
+def reference(folder: Path, inputs: Sequence[Any]) -> Reference:
+    """The distribution of lengths and of predicted classes, from a sample of inputs.
 
-    Texts that it refuses, as too long ones, are left out. A task of another kind of input, such as beginnings of names, has none.
+    Args:
+        folder: of the bundle.
+        inputs: like the training inputs; if empty, because requests do not resemble them, the reference is empty. Inputs that
+            the model refuses, such as too long ones, are left out.
     """
-    if bundle.task not in COLUMNS:
+    if not inputs:
         return Reference()
-    texts = read_texts(prepared, "train")[COLUMNS[bundle.task]]
-    sample = np.random.default_rng(0).permutation(len(texts))[:SAMPLE]
+    sample = np.random.default_rng(0).permutation(len(inputs))[:SAMPLE]
     collector = _Collector()
     predictor = load_predictor(folder, collector)
     for start in range(0, len(sample), MAX_INPUTS):
-        predictor.answer([{"inputs": texts[i]} for i in sample[start : start + MAX_INPUTS]])
+        predictor.answer([{"inputs": inputs[i]} for i in sample[start : start + MAX_INPUTS]])
     labels = Counter(text.label for text in collector.texts if text.label is not None)
     lengths = np.array([text.length for text in collector.texts])
     edges = sorted({int(edge) for edge in np.quantile(lengths, TENTHS)})

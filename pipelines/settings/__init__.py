@@ -1,1 +1,1 @@
-"""Types of the blocks of params.yaml. Each key's range stands here, its meaning in params.yaml."""
+"""Types of the blocks of params.yaml. They define each key's range; its meaning is explained in params.yaml."""

@@ -9,7 +9,7 @@ from pipelines.settings.section import Positive, Section
 
 
 class Cluster(Section):
-    """What one training takes of the cluster at RAY_ADDRESS. No stage depends on it: it changes how long a training takes."""
+    """Resources of one training on the cluster at RAY_ADDRESS. No stage depends on them: they only affect the training time."""
 
     workers: Positive
     cpus_per_worker: Positive
@@ -20,10 +20,10 @@ class Cluster(Section):
     @classmethod
     def _means_the_same_on_all_nodes(cls, storage: str) -> str:
         if not re.match("/|s3://[^/]", storage):
-            raise ValueError("has to be a folder's absolute path, or s3://bucket/prefix")
+            raise ValueError("must be the absolute path of a folder, or s3://bucket/prefix")
         return storage
 
-    def needs(self) -> dict[str, float]:
-        """What a worker takes of its node, in Ray's terms."""
-        amounts = {"CPU": self.cpus_per_worker, "GPU": self.gpus_per_worker}
+    def needs(self, *, on_gpu: bool) -> dict[str, float]:
+        """Resources of one worker, by Ray's resource names; without a GPU unless `on_gpu`."""
+        amounts = {"CPU": self.cpus_per_worker, "GPU": self.gpus_per_worker if on_gpu else 0}
         return {kind: float(amount) for kind, amount in amounts.items() if amount}

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipelines.settings.section import Count, Positive, Section
+from pipelines.settings.section import Count, Date, Positive, PositiveFloat, Section
 
 
 class WordsPrepare(Section):
@@ -20,18 +20,47 @@ class StreamPrepare(Section):
     rare: Count
     order: Annotated[int, Field(ge=2)]
     row_words: Positive
+    train_words: Positive
+    valid_words: Positive
     limit: Count
 
 
-class Reviews(Section):
-    """Sentences of movie reviews."""
+class ComoversPrepare(Section):
+    """How days of a market become sentences: last day, scaling of returns, and threshold of a stock's move."""
 
-    dataset: Literal["movie-reviews"]
+    until: Date
+    scale_days: Positive
+    threshold: PositiveFloat
+
+
+class CorpusData(Section):
+    """Data source of a corpus."""
+
+    set: str
+
+
+class Sentences(Section):
+    """Sentences of running text, whose order does not matter."""
+
+    form: Literal["sentences"]
+    data: CorpusData
     prepare: WordsPrepare
 
 
-class Brown(Section):
-    """The Brown corpus."""
+class Stream(Section):
+    """One long text, cut into consecutive rows, for n-gram models."""
 
-    dataset: Literal["brown"]
+    form: Literal["stream"]
+    data: CorpusData
     prepare: StreamPrepare
+
+
+class Comovers(Section):
+    """Days of a market, each as the stocks that rose most and those that fell most."""
+
+    form: Literal["comovers"]
+    data: CorpusData
+    prepare: ComoversPrepare
+
+
+Corpus = Annotated[Sentences | Stream | Comovers, Field(discriminator="form")]

@@ -1,1 +1,1 @@
-"""Comparisons that take longer than the default profile may: each a folder with a DVC pipeline of its own."""
+"""Comparisons that exceed the time budget of the default profile: one folder each, with its own DVC pipeline."""

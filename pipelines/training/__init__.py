@@ -1,1 +1,1 @@
-"""One training loop for every task."""
+"""The training loop of all tasks."""

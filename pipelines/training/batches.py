@@ -1,40 +1,42 @@
-"""Batches of rows of like length, by a budget of padded units instead of a number of rows."""
+"""Batches of rows of similar length, with a budget of padded units instead of a fixed number of rows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models.text.special import PAD
-from pipelines.store import Ids, Rows
+from pipelines.store import Rows
 from pipelines.training.world import ALONE, World
 
 
 class LengthBuckets(Sampler[list[int]]):
-    """Yields the row numbers of each batch, or of one rank's share of it.
+    """Yields the row indices of each batch, or of one rank's share of it.
 
-    Rows are sorted by length, ties in random order, cut into batches, and the batches shuffled. The lengths alone decide
-    where the cuts fall, so that every epoch has the same number of steps; the seed and the epoch alone decide the rest,
-    so that a resumed run sees the batches it would have seen.
+    Rows are sorted by length, with ties in random order, and cut into batches, which are then shuffled. The cuts depend only on
+    the lengths, so every epoch has the same number of steps. The rest depends only on seed and epoch, so a resumed run sees the
+    same batches.
 
     Args:
-        split: the rows. The last text column's length is what counts first, the others' only roughly.
-        units: most padded units of that column in a batch; a longer row is a batch of its own.
-        seed: of the order.
-        shuffle: if not, the order is the same in every epoch.
+        split: the rows. They are sorted by the length of the last text column, and roughly by the lengths of the others.
+        units: maximum number of padded units of that column in a batch; a longer row is a batch by itself.
+        seed: seed of the order.
+        shuffle: if False, the order is the same in every epoch.
         world: the ranks that share the batches.
     """
 
     def __init__(self, split: Rows, units: int, seed: int, *, shuffle: bool, world: World = ALONE) -> None:
         self._seed, self._shuffle, self._world, self._epoch = seed, shuffle, world, 0
-        *others, last = [split.lengths(name) for name in split.texts]
+        *others, last = [split.lengths(name).astype(np.int32) for name in split.texts]
         self._keys = [*(lengths // 4 for lengths in others), last]  # 4: coarse enough to mix rows, fine enough to pad little
         self._cuts = _cuts(np.sort(last), units)
 
     def set_epoch(self, epoch: int) -> None:
-        """To be called before each epoch."""
+        """Choose the order of this epoch; call it before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -44,17 +46,18 @@ class LengthBuckets(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         """The batches of this epoch."""
         rng = np.random.default_rng([self._seed, self._epoch if self._shuffle else 0])
-        order = np.lexsort([rng.random(len(self._keys[-1])), *self._keys])
-        batches = [order[start:end].tolist() for start, end in self._cuts]
-        turns = rng.permutation(len(batches)) if self._shuffle else range(len(batches))
-        yield from (self._world.share(batches[i]) for i in turns)
+        keys: list[NDArray[Any]] = [rng.random(len(self._keys[-1])), *self._keys]
+        order = np.lexsort(keys).astype(np.int32)  # half the memory of int64
+        turns = rng.permutation(len(self._cuts)) if self._shuffle else range(len(self._cuts))
+        for start, end in (self._cuts[i] for i in turns):  # one list at a time: lists of all rows would be larger than the data
+            yield self._world.share(order[start:end].tolist())
 
 
-def _cuts(lengths: Ids, units: int) -> list[tuple[int, int]]:
-    """Bounds of consecutive batches over ascending lengths: rows times the longest stays within `units`."""
+def _cuts(lengths: NDArray[np.int32], units: int) -> list[tuple[int, int]]:
+    """Bounds of consecutive batches over ascending lengths: number of rows times maximum length is at most `units`."""
     cuts, start = [], 0
     for end, length in enumerate(lengths):
-        if end > start and (end + 1 - start) * length > units:
+        if end > start and (end + 1 - start) * int(length) > units:
             cuts.append((start, end))
             start = end
     return [*cuts, (start, len(lengths))]
@@ -63,7 +66,7 @@ def _cuts(lengths: Ids, units: int) -> list[tuple[int, int]]:
 class PaddedRows(Dataset[dict[str, Tensor]]):
     """Rows of a split as one padded batch: a text column gives [B, T] and `<name>_lengths` [B], a label column [B].
 
-    No rows give no columns.
+    Without rows, the batch has no columns.
     """
 
     def __init__(self, split: Rows) -> None:
@@ -93,8 +96,7 @@ def loader(
         units: see LengthBuckets.
         seed: see LengthBuckets.
         shuffle: see LengthBuckets.
-        ahead: processes that make batches ahead of their use, in memory from which a GPU can copy them by itself. Without any,
-            each is made when it is asked for.
+        ahead: number of worker processes that prefetch batches, in pinned memory. With 0, each batch is created on demand.
         world: see LengthBuckets.
     """
     order = LengthBuckets(split, units, seed, shuffle=shuffle, world=world)

@@ -1,24 +1,34 @@
-"""A task's training before its first step: wherever it begins, here or on a cluster, it begins in the same way."""
+"""Setup of a task's training before its first step: the same locally and on a cluster."""
 
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from models.classifier import Classifier
-from pipelines.models import begin_pretrained, build_model
-from pipelines.params import Params
+from pipelines.data.prepared import rows_of
+from pipelines.kinds import parts
 from pipelines.paths import PREPARED
-from pipelines.preparation.prepared import train_rows
-from pipelines.settings.tasks import SurnameTrain
-from pipelines.store import Split
+from pipelines.settings.params import Params
 from pipelines.training.checkpoints import fingerprint
-from pipelines.training.classifiers import balance
-from pipelines.training.fit import Job
+from pipelines.training.fit import Job, fit
+from pipelines.training.work import Learned, Report, Work
+from pipelines.training.world import ALONE, World
+
+
+def work_of(task: str, params: Params) -> Work:
+    """The training job of a task."""
+    return Work(task, __name__, PREPARED / task, identity(task, params))
+
+
+def learn(task: str, params: Params, checkpoints: Path, report: Report, world: World | None) -> Learned:
+    """See Learner."""
+    model, job = begin(task, params, checkpoints)
+    weights, history = fit(model, job, report, world or ALONE)
+    return Learned({name: tensor.numpy() for name, tensor in weights.items()}, history)
 
 
 def identity(task: str, params: Params) -> str:
-    """Names a task's training with these params, this data and this code, and no other."""
+    """A unique id of a task's training with these params, data and code."""
     block = params.task(task)
     settings = [
         block.model.model_dump_json(),
@@ -29,10 +39,10 @@ def identity(task: str, params: Params) -> str:
 
 
 def begin(task: str, params: Params, checkpoints: Path) -> tuple[nn.Module, Job]:
-    """The model with its first weights, and what to train it on.
+    """The model with its initial weights, and its training job.
 
     Args:
-        task: its name.
+        task: name of the task.
         params: see params.yaml.
         checkpoints: see Job.
 
@@ -41,8 +51,8 @@ def begin(task: str, params: Params, checkpoints: Path) -> tuple[nn.Module, Job]
     """
     prepared, block = PREPARED / task, params.task(task)
     job = Job(
-        train=train_rows(prepared),
-        valid=Split(prepared / "valid"),
+        train=rows_of(prepared, "train"),
+        valid=rows_of(prepared, "valid"),
         params=block.train,
         seed=params.seed,
         device=params.device,
@@ -50,8 +60,6 @@ def begin(task: str, params: Params, checkpoints: Path) -> tuple[nn.Module, Job]
         checkpoints=checkpoints,
     )
     torch.manual_seed(params.seed)
-    model = build_model(block, prepared)
-    if isinstance(model, Classifier) and isinstance(job.params, SurnameTrain) and job.params.class_weighting == "balanced":
-        balance(model, job.train)
-    begin_pretrained(model, prepared)
+    model = parts.build(block, prepared)
+    parts.training(block).begin(model, block, prepared, job.train)
     return model, job

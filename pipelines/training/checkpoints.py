@@ -1,4 +1,4 @@
-"""Where a training job's checkpoints are: none goes on from another job's, and a finished one leaves none behind."""
+"""Checkpoints of a training job: it never resumes from another job's, and removes its own when it is finished."""
 
 import hashlib
 import shutil
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-CODE = ("models", "pipelines/training")
+CODE = ("models", "pipelines/training", "pipelines/embedding")
 
 
 def fingerprint(settings: Iterable[str], data: Path) -> str:
-    """Changes with anything that the final weights depend on: settings, data, code.
+    """Hash of everything that the final weights depend on: settings, data and code.
 
     Args:
-        settings: as text.
+        settings: settings as text.
         data: folder of the arrays and vocabularies.
     """
     digest = hashlib.sha256("\n".join(settings).encode())
@@ -31,8 +31,8 @@ def forget(checkpoints: Path) -> None:
 
 
 def save(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
-    import torch  # who has checkpoints removed may have trained without it
+    """Write a checkpoint atomically."""
+    import torch  # not needed by methods that train without torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")

@@ -1,4 +1,4 @@
-"""Train on a Ray cluster: code and data go there; the log and the epochs come back while it trains, and then the weights."""
+"""Training on a Ray cluster: sends code and data, streams back the log and the epochs, and fetches the weights."""
 
 import json
 import logging
@@ -11,15 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
-from safetensors.torch import load
+import numpy as np
+from safetensors.numpy import load
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
-from torch import Tensor
 
-from pipelines.params import Params
-from pipelines.paths import PREPARED
+from pipelines.settings.params import Params
 from pipelines.stage import StageError
-from pipelines.training.fit import Row
-from pipelines.training.preflight import (
+from pipelines.training.cluster_checks import (
     check_answers,
     check_device,
     check_ray,
@@ -28,78 +26,73 @@ from pipelines.training.preflight import (
     last_line,
     unreachable,
 )
+from pipelines.training.work import Learned, Report, Row, Work
 
 if TYPE_CHECKING:
     from pipelines.training.outcome import Outcome
 
 ROOT = Path(__file__).parents[2]
 CODE = ("models", "pipelines")
-LIMIT_MIB = 500  # that Ray sends to its nodes with a job
+LIMIT_MIB = 500  # maximum size of a job's files that Ray sends to its nodes
 MIB = 2**20
-BUSY_S = 60  # that the cluster may take to notice that a stage was killed
+BUSY_S = 60  # time that the cluster may take to notice that a stage was killed
 POLL_S = 0.5
-ATTEMPTS = 4  # to connect to a head that does not start a server for this client
+ATTEMPTS = 4  # to connect to a head node that fails to start a server for this client
 START_FAILURES = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
 NAMESPACE = "seqline"
 WORKERS = {
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay in their copy of the code and data
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # until an epoch's checkpoint counts, and a lost worker is noticed
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers keep the working directory with code and data
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # delay until a checkpoint is registered and a lost worker is noticed
 }
 
 
-def fit_on_cluster(
-    address: str, task: str, params: Params, name: str, report: Callable[[Row], None]
-) -> tuple[dict[str, Tensor], list[Row]]:
-    """Do as `fit`, on the cluster, and wait for it. Killed and called again, it goes on from the job's last checkpoint.
+def learn_on_cluster(address: str, work: Work, params: Params, report: Report) -> Learned:
+    """Train on the cluster, and wait for the result. After a kill, a new call resumes from the last checkpoint.
 
     Args:
-        address: of the cluster: `ray://host:10001` from anywhere, `host:6379` or `auto` on one of its nodes.
-        task: to train; its prepared data are here.
+        address: address of the cluster: `ray://host:10001` from anywhere, `host:6379` or `auto` on one of its nodes.
+        work: the training job; its data are local.
         params: see params.yaml.
-        name: of this very job; one with any other setting or data needs another name.
         report: called with the row of each finished epoch.
 
-    Returns:
-        see `fit`.
-
     Raises:
-        StageError: there is no such cluster, it has no room for the job, or its workers fail again and again.
-        ValueError: see `fit`.
+        StageError: there is no such cluster, it lacks the resources, or its workers fail repeatedly.
+        ValueError: see Learner.
     """
     check_ray()
     check_device(params)
     check_answers(address)
     with TemporaryDirectory() as folder:
-        pack(task, Path(folder))
+        pack(work.data, Path(folder))
         with connected(address, Path(folder)):
-            outcome = _run(address, task, params, name, report)
+            outcome = _run(address, work, params, report)
     if outcome.fault:
         raise ValueError(outcome.fault)
     history: list[Row] = json.loads(outcome.history)
-    return load(outcome.weights), history
+    return Learned({name: np.array(array) for name, array in load(outcome.weights).items()}, history)  # owning copies
 
 
-def pack(task: str, folder: Path) -> None:
-    """Put what a worker needs, code and data, into a folder.
+def pack(data: Path, folder: Path) -> None:
+    """Copy the code and data that a worker needs into a folder.
 
     Raises:
-        StageError: it is more than Ray takes.
+        StageError: they exceed Ray's limit.
     """
     for room in CODE:
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    # The texts and the test split are for evaluation.
-    shutil.copytree(PREPARED / task, folder / PREPARED / task, ignore=shutil.ignore_patterns("*.parquet", "test"))
+    # The texts and the test split are only needed for evaluation.
+    shutil.copytree(data, folder / data, ignore=shutil.ignore_patterns("*.parquet", "test"))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / MIB
     if size > LIMIT_MIB:
         raise StageError(
-            f"{PREPARED / task} is too large for the cluster: {math.ceil(size)} MiB with the code, and Ray sends at most"
-            f" {LIMIT_MIB}; unset RAY_ADDRESS to train here"
+            f"{data} is too large for the cluster: {math.ceil(size)} MiB with the code, but Ray sends at most"
+            f" {LIMIT_MIB}; unset RAY_ADDRESS to train locally"
         )
 
 
 @contextmanager
 def connected(address: str, folder: Path) -> Iterator[None]:
-    """Be a client of the cluster, whose workers run in copies of the folder.
+    """Connect to the cluster, whose workers run in copies of the folder.
 
     Raises:
         StageError: Ray cannot connect.
@@ -119,39 +112,42 @@ def connected(address: str, folder: Path) -> Iterator[None]:
 
 
 def _no_server_started(error: BaseException) -> bool:
-    """Whether the head answers, but did not start a server for this client, as happens when it is busy.
+    """Whether the head node responded but failed to start a server for this client, as happens when it is busy.
 
-    Ray raises a ConnectionAbortedError, and the message holds the head's own traceback.
+    Ray raises a ConnectionAbortedError whose message contains the head node's traceback.
     """
     return any(failure in str(error) for failure in START_FAILURES)
 
 
-def _run(address: str, task: str, params: Params, name: str, report: Callable[[Row], None]) -> "Outcome":
-    """Check what can be checked before the job begins, run it, and remove its checkpoints once its outcome is here."""
+def _run(address: str, work: Work, params: Params, report: Report) -> "Outcome":
+    """Check prerequisites, run the job, and remove its checkpoints once its outcome has been fetched."""
     import ray
     from ray.exceptions import RayError
 
     from pipelines.training import remote
 
     nodes = [node for node in cast(Callable[[], list[dict[str, Any]]], ray.nodes)() if node["Alive"]]
-    check_room(address, params, [node["Resources"] for node in nodes])
+    check_room(address, params.cluster, work, [node["Resources"] for node in nodes])
+    name = f"{work.name}-{work.identity}"
     try:
         progress = _begin_progress(name, ray.remote(remote.Progress))
         check_storage(params.cluster.storage, name, [node["NodeID"] for node in nodes])
-        job = ray.remote(num_cpus=0)(remote.run).remote(name, task, params, progress)
+        job = ray.remote(num_cpus=0)(remote.run).remote(name, work, params, progress)
         outcome = _follow(job, progress, report)
         ray.get(ray.remote(num_cpus=0)(remote.forget).remote(params.cluster.storage, name))
     except RayError as error:
-        raise StageError(f"training {task} on the cluster failed; its log is above, and says last: {last_line(error)}") from error
+        raise StageError(
+            f"training {work.name} on the cluster failed; see its log above, which ends with: {last_line(error)}"
+        ) from error
     except ConnectionError as error:
         raise StageError(
-            f"the connection to the cluster at {address} was lost ({last_line(error)}); run it again to go on"
+            f"the connection to the cluster at {address} was lost ({last_line(error)}); run it again to resume"
         ) from error
     return outcome
 
 
-def _follow(job: Any, progress: Any, report: Callable[[Row], None]) -> "Outcome":
-    """Report each epoch of a job once, as soon as it is known, to the job's end."""
+def _follow(job: Any, progress: Any, report: Report) -> "Outcome":
+    """Report each epoch of a job once, as soon as it is finished, until the job ends."""
     import ray
 
     seen = 0.0
@@ -162,8 +158,8 @@ def _follow(job: Any, progress: Any, report: Callable[[Row], None]) -> "Outcome"
     return outcome
 
 
-def _report_after(seen: float, rows: Sequence[Row], report: Callable[[Row], None]) -> float:
-    """Report the rows of epochs after `seen`, and return the last epoch that is reported now."""
+def _report_after(seen: float, rows: Sequence[Row], report: Report) -> float:
+    """Report the rows of epochs after `seen`, and return the last reported epoch."""
     for row in rows:
         if row["epoch"] > seen:
             report(row)
@@ -172,10 +168,10 @@ def _report_after(seen: float, rows: Sequence[Row], report: Callable[[Row], None
 
 
 def _begin_progress(name: str, actor: Any) -> Any:
-    """The actor of a job, which is there once: a stage that was killed may still have its own for a while.
+    """Create the actor of a job, which exists at most once: that of a killed stage may persist for a while.
 
     Raises:
-        StageError: another stage has it.
+        StageError: another stage owns it.
     """
     import ray
     from ray.exceptions import ActorAlreadyExistsError
@@ -184,11 +180,11 @@ def _begin_progress(name: str, actor: Any) -> Any:
     while True:
         try:
             progress = actor.options(name=name, num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
-            ray.get(progress.after.remote(0.0))  # a client at ray:// learns with the first answer that the name is taken
+            ray.get(progress.after.remote(0.0))  # a ray:// client only finds out with the first response that the name is taken
         except ActorAlreadyExistsError as error:
             if time.monotonic() > end:
                 raise StageError(
-                    f"the cluster is training this very job, {name}, for another stage; wait for that one"
+                    f"the cluster is already running this job, {name}, for another stage; wait for it to finish"
                 ) from error
             time.sleep(1)
         else:

@@ -1,4 +1,4 @@
-"""Train a model to the end, from where an earlier attempt was stopped if there was one."""
+"""Train a model to the end, resuming from an earlier attempt's checkpoint if it exists."""
 
 import logging
 import math
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from pipelines.settings.section import Train
@@ -18,24 +19,36 @@ from pipelines.training.checkpoints import save
 from pipelines.training.hardware import Precision, keep_freed_memory, pick_accelerator, pick_precision, take_gpu
 from pipelines.training.loop import Loop
 from pipelines.training.ranks import rank_count, train_by_ranks
+from pipelines.training.work import Row
 from pipelines.training.world import ALONE, World
 
 LAST = "last.ckpt"
-Row = dict[str, float]  # one epoch: epoch, train_loss, valid_loss, learning_rate
+
+
+class KeptInputs(MixedPrecision):
+    """Mixed precision that keeps the model's inputs in their precision.
+
+    Fabric's MixedPrecision rounds inputs to bf16, with three significant digits. This would affect variances, the steps of a
+    series, and the targets of the loss.
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        """Return the input unchanged."""
+        return data
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train on and how.
+    """Data and settings of a training job.
 
-    Args:
-        train: rows to learn from.
-        valid: rows to choose the best epoch by.
+    Attributes:
+        train: training rows.
+        valid: validation rows, to choose the best epoch.
         params: see params.yaml.
-        seed: of the batch order and of dropout; the caller seeds the model's first weights.
+        seed: seed of the batch order and of dropout; the caller seeds the model's initial weights.
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16.
-        checkpoints: folder of this very job's checkpoints. A job with any other setting or data needs another folder.
+        checkpoints: folder of this job's checkpoints. A job with different settings or data needs another folder.
     """
 
     train: Rows
@@ -48,26 +61,26 @@ class Job:
 
 
 def fit(model: nn.Module, job: Job, report: Callable[[Row], None], world: World = ALONE) -> tuple[dict[str, Tensor], list[Row]]:
-    """Train `model` by `job`. Killed at any moment and called again, it goes on after the last finished epoch, to the same end.
+    """Train `model`. After a kill at any time, a new call resumes after the last finished epoch, with the same final result.
 
     Args:
-        model: one of models/. It is left on the CPU, wherever it was trained, with the weights of the last epoch.
-        job: how.
-        report: called with the row of each finished epoch, also with those of a run that is being resumed. Its checkpoint is
-            written by then.
-        world: the ranks that train it together. Alone on a CPU, a process becomes ranks, as many as train fastest.
+        model: one of models/. Afterwards it is on the CPU, with the weights of the last epoch.
+        job: data and settings.
+        report: called with the row of each finished epoch (epoch, train_loss, valid_loss and learning_rate), after its checkpoint
+            is written; for a resumed run also with the earlier rows.
+        world: the ranks that train it together. A single process on a CPU starts the number of ranks that is fastest.
 
     Returns:
-        the mean of the weights of the epochs with the lowest validation loss, on the CPU, and a row for each epoch.
+        the mean of the weights of the epochs with the lowest validation loss, on the CPU, and a row per epoch.
 
     Raises:
-        ValueError: the device is not there, or the loss is no longer a finite number.
+        ValueError: the device does not exist, or the loss is no longer finite.
         ChildProcessError: see train_by_ranks.
     """
     keep_freed_memory()
     accelerator = pick_accelerator(job.device)
     ranks = rank_count(threads(), job.params.batch_units) if world is ALONE and accelerator == "cpu" else 1
-    precision = _precision(job, accelerator)  # picked once, so that ranks agree
+    precision = _precision(job, accelerator)  # chosen once, so that ranks agree
     if ranks > 1:
         history = train_by_ranks(model, ranks, lambda one: _epochs(model, job, report, one, accelerator, precision))
     else:
@@ -85,7 +98,7 @@ def _epochs(
     accelerator: Literal["cpu", "cuda"],
     precision: Precision,
 ) -> list[Row]:
-    """One rank's part: all epochs that are left. Those that keep checkpoints report."""
+    """Train the remaining epochs as one rank. Only ranks that write checkpoints report."""
     loop = Loop(model, job.train, job.valid, job.params, job.seed, _fabric(accelerator, precision, world), world)
     last = job.checkpoints / LAST
     report = report if world.keeps else lambda _: None
@@ -101,10 +114,10 @@ def _epochs(
 
 
 def average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of several epochs' weights; what is no floating-point number is the first one's.
+    """The mean of several epochs' weights; tensors that are not floating-point are those of the first.
 
     Args:
-        states: of one model, one or more.
+        states: one or more states of one model.
     """
     return {
         name: torch.stack([state[name] for state in states]).mean(0) if tensor.is_floating_point() else tensor
@@ -113,12 +126,12 @@ def average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _best(history: list[Row], count: int) -> list[Row]:
-    """So many epochs with the lowest validation loss, the best first."""
+    """The `count` epochs with the lowest validation loss, the best first."""
     return sorted(history, key=lambda row: row["valid_loss"])[:count]
 
 
 def _keep(loop: Loop, row: Row, best: list[Row], checkpoints: Path) -> None:
-    """Write this epoch's weights if it is one of the best, and remove those of epochs that no longer are."""
+    """Write this epoch's weights if it is among the best, and remove those of epochs that no longer are."""
     if row in best:
         save(loop.model.state_dict(), _weights(checkpoints, row))
     for path in set(checkpoints.glob("epoch-*.ckpt")) - {_weights(checkpoints, other) for other in best}:
@@ -130,7 +143,7 @@ def _weights(checkpoints: Path, row: Row) -> Path:
 
 
 def _precision(job: Job, accelerator: Literal["cpu", "cuda"]) -> Precision:
-    """That in which the job began, if it did: measured anew, beside other work, another one may seem faster."""
+    """The precision in which the job started, if it did: a new measurement under load may choose another one."""
     last = job.checkpoints / LAST
     if not last.exists():
         return pick_precision(job.precision, accelerator)
@@ -139,13 +152,15 @@ def _precision(job: Job, accelerator: Literal["cpu", "cuda"]) -> Precision:
 
 
 def _fabric(accelerator: Literal["cpu", "cuda"], precision: Precision, world: World) -> Fabric:
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, every time
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it logs the precision every time
     devices = [take_gpu() if world is ALONE else world.gpu] if accelerator == "cuda" else 1
+    if precision == "bf16-mixed":
+        return Fabric(accelerator=accelerator, devices=devices, plugins=KeptInputs(precision, accelerator))
     return Fabric(accelerator=accelerator, devices=devices, precision=precision)
 
 
 def _resume(loop: Loop, last: Path, report: Callable[[Row], None]) -> list[Row]:
-    """Put the loop where the checkpoint was written, if there is one, and report the epochs before it."""
+    """Restore the loop from the checkpoint, if it exists, and report the epochs before it."""
     if not last.exists():
         return []
     checkpoint: dict[str, Any] = torch.load(last, map_location=loop.fabric.device)
@@ -169,5 +184,5 @@ def _epoch(loop: Loop, epoch: int) -> Row:
 
 
 def _out_of_patience(history: list[Row], patience: int) -> bool:
-    """Whether so many epochs have gone by since the best one."""
+    """Whether `patience` epochs have passed since the best one."""
     return bool(history) and history[-1]["epoch"] - _best(history, 1)[0]["epoch"] >= patience

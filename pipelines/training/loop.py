@@ -1,4 +1,4 @@
-"""The training loop: an epoch of steps, an epoch of validation, and all that a stopped run needs in order to go on."""
+"""The training loop: training and validation of an epoch, and the state needed to resume."""
 
 import math
 import time
@@ -16,23 +16,22 @@ from pipelines.store import Alternating, Rows
 from pipelines.training.batches import LengthBuckets, PaddedRows, loader
 from pipelines.training.world import ALONE, World
 
-AHEAD = 2  # processes that make batches for a GPU
+AHEAD = 2  # processes that prefetch batches for a GPU
 
 
 class Loop:
     """Trains any model whose forward takes a batch's columns and returns a Loss.
 
-    The optimizer is AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) under a one-cycle schedule, stepped by batch. What
-    an epoch sees and draws follows from the seed, the epoch and the step alone, so that a resumed run ends as an undisturbed
-    one.
+    The optimizer is AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) with a one-cycle schedule, stepped per batch. An epoch's
+    batches and random numbers depend only on seed, epoch and step, so a resumed run has the same result as an uninterrupted one.
 
     Args:
         model: one of models/.
-        train: rows to learn from.
-        valid: rows to measure on after each epoch.
+        train: training rows.
+        valid: validation rows.
         params: see params.yaml.
-        seed: of the batch order and of dropout.
-        fabric: the device, and the precision there.
+        seed: seed of the batch order and of dropout.
+        fabric: device and precision.
         world: the ranks that train it together.
     """
 
@@ -40,7 +39,7 @@ class Loop:
         self, model: nn.Module, train: Rows, valid: Rows, params: Train, seed: int, fabric: Fabric, world: World = ALONE
     ) -> None:
         self.model, self.params, self.seed, self.fabric, self.world, self.step = model, params, seed, fabric, world, 0
-        ahead = AHEAD if fabric.device.type == "cuda" else 0  # a CPU's cores have the training to do
+        ahead = AHEAD if fabric.device.type == "cuda" else 0  # on a CPU, all cores are busy with training
         self._train, self._batches = train, loader(train, params.batch_units, seed, shuffle=True, ahead=ahead, world=world)
         self._held_out = loader(valid, params.batch_units, seed, shuffle=False, world=world)
         optimizer = torch.optim.AdamW(model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
@@ -49,17 +48,17 @@ class Loop:
 
     @property
     def learning_rate(self) -> float:
-        """That of the next step."""
+        """Learning rate of the next step."""
         return float(self._schedule.get_last_lr()[0])
 
     def train(self, epoch: int) -> float:
-        """Take an epoch's steps.
+        """Train for one epoch.
 
         Args:
             epoch: counted from 0.
 
         Returns:
-            the mean training loss, in nats a unit.
+            the mean training loss, in nats per unit.
         """
         self._joined.train()
         cast(LengthBuckets, self._batches.sampler).set_epoch(epoch)
@@ -76,13 +75,13 @@ class Loop:
         with Progress(name, self.params.epochs * steps, "steps", epoch * steps, shown=self.world.rank == 0) as progress:
             for batch in self._batches:
                 loss = self._learn(batch)
-                total += loss.total.detach()  # added up where it is: reading it would wait for the device at every step
+                total += loss.total.detach()  # summed on the device: reading it would synchronize at every step
                 units += loss.units
                 progress.advance(1, note)
         return self._mean(float(total), units)
 
     def _learn(self, batch: dict[str, Tensor]) -> Loss:
-        """One step. bf16 needs no loss scaling: the gradient is clipped as it comes."""
+        """Take one step. bf16 needs no loss scaling, so the gradient is clipped without unscaling."""
         seed_draws(self.world.seed(self.seed * 1_000_003 + self.step))
         loss = self._loss(batch)
         self.fabric.backward(self.world.link.objective(loss, self.fabric.device))
@@ -96,7 +95,7 @@ class Loop:
 
     @torch.no_grad()
     def validate(self) -> float:
-        """The mean validation loss, in nats a unit."""
+        """The mean validation loss, in nats per unit."""
         self._joined.eval()
         losses = [self._loss(batch) for batch in self._held_out]
         return self._mean(math.fsum(float(loss.total) for loss in losses), sum(loss.units for loss in losses))
@@ -107,18 +106,18 @@ class Loop:
         return total / scored
 
     def _loss(self, batch: dict[str, Tensor]) -> Loss:
-        """The loss of this rank's rows. Without any it takes a row that does not count: all ranks have to step together."""
+        """The loss of this rank's rows. A rank without rows uses one with weight 0, since all ranks must step together."""
         columns = batch or PaddedRows(self._train)[[0]]
         loss: Loss = self._joined(**{name: column.to(self.fabric.device, non_blocking=True) for name, column in columns.items()})
         return loss if batch else Loss(loss.total * 0, 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes in training."""
+        """The state that changes in training."""
         optimizer, schedule = self._optimizer.state_dict(), self._schedule.state_dict()
         return {"model": self.model.state_dict(), "optimizer": optimizer, "schedule": schedule, "step": self.step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where this state was taken."""
+        """Restore a state, to resume from it."""
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
@@ -126,22 +125,22 @@ class Loop:
 
 
 def _one_cycle(optimizer: torch.optim.Optimizer, params: Train, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """The learning rate up to its peak and down to nearly nothing (Smith and Topin 2019, arXiv 1708.07120)."""
+    """One-cycle schedule: the learning rate rises to its peak and falls to nearly 0 (Smith and Topin 2019, arXiv 1708.07120)."""
     share = params.warmup_share
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=params.learning_rate,
         total_steps=steps,
-        pct_start=1.5 * share if share * steps == 1 else share,  # torch divides by the warm-up's steps less one
+        pct_start=1.5 * share if share * steps == 1 else share,  # torch divides by the number of warm-up steps minus one
         cycle_momentum=False,
     )
 
 
 def seed_draws(seed: int) -> None:
-    """Seed what is drawn on the CPU and on GPUs.
+    """Seed the random generators of the CPU and of GPUs.
 
-    torch.manual_seed also notes, with a stack trace, to seed each kind of device that may come into use: as long as a small
-    model's step.
+    torch.manual_seed also registers, with a stack trace, a seed for devices initialized later, which takes as long as a step of a
+    small model.
     """
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_available():

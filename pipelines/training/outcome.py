@@ -1,16 +1,16 @@
-"""What comes back from the cluster. It imports nothing large, see `pipelines.training.remote`."""
+"""The result of a job on the cluster. This module imports nothing large, see `pipelines.training.remote`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job ends with.
+    """Result of a job.
 
-    Args:
-        weights: as safetensors.
-        history: a row for each epoch, as JSON.
-        fault: what the user can mend, and no further attempt can; empty if there are weights.
+    Attributes:
+        weights: weights as safetensors.
+        history: a row per epoch, as JSON.
+        fault: an error that the user can fix and a retry cannot; empty if there are weights.
     """
 
     weights: bytes = b""

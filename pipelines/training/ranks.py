@@ -1,7 +1,7 @@
-"""Ranks on the cores of one machine: processes of one thread each, which share every batch and meet once a step.
+"""Data parallelism on the cores of one machine: ranks are single-threaded processes that share every batch.
 
-Threads that share each operation meet after each of them, hundreds of times a step, and wait there for whichever was interrupted.
-Ranks wait for each other once, to add up gradients in shared memory, so that other work on the machine costs them little.
+Threads within each operation synchronize after each of them, hundreds of times per step, and wait for any thread that was
+interrupted. Ranks synchronize once per step, to sum gradients in shared memory, so other load on the machine costs them little.
 """
 
 import multiprocessing
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
 Result = TypeVar("Result")
-VALUES = 8  # most numbers that `sum` takes
-LEAST_UNITS = 200  # of a batch, for each rank: with fewer, matrix products become inefficient
-FORK = multiprocessing.get_context("fork")  # a rank begins at once, with the model and the data that are in memory
+VALUES = 8  # maximum number of values that `sum` accepts
+LEAST_UNITS = 200  # of a batch, per rank: with fewer, matrix products become inefficient
+FORK = multiprocessing.get_context("fork")  # a rank starts immediately, with the model and data in memory
 
 
 def rank_count(cores: int, batch_units: int) -> int:
-    """How many ranks train fastest on so many cores."""
+    """The fastest number of ranks for this number of cores."""
     return max(1, min(cores, batch_units // LEAST_UNITS))
 
 
@@ -38,8 +38,8 @@ class SharedMemory:
     """The link of ranks on one machine; see pipelines.training.world.Link.
 
     Args:
-        model: that all of them train; each has a copy with the same weights.
-        ranks: how many they are.
+        model: the model that all ranks train; each has a copy with the same weights.
+        ranks: number of ranks.
     """
 
     def __init__(self, model: nn.Module, ranks: int) -> None:
@@ -50,19 +50,19 @@ class SharedMemory:
         self.barrier: Barrier = FORK.Barrier(ranks)
 
     def enter(self, rank: int) -> None:
-        """Become this rank's end of the link."""
+        """Set the rank of this process."""
         self._rank = rank
 
-    def joined(self, model: nn.Module, device: torch.device) -> nn.Module:  # noqa: ARG002 - Link has it
-        """The model: ranks begin as copies of one process."""
+    def joined(self, model: nn.Module, device: torch.device) -> nn.Module:  # noqa: ARG002 - part of Link
+        """The model: ranks start as copies of one process."""
         return model
 
-    def objective(self, loss: Loss, device: torch.device) -> Tensor:  # noqa: ARG002 - Link has it
-        """The sum: `average` divides."""
+    def objective(self, loss: Loss, device: torch.device) -> Tensor:  # noqa: ARG002 - part of Link
+        """The total loss: `average` divides."""
         return loss.total
 
     def average(self, model: nn.Module, units: int) -> None:
-        """Each rank adds up its part of all gradients; a second meeting, and everybody has the whole."""
+        """Each rank sums its part of all gradients; after a second synchronization, every rank has the whole."""
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._write(parameters)
         total = self.sum([units], self._mean.device)[0]
@@ -71,12 +71,12 @@ class SharedMemory:
         torch.sum(self._gradients[:, part], 0, out=self._mean[part])
         self._mean[part] /= total
         self.barrier.wait()
-        self._own.copy_(self._mean)  # clipping changes it in place
+        self._own.copy_(self._mean)  # clipping modifies it in place
         for parameter, gradient in zip(parameters, _views(self._own, parameters), strict=True):
             parameter.grad = gradient
 
-    def sum(self, values: Sequence[float], device: torch.device) -> list[float]:  # noqa: ARG002 - Link has it
-        """See Link. Two places take turns: a rank that is ahead writes to the one that no other can still be reading."""
+    def sum(self, values: Sequence[float], device: torch.device) -> list[float]:  # noqa: ARG002 - part of Link
+        """See Link. Two buffers alternate: a rank that is ahead writes to the one that no other rank can still be reading."""
         numbers = self._numbers[self._turn]
         self._turn = 1 - self._turn
         numbers[self._rank, : len(values)] = torch.tensor(values, dtype=torch.float64)
@@ -104,25 +104,25 @@ def _views(flat: Tensor, parameters: Sequence[nn.Parameter]) -> Iterator[Tensor]
 
 
 def train_by_ranks(model: nn.Module, ranks: int, train: Callable[[World], Result]) -> Result:
-    """Call `train` on so many ranks, of which this process is the first, and wait until all of them are done.
+    """Call `train` on all ranks, with this process as rank 0, and wait until all are done.
 
     Args:
-        model: that they train.
-        ranks: 2 or more.
-        train: takes the rank's world, and does the same on each of them.
+        model: the model that they train.
+        ranks: number of ranks, 2 or more.
+        train: called with the rank's world; must do the same on each rank.
 
     Returns:
-        what rank 0 returns.
+        the result of rank 0.
 
     Raises:
-        ChildProcessError: a rank died, by a signal or an error that only it had.
+        ChildProcessError: a rank died, by a signal or an error that the others did not have.
     """
     link = SharedMemory(model, ranks)
     with _one_thread(), _others(link, ranks, train):
         try:
             return train(World(0, ranks, link=link))
         except BrokenBarrierError as error:
-            raise ChildProcessError("a process that shared the training has ended; was there too little memory?") from error
+            raise ChildProcessError("a process of the training has died, perhaps for lack of memory") from error
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def _one_thread() -> Iterator[None]:
 
 @contextmanager
 def _others(link: SharedMemory, ranks: int, train: Callable[[World], object]) -> Iterator[None]:
-    """The ranks from 1 on. None of them outlives the block, nor this process."""
+    """Run ranks 1 and up. None of them outlives the block or this process."""
     alive, mine = FORK.Pipe(duplex=False)
     others = [FORK.Process(target=_rank, args=(rank, ranks, link, train, alive, mine), daemon=True) for rank in range(1, ranks)]
     for process in others:
@@ -156,12 +156,12 @@ def _others(link: SharedMemory, ranks: int, train: Callable[[World], object]) ->
 
 
 def _watch(others: Sequence[BaseProcess], link: SharedMemory) -> None:
-    """Where one of them fails, nobody waits for it any longer."""
+    """Break the barrier if a rank fails, so that the others do not wait for it."""
     running = {process.sentinel: process for process in others}
     while running:
         for sentinel in cast(list[int], wait([*running])):
             ended = running.pop(sentinel)
-            ended.join()  # its sentinel is ready a moment before its exit code is
+            ended.join()  # the sentinel is ready slightly before the exit code
             if ended.exitcode:
                 link.barrier.abort()
 
@@ -169,19 +169,19 @@ def _watch(others: Sequence[BaseProcess], link: SharedMemory) -> None:
 def _rank(
     rank: int, ranks: int, link: SharedMemory, train: Callable[[World], object], alive: Connection, mine: Connection
 ) -> None:
-    """A process's whole life. What ends rank 0 ends it: signals go to that one."""
+    """Main function of a rank's process. It ends with rank 0, which handles signals."""
     mine.close()
     Thread(target=_end_with, args=(alive,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     link.enter(rank)
-    with suppress(ValueError, BrokenBarrierError):  # rank 0 meets the same, and tells
+    with suppress(ValueError, BrokenBarrierError):  # rank 0 has the same error and reports it
         train(World(rank, ranks, link=link, keeps=False))
 
 
 def _end_with(alive: Connection) -> None:
-    """End this process when the other end of the pipe is gone, and with it rank 0."""
+    """End this process when the other end of the pipe closes, since rank 0 has ended."""
     with suppress(EOFError):
         alive.recv()
     os._exit(1)

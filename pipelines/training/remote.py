@@ -1,7 +1,7 @@
-"""What a client asks of the cluster.
+"""Functions that a client runs on the cluster.
 
-A client at ray://host:port has a server of its own there, which unpickles what is asked, several things at once. This module
-imports nothing large, so that it can: torch, imported in two threads at once, may end the process.
+A client at ray://host:port has its own server there, which unpickles requests in several threads. This module therefore imports
+nothing large: importing torch in two threads at the same time may crash the process.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from pipelines.training.outcome import Outcome
 
 if TYPE_CHECKING:
-    from pipelines.params import Params
-    from pipelines.training.fit import Row
+    from pipelines.settings.params import Params
+    from pipelines.training.work import Row, Work
 
 
 class Progress:
-    """An actor that has the rows of finished epochs until they are asked for."""
+    """An actor that stores the rows of finished epochs."""
 
     def __init__(self) -> None:
         self._rows: dict[float, Row] = {}
 
     def add(self, row: "Row") -> None:
-        """An epoch is finished; perhaps again, after a worker was lost."""
+        """Add a finished epoch; it may be repeated after a worker was lost."""
         self._rows[row["epoch"]] = row
 
     def after(self, epoch: float) -> "list[Row]":
@@ -28,15 +28,15 @@ class Progress:
         return [self._rows[number] for number in sorted(self._rows) if number > epoch]
 
 
-def run(name: str, task: str, params: "Params", progress: Any) -> Outcome:
+def run(name: str, work: "Work", params: "Params", progress: Any) -> Outcome:
     """See pipelines.training.rank.run_job."""
     from pipelines.training.rank import run_job
 
-    return run_job(name, task, params, progress)
+    return run_job(name, work, params, progress)
 
 
 def mark(storage: str, name: str) -> None:
-    """Leave a file in the storage. Raises OSError where that is not possible."""
+    """Write a file to the storage. Raises OSError if that is not possible."""
     from pyarrow.fs import FileSystem
 
     system, path = FileSystem.from_uri(storage)
@@ -46,7 +46,7 @@ def mark(storage: str, name: str) -> None:
 
 
 def sees(storage: str, name: str) -> bool:
-    """Whether this node finds what `mark` left."""
+    """Whether this node sees the file that `mark` wrote."""
     from pyarrow.fs import FileSystem
 
     system, path = FileSystem.from_uri(storage)

@@ -1,4 +1,4 @@
-"""Where there is no terminal, a stage says how far it is: often enough, and not too often."""
+"""Without a terminal, a stage prints progress lines: often enough, but not too often."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from pipelines.progress import Pace, Progress
 
 
 @pytest.mark.parametrize(("hours", "longest"), [(0.5, 30.0), (2.5, 150.0)])
-def test_lines_come_often_and_are_few(hours: float, longest: float) -> None:
+def test_lines_are_frequent_but_few(hours: float, longest: float) -> None:
     now = [0.0]
     pace, printed = Pace(lambda: now[0]), [0.0]
     while now[0] < hours * 3600:
@@ -20,8 +20,16 @@ def test_lines_come_often_and_are_few(hours: float, longest: float) -> None:
     assert len(printed) <= 200
 
 
-def test_a_line_says_how_far_how_fast_and_what_more(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every line due, independent of the time and of earlier lines."""
     monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LATER", 0.0)
+    monkeypatch.setattr(progress, "PACE", Pace())
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_line_shows_progress_rate_time_left_and_note(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("epoch 2 of 3", 300, "steps", 100) as bar:
         bar.advance(50, lambda: "loss 4.2")
     said = capsys.readouterr().out
@@ -30,16 +38,15 @@ def test_a_line_says_how_far_how_fast_and_what_more(monkeypatch: pytest.MonkeyPa
     assert said.endswith(" left, loss 4.2\n")
 
 
-def test_what_is_not_shown_says_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
+@pytest.mark.usefixtures("at_once")
+def test_hidden_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("epoch 1 of 1", 2, "steps", shown=False) as bar:
         bar.advance(1)
     assert capsys.readouterr().out == ""
 
 
-def test_work_without_news_is_known_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    monkeypatch.setattr(progress, "LATER", 0.0)
+@pytest.mark.usefixtures("at_once")
+def test_a_heartbeat_line_is_printed_without_progress(capsys: pytest.CaptureFixture[str]) -> None:
     said = ""
     with progress.heartbeat("evaluate fr-en"):
         while not said:

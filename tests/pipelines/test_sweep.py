@@ -1,4 +1,4 @@
-"""The search for better settings: what it may try, that it finds, goes on, prunes, and what it leaves."""
+"""Hyperparameter search: the search space, finding better values, resuming, pruning, and its outputs."""
 
 import os
 import shutil
@@ -12,15 +12,17 @@ from typing import Any
 import mlflow
 import optuna
 import pytest
+import shipped
 import yaml
 from mlflow import MlflowClient
 
-from pipelines import sweep as module
-from pipelines.params import Params, load_params, read_settings
-from pipelines.settings.sweep import Sweep
+from pipelines.settings.params import Params, load_params, read_settings
 from pipelines.stage import StageError, run_stage
-from pipelines.sweep import sweep
-from pipelines.sweeping.space import Space
+from pipelines.sweep import search as module
+from pipelines.sweep.search import sweep
+from pipelines.sweep.settings import Sweep
+from pipelines.sweep.space import Space
+from pipelines.training.fit import fit
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -43,7 +45,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SWEEP = """
 import sys
 sys.modules["mlflow"] = None
-from pipelines.sweep import sweep
+from pipelines.sweep.search import sweep
 sweep("small")
 """
 
@@ -52,8 +54,8 @@ sweep("small")
 def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with small prepared names and a small sweep over them, where MLflow is not installed."""
     content = small_params.model_dump(by_alias=True)
-    content["names"]["train"] |= {"epochs": 4, "patience": 4, "batch_units": 60}
-    for folder in ("data/prepared", "profiles", "pipelines/sweeps"):
+    content["tasks"]["names"]["train"] |= {"epochs": 4, "patience": 4, "batch_units": 60}
+    for folder in ("data/prepared", "profiles", "pipelines/sweep"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     (tmp_path / "data/prepared/names").symlink_to(prepared["names"])
@@ -66,19 +68,19 @@ def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monke
 
 @pytest.fixture
 def tracked(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The same with MLflow, and a database for the runs."""
+    """The same folder with MLflow, and a database for the runs."""
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/runs.db")
     yield place
-    mlflow.set_tracking_uri(None)
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type] # None resets the address, but the type hints do not allow it
 
 
 def write(**changed: Any) -> None:
-    Path("pipelines/sweeps/small.yaml").write_text(yaml.safe_dump({**SETTINGS, **changed}))
+    Path("pipelines/sweep/small.yaml").write_text(yaml.safe_dump({**SETTINGS, **changed}))
 
 
 def trials() -> list[optuna.trial.FrozenTrial]:
-    """Those that ended, of all studies."""
+    """The completed and pruned trials of all studies."""
     storage = "sqlite:///.checkpoints/sweeps/small.db"
     names = optuna.get_all_study_names(storage)
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
@@ -86,7 +88,7 @@ def trials() -> list[optuna.trial.FrozenTrial]:
 
 
 def found() -> dict[str, Any]:
-    """The profile's values as params.yaml would have them."""
+    """The profile's values, parsed as in params.yaml."""
     lines = [line for line in Path("profiles/best-small.txt").read_text().splitlines() if not line.startswith("#")]
     return {key: yaml.safe_load(value) for key, value in (line.split("=") for line in lines)}
 
@@ -96,39 +98,39 @@ def losses() -> list[float]:
 
 
 @pytest.mark.slow
-def test_it_finds_better_values_than_the_worst_and_params_yaml_takes_them() -> None:
+def test_the_best_values_beat_the_worst_and_are_valid_in_params_yaml() -> None:
     assert sweep("small") == Path("profiles/best-small.txt")
     assert len(trials()) == 5
     assert min(losses()) < max(losses())
     assert f"validation loss {min(losses()):.4f}, the lowest of 5 trials" in Path("profiles/best-small.txt").read_text()
     values = found()
-    assert set(values) == {f"names.{key}" for key in SETTINGS["keys"]}
+    assert set(values) == {f"tasks.names.{key}" for key in SETTINGS["keys"]}
     content = yaml.safe_load(Path("params.yaml").read_text())
     for key, value in values.items():
-        task, block, name = key.split(".")
-        assert type(value) is type(content[task][block][name])
-        content[task][block][name] = value
+        tasks, task, block, name = key.split(".")
+        assert type(value) is type(content[tasks][task][block][name])
+        content[tasks][task][block][name] = value
     Params.model_validate(content)
 
 
-def test_the_first_trial_is_what_params_yaml_has_where_that_is_searched() -> None:
+def test_the_first_trial_uses_the_values_of_params_yaml_if_they_are_in_the_space() -> None:
     write(trials=1)
     sweep("small")
-    model, train = load_params().names.model, load_params().names.train
+    model, train = shipped.names(load_params()).model, shipped.names(load_params()).train
     assert found() == {
-        "names.train.learning_rate": train.learning_rate,
-        "names.model.hidden_size": model.hidden_size,
-        "names.model.cell": model.cell,
-        "names.model.tied": model.tied,
+        "tasks.names.train.learning_rate": train.learning_rate,
+        "tasks.names.model.hidden_size": model.hidden_size,
+        "tasks.names.model.cell": model.cell,
+        "tasks.names.model.tied": model.tied,
     }
     write(trials=1, keys={"model.hidden_size": {"low": 4, "high": model.hidden_size - 1}})
     sweep("small")
-    assert 4 <= found()["names.model.hidden_size"] < model.hidden_size
+    assert 4 <= found()["tasks.names.model.hidden_size"] < model.hidden_size
 
 
 @pytest.mark.pipeline
 @pytest.mark.parametrize("first", [True, False], ids=["the first", "a later one"])
-def test_stopped_in_a_trial_and_started_again_it_ends_like_one_that_was_not(*, first: bool) -> None:
+def test_an_interrupted_sweep_resumes_with_the_same_result(*, first: bool) -> None:
     write(random_trials=1)
     sweep("small")
     undisturbed, profile = [(t.params, t.value) for t in trials()], Path("profiles/best-small.txt").read_text()
@@ -147,7 +149,7 @@ def test_stopped_in_a_trial_and_started_again_it_ends_like_one_that_was_not(*, f
     assert Path("profiles/best-small.txt").read_text() == profile
 
 
-def test_more_trials_are_added_to_those_there_are_and_other_settings_begin_anew() -> None:
+def test_more_trials_extend_the_study_and_other_settings_start_a_new_one() -> None:
     write(trials=2)
     sweep("small")
     first = [trial.params for trial in trials()]
@@ -168,11 +170,11 @@ def test_a_trial_that_falls_behind_is_pruned() -> None:
     assert pruned
     assert {trial.params["train.learning_rate"] for trial in pruned} == {0.0000001}
     assert all(len(trial.intermediate_values) < 4 for trial in pruned)
-    assert found() == {"names.train.learning_rate": 0.005}
+    assert found() == {"tasks.names.train.learning_rate": 0.005}
 
 
-def test_trials_that_come_to_nothing_end_only_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit, calls = module.fit, []
+def test_failed_trials_do_not_end_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
 
     def unlucky(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -185,17 +187,17 @@ def test_trials_that_come_to_nothing_end_only_themselves(monkeypatch: pytest.Mon
     sweep("small")
     assert len(losses()) == 1
     write(trials=1, seed=3)
-    with pytest.raises(StageError, match="none of the 1 trials came to its end; the last failed: the loss is not finite"):
+    with pytest.raises(StageError, match="none of the 1 trials completed; the last one failed: the loss is not finite"):
         sweep("small")
 
 
 @pytest.mark.pipeline
 @pytest.mark.usefixtures("tracked")
-def test_its_runs_are_nested_and_the_best_is_marked() -> None:
+def test_runs_are_nested_and_the_best_is_marked() -> None:
     write(trials=2)
     sweep("small")
     write(trials=3)
-    sweep("small")  # another process would do the same: the parent is the sweep's
+    sweep("small")  # in a new process it would be the same: the parent run belongs to the sweep
     client = MlflowClient()
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
@@ -208,7 +210,7 @@ def test_its_runs_are_nested_and_the_best_is_marked() -> None:
     history = client.get_metric_history(best.info.run_id, "valid_loss")
     assert [metric.step for metric in history] == [1, 2, 3, 4]
     assert min(metric.value for metric in history) == pytest.approx(min(losses()))
-    assert float(best.data.params["train.learning_rate"]) == found()["names.train.learning_rate"]
+    assert float(best.data.params["train.learning_rate"]) == found()["tasks.names.train.learning_rate"]
 
 
 def test_it_never_reads_the_test_split(prepared: dict[str, Path]) -> None:
@@ -225,22 +227,25 @@ def test_it_never_reads_the_test_split(prepared: dict[str, Path]) -> None:
     [
         (
             {"train.lerning_rate": {"low": 0.1, "high": 0.2}},
-            "'train.lerning_rate' is no key .* did you mean 'train.learning_rate'",
+            "'train.lerning_rate' is not a key .* did you mean 'train.learning_rate'",
         ),
-        ({"prepare.max_length": {"low": 10, "high": 20}}, "'prepare.max_length' is no key of the task's model or train"),
-        ({"model.dropout": {"low": 0.5, "high": 1.5}}, r"model.dropout: names.model.dropout = 1.5: input should be less than 1"),
-        ({"model.hidden_size": {"low": 0.5, "high": 8}}, r"names.model.hidden_size = 0.5: input should be a valid integer"),
-        ({"model.cell": {"choices": ["gru", "tree"]}}, r"names.model.cell = 'tree': must be 'rnn', "),
+        ({"prepare.max_length": {"low": 10, "high": 20}}, "'prepare.max_length' is not a key of the task's model or train"),
+        (
+            {"model.dropout": {"low": 0.5, "high": 1.5}},
+            r"tasks.names.model.dropout = 1.5: input should be less than 1",
+        ),
+        ({"model.hidden_size": {"low": 0.5, "high": 8}}, r"tasks.names.model.hidden_size = 0.5: input should be a valid integer"),
+        ({"model.cell": {"choices": ["gru", "tree"]}}, r"tasks.names.model.cell = 'tree': must be 'rnn', "),
         ({"model.cell": {"choices": ["gru"]}}, "choices"),
-        ({"model.dropout": {"low": 0.5, "high": 0.5}}, "low = 0.5 has to be below high = 0.5"),
-        ({"model.dropout": {"low": 0.0, "high": 0.5, "log": True}}, "low = 0.0 has to be above 0 where log is true"),
+        ({"model.dropout": {"low": 0.5, "high": 0.5}}, "low = 0.5 must be less than high = 0.5"),
+        ({"model.dropout": {"low": 0.0, "high": 0.5, "log": True}}, "low = 0.0 must be positive if log is true"),
         ({"model.dropout": {"lo": 0.0, "high": 0.5}}, "unknown key 'lo'; did you mean 'low'"),
         ({}, "keys = {}"),
     ],
 )
-def test_what_params_yaml_would_refuse_is_refused_before_any_trial(keys: dict[str, Any], told: str) -> None:
+def test_values_invalid_in_params_yaml_are_rejected_before_any_trial(keys: dict[str, Any], told: str) -> None:
     write(keys=keys)
-    with pytest.raises(StageError, match=rf"pipelines/sweeps/small.yaml: .*{told}") as error:
+    with pytest.raises(StageError, match=rf"pipelines/sweep/small.yaml: .*{told}") as error:
         sweep("small")
     assert "\n" not in str(error.value)
     assert not Path(".checkpoints").exists()
@@ -256,7 +261,7 @@ def test_a_wrong_name_and_missing_data_are_one_line(monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr().err == "error: data/prepared/names is missing; `dvc repro` makes it from the stages before\n"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pipelines/sweeps").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_sweeps_that_there_are_search_what_params_yaml_takes(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted((ROOT / "pipelines/sweep").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_shipped_sweeps_are_valid(path: Path) -> None:
     space = Space(read_settings(path, Sweep), load_params(ROOT / "params.yaml"), str(path))
     assert space.present() is not None

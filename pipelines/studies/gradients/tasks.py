@@ -1,4 +1,4 @@
-"""Tasks whose answer needs what a sequence had long before its end. Sequences are drawn as they are needed."""
+"""Tasks whose answer depends on inputs long before the end of a sequence. Sequences are generated on the fly."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,12 +11,12 @@ from pipelines.studies.gradients.settings import Tasks
 
 
 class Task(Protocol):
-    """What training and measuring need of a task.
+    """Interface of a task.
 
     Attributes:
         inputs: d, size of x_t.
         outputs: K, size of an answer.
-        chance: the best score without remembering anything.
+        chance: the best score without any memory.
     """
 
     inputs: int
@@ -24,13 +24,13 @@ class Task(Protocol):
     chance: float
 
     def draw(self, batch: int, length: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """New sequences x [B, T, d], and what is to be answered, [B]."""
+        """New sequences x [B, T, d], and their targets, [B]."""
 
     def loss(self, answers: Tensor, targets: Tensor) -> Tensor:
-        """Of each sequence: [B, K], [B] -> [B]."""
+        """Loss of each sequence: [B, K], [B] -> [B]."""
 
     def score(self, answers: Tensor, targets: Tensor) -> float:
-        """What tells whether the task is solved."""
+        """The score that decides whether the task is solved."""
 
     def solved(self, score: float) -> bool:
         """Whether this score is good enough."""
@@ -39,11 +39,11 @@ class Task(Protocol):
 class Adding:
     """The sum of two marked numbers among T (Hochreiter and Schmidhuber 1997, experiment 4, as in arXiv 1504.00941, section 4.1).
 
-    x_t is a number uniform on [0, 1] and a mark, 1 at one step of each half and 0 elsewhere. To answer 1 always has the mean
-    squared error 1/6.
+    x_t is a number uniform on [0, 1] and a mark, 1 at one step of each half and 0 elsewhere. Always answering 1 has a mean
+    squared error of 1/6.
 
     Args:
-        error: mean squared error below which it is solved.
+        error: mean squared error below which the task is solved.
     """
 
     inputs, outputs, chance = 2, 1, 1 / 6
@@ -74,14 +74,14 @@ class Adding:
 
 
 class Copying:
-    """Delayed copy: name the first of T symbols after T - 1 others, which say nothing (like arXiv 1511.06464, section 4.1).
+    """Delayed copy: recall the first of T symbols after T - 1 distractors (like arXiv 1511.06464, section 4.1).
 
-    x_t is one-hot. The first symbol is one of K, the others are drawn from symbols of their own.
+    x_t is one-hot. The first symbol is one of K, the others are drawn from a separate set.
 
     Args:
         symbols: K.
-        distractors: number of the other symbols.
-        accuracy: share of right answers from which on it is solved.
+        distractors: number of distractor symbols.
+        accuracy: accuracy from which the task is solved.
     """
 
     def __init__(self, symbols: int, distractors: int, accuracy: float) -> None:
@@ -103,7 +103,7 @@ class Copying:
         return float((answers.argmax(1) == targets).float().mean())
 
     def solved(self, score: float) -> bool:
-        """Whether enough answers are right."""
+        """Whether the accuracy is high enough."""
         return score >= self.accuracy
 
 

@@ -1,4 +1,4 @@
-"""Training on sequences that are drawn as they are needed: there are no epochs, and nothing is seen twice."""
+"""Training on sequences generated on the fly: there are no epochs, and no sequence is seen twice."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,9 @@ from torch import Generator
 from torch.optim import Adam, Optimizer
 
 from models.clipping import clip_gradient
+from models.names import CellName
 from models.readout import LastStateReadout
 from models.recurrent.initialization import SIGNS, chrono_
-from models.recurrent.names import CellName
 from pipelines.studies.gradients.settings import Train
 from pipelines.studies.gradients.tasks import Task
 
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
 
 def stream(seed: int, name: Stream) -> Generator:
-    """Random numbers of a run; no two runs and no two streams have the same."""
+    """Random numbers of a run, different for each run and each stream."""
     return torch.Generator().manual_seed(len(STREAMS) * seed + STREAMS[name])
 
 
@@ -39,11 +39,11 @@ def new_model(cell: CellName, task: Task, hidden_size: int, seed: int, *, rememb
 
     Args:
         cell: rnn, lstm or gru.
-        task: gives the outer sizes.
+        task: determines the input and output sizes.
         hidden_size: H.
-        seed: of the weights.
-        remember: the steps that chrono initialization sets the gates' biases for. None, or a cell without gates: torch's own
-            initialization, uniform on +-1/sqrt(H).
+        seed: seed of the weights.
+        remember: number of steps for chrono initialization of the gates' biases. If None, or for a cell without gates, torch's
+            default initialization is used, uniform on +-1/sqrt(H).
     """
     torch.manual_seed(seed)
     model = LastStateReadout(cell, task.inputs, hidden_size, task.outputs)
@@ -61,16 +61,16 @@ def train(
     clipping: Clipping = "norm",
     optimizer: Optimizer | None = None,
 ) -> Iterator[Step]:
-    """Train for as long as the caller goes on.
+    """Train until the caller stops iterating.
 
     Args:
-        model: is changed in place.
-        task: what to draw.
+        model: modified in place.
+        task: task to draw sequences from.
         length: T.
         settings: see params.yaml.
-        seed: of the sequences.
-        clipping: of the gradient.
-        optimizer: of the model. If None, Adam (Kingma and Ba 2015, arXiv 1412.6980) at the learning rate of the model's cell.
+        seed: seed of the sequences.
+        clipping: kind of gradient clipping.
+        optimizer: if None, Adam (Kingma and Ba 2015, arXiv 1412.6980) with the learning rate of the model's cell.
     """
     if optimizer is None:
         optimizer = Adam(model.parameters(), settings.learning_rates[model.recurrent.cell], fused=True)

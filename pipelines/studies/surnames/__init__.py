@@ -1,1 +1,1 @@
-"""Which recurrent network tells surnames apart best: cells, directions and depths, five seeds each."""
+"""Comparison of recurrent networks for surname classification: cells, directions and depths, with five seeds each."""

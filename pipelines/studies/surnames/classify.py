@@ -10,29 +10,30 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from models.classifier import Classifier
-from pipelines.models import build_model
-from pipelines.params import Params, load_params, read_settings
+from models.classification.classifier import Classifier
+from models.text.json_files import write_json
+from pipelines.kinds.classification.model import build
+from pipelines.kinds.classification.settings import CharactersTask
 from pipelines.paths import PREPARED
-from pipelines.settings.tasks import SurnameTask
-from pipelines.stage import run_stage, threads, write_json
+from pipelines.settings.params import Params, load_params, read_settings
+from pipelines.stage import run_stage, threads
 from pipelines.store import Split
-from pipelines.studies.surnames.settings import FOUND, READINGS, SETTINGS, Network, Settings
+from pipelines.studies.surnames.settings import FOUND, READINGS, SETTINGS, Network, SurnamesStudy
 from pipelines.training.batches import PaddedRows
 from pipelines.training.fit import Job, fit
 
 TASK = "surname"
-ROWS = 256  # classified at once
+ROWS = 256  # batch size for classification
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained network's answers.
+    """A trained network's predictions.
 
     Attributes:
-        valid_macro_f1: on the validation split, by which networks are chosen.
-        predicted: label ids of the test split's rows, in their order.
-        parameters: how many weights it has.
+        valid_macro_f1: score on the validation split, by which the best network is chosen.
+        predicted: label ids of the test split's rows, in order.
+        parameters: number of weights.
     """
 
     valid_macro_f1: float
@@ -40,10 +41,10 @@ class Run:
     parameters: int
 
 
-def settings_of(params: Params, network: Network) -> SurnameTask:
+def settings_of(params: Params, network: Network) -> CharactersTask:
     """The task's settings with another network."""
     chosen = {"cell": network.cell, "bidirectional": READINGS[network.reading], "layers": network.layers}
-    task = params.surname
+    task = params.task_of(TASK, CharactersTask)
     return task.model_copy(update={"model": task.model.model_copy(update=chosen)})
 
 
@@ -52,8 +53,8 @@ def train_and_test(params: Params, network: Network, seed: int) -> Run:
     torch.set_num_threads(1)
     settings, prepared = settings_of(params, network), PREPARED / TASK
     torch.manual_seed(seed)
-    model = build_model(settings, prepared)
-    if not isinstance(model, Classifier):  # never: the task is the classifier's
+    model = build(settings, prepared)
+    if not isinstance(model, Classifier):  # cannot happen for this task
         raise TypeError(type(model).__name__)
     train, valid, test = (Split(prepared / split) for split in ("train", "valid", "test"))
     with TemporaryDirectory(prefix="seqline-") as scratch:
@@ -67,7 +68,7 @@ def train_and_test(params: Params, network: Network, seed: int) -> Run:
 
 @torch.no_grad()
 def predict(model: Classifier, split: Split) -> NDArray[np.int64]:
-    """The label id of each row."""
+    """Predicted label id of each row."""
     model.eval()
     rows, answers = PaddedRows(split), []
     for start in range(0, len(split), ROWS):
@@ -79,7 +80,7 @@ def predict(model: Classifier, split: Split) -> NDArray[np.int64]:
 def main(item: str) -> None:
     """Write build/studies/surnames/NETWORK.json."""
     network, params = Network.parse(item), load_params()
-    seeds = read_settings(SETTINGS, Settings).seeds
+    seeds = read_settings(SETTINGS, SurnamesStudy).seeds
     workers = 1 if torch.cuda.is_available() else threads()
     runs: list[Run] = Parallel(n_jobs=workers)(delayed(train_and_test)(params, network, seed) for seed in seeds)
     columns = {name: [getattr(run, name) for run in runs] for name in ("valid_macro_f1", "predicted")}

@@ -1,4 +1,4 @@
-"""Macro-F1 from label ids, fast enough to be resampled, and the interval of a difference."""
+"""Macro-F1 from label ids, fast enough for resampling, and the interval of a difference."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ Ids = NDArray[np.int64]
 
 
 def macro_f1(actual: Ids, predicted: Ids, classes: int) -> float:
-    """The mean F1 of the labels that occur, 0 for one that is never predicted."""
+    """The mean F1 of the labels that occur; a label that is never predicted has an F1 of 0."""
     pairs = np.bincount(actual * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     right, sizes = np.diag(pairs), pairs.sum(axis=0) + pairs.sum(axis=1)
     occur = pairs.sum(axis=1) > 0
@@ -17,14 +17,14 @@ def macro_f1(actual: Ids, predicted: Ids, classes: int) -> float:
 
 
 def gain(actual: Ids, ours: NDArray[np.int64], theirs: Ids, classes: int, resamples: int) -> Interval:
-    """How much more macro-F1 one classifier has than another, with its 95 % interval by a paired bootstrap of the test rows.
+    """Difference in macro-F1 between two classifiers, with its 95 % interval by a paired bootstrap of the test rows.
 
     Args:
         actual: label ids, [N].
-        ours: answers of each of S seeds, [S, N]; the macro-F1 is their mean.
-        theirs: answers of the other classifier, [N].
+        ours: predictions of each of S seeds, [S, N]; their mean macro-F1 counts.
+        theirs: predictions of the other classifier, [N].
         classes: number of labels.
-        resamples: how many times N rows are drawn anew (Efron and Tibshirani 1993, chapter 13: percentiles).
+        resamples: number of bootstrap samples (Efron and Tibshirani 1993, chapter 13: percentiles).
     """
     rng = np.random.default_rng(0)
 

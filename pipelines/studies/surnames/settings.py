@@ -1,11 +1,11 @@
-"""What is compared, and where it is kept."""
+"""Settings and paths of the study."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple, get_args
 
 from pydantic import Field
 
-from models.recurrent.names import CellName
+from models.names import CellName
 from pipelines.settings.section import Count, Positive, Section
 from pipelines.stage import StageError
 
@@ -15,15 +15,15 @@ FOUND = Path("build/studies") / NAME
 READINGS = {"one": False, "both": True}
 
 
-class Settings(Section):
-    """See params.yaml beside this file."""
+class SurnamesStudy(Section):
+    """Settings of the study, see params.yaml in this folder."""
 
     seeds: Annotated[list[Count], Field(min_length=2)]
     resamples: Positive
 
 
 class Network(NamedTuple):
-    """One of the networks compared."""
+    """One of the compared networks."""
 
     cell: CellName
     reading: str
@@ -31,11 +31,11 @@ class Network(NamedTuple):
 
     @classmethod
     def parse(cls, item: str) -> "Network":
-        """From its name, such as gru-both-1. Raises StageError for one that is none."""
+        """Parse a name such as gru-both-1. Raises StageError for an invalid name."""
         cell, reading, layers = ([*item.split("-"), "", ""])[:3]
         known = [name for name in get_args(CellName) if name == cell]
         if not known or reading not in READINGS or not layers.isdecimal():
-            raise StageError(f"{item!r} is no network; say CELL-READING-LAYERS, such as gru-both-1")
+            raise StageError(f"{item!r} is not a network; use CELL-READING-LAYERS, such as gru-both-1")
         return cls(known[0], reading, int(layers))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Study `surnames`, stage `table`: all networks beside each other and the best beside the baseline.
+"""Study `surnames`, stage `table`: comparison of all networks, and of the best one with the baseline.
 
 `python -m pipelines.studies.surnames.table surnames`.
 """
@@ -10,25 +10,26 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from models.text.json_files import write_json
+from pipelines.data.prepared import read_labels, read_texts
+from pipelines.evaluation.findings import Report
 from pipelines.evaluation.interval import Interval, interval
 from pipelines.evaluation.linear import linear_baseline
-from pipelines.evaluation.report import Report
-from pipelines.params import read_settings
 from pipelines.paths import PLOTS, PREPARED
-from pipelines.preparation.prepared import read_labels, read_texts
-from pipelines.record import record
-from pipelines.stage import run_stage, write_json
+from pipelines.report.record import record
+from pipelines.settings.params import read_settings
+from pipelines.stage import run_stage
 from pipelines.store import Split
 from pipelines.studies.surnames.classify import TASK
 from pipelines.studies.surnames.scores import gain, macro_f1
-from pipelines.studies.surnames.settings import FOUND, NAME, SETTINGS, Network, Settings
+from pipelines.studies.surnames.settings import FOUND, NAME, SETTINGS, Network, SurnamesStudy
 
 PACKAGES = ("lightning-fabric", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A network's line of the table."""
+    """A network's row of the table."""
 
     network: Network
     parameters: int
@@ -39,7 +40,7 @@ class Line:
 
 
 def read_line(network: Network, actual: NDArray[np.int64], classes: int) -> Line:
-    """What the stage `classify` found, scored."""
+    """Score the predictions of the stage `classify`."""
     found = json.loads((FOUND / f"{network}.json").read_text(encoding="utf-8"))
     predicted = np.array(found["predicted"])
     f1 = interval(np.array([macro_f1(actual, answers, classes) for answers in predicted]))
@@ -48,7 +49,7 @@ def read_line(network: Network, actual: NDArray[np.int64], classes: int) -> Line
 
 
 def report_of(lines: list[Line], baseline: float) -> Report:
-    """The table and its picture."""
+    """The table and its figure."""
     rows: list[dict[str, str | int | float]] = [
         {
             **line.network._asdict(),
@@ -81,12 +82,12 @@ def draw(lines: list[Line], baseline: float) -> Figure:
 
 def main(_: str) -> None:
     """Write plots/studies/surnames and the study's figures in benchmarks/results/recurrent.json."""
-    settings, prepared = read_settings(SETTINGS, Settings), PREPARED / TASK
+    settings, prepared = read_settings(SETTINGS, SurnamesStudy), PREPARED / TASK
     test, labels = Split(prepared / "test"), read_labels(prepared)
     actual = np.array([int(test.row(i)["label"]) for i in range(len(test))])
     lines = [read_line(Network.parse(path.stem), actual, len(labels)) for path in sorted(FOUND.glob("*.json"))]
     texts = {split: read_texts(prepared, split) for split in ("train", "valid", "test")}
-    answers = linear_baseline(texts["train"], texts["valid"], texts["test"]["name"]).predicted
+    answers = linear_baseline(texts["train"], texts["valid"], texts["test"]["text"], words=False).predicted
     baseline = np.array([labels.index(label) for label in answers])
     best = max(lines, key=lambda line: line.valid)
     found = gain(actual, best.predicted, baseline, len(labels), settings.resamples)

@@ -1,1 +1,1 @@
-"""What attention gives a translator: attentions and cells beside a fixed vector, schedules of the teacher, widths of the beam."""
+"""Effect of attention on translation: attentions and cells compared with a fixed vector, scheduled sampling, beam widths."""

@@ -1,8 +1,8 @@
-"""The study's pictures."""
+"""The study's figures."""
 
 from matplotlib.figure import Figure
 
-from pipelines.evaluation.report import Table
+from pipelines.evaluation.findings import Table
 from pipelines.studies.translation.settings import ATTENTIONS, CELLS, Network
 
 DPI = 120
@@ -28,10 +28,11 @@ def draw_networks(table: Table) -> Figure:
 
 
 def draw_by_length(table: Table) -> Figure:
-    """BLEU by the length of the source, as in figure 2 of Bahdanau et al. 2015: a panel for each cell, a line for each attention.
+    """BLEU by source length, as in figure 2 of Bahdanau et al. 2015: one panel per cell, one line per attention.
 
     Args:
-        table: rows with network, mean_length and bleu, those of a network by length. Those with scheduled sampling are left out.
+        table: rows with network, mean_length and bleu, sorted by length within a network. Networks with scheduled sampling are
+            left out.
     """
     figure = Figure(figsize=(4.5 * len(CELLS), 4.2), dpi=DPI, layout="constrained")
     panels = figure.subplots(1, len(CELLS), sharey=True)
@@ -49,7 +50,7 @@ def draw_by_length(table: Table) -> Figure:
 
 
 def draw_beams(table: Table) -> Figure:
-    """BLEU by the width of the beam, with its interval.
+    """BLEU by beam width, with its interval.
 
     Args:
         table: rows with beams, bleu, bleu_low and bleu_high.

@@ -1,4 +1,4 @@
-"""What the stages `translate` and `sample` found, and where."""
+"""Results of the stages `translate` and `sample`, and their paths."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +15,10 @@ class Run(Section):
     """A trained network's translations.
 
     Attributes:
-        parameters: how many weights it has.
-        valid_loss: in nats a unit, by which networks are chosen.
-        tokens_s: target units a second of training, which the validation after each epoch, a hundredth of it, counts into.
-        hypotheses: of the test split's sources, in their order.
+        parameters: number of weights.
+        valid_loss: loss in nats per unit, by which the best network is chosen.
+        tokens_s: target units per second of training, including the validation after each epoch, which takes about 1 %.
+        hypotheses: translations of the test split's sources, in order.
     """
 
     parameters: int
@@ -28,33 +28,33 @@ class Run(Section):
 
 
 class Found(Section):
-    """A network's runs, one for each seed."""
+    """A network's runs, one per seed."""
 
     runs: Annotated[list[Run], Field(min_length=1)]
 
     @property
     def valid_loss(self) -> float:
-        """The mean of the runs."""
+        """Mean over the runs."""
         return fmean(run.valid_loss for run in self.runs)
 
     @property
     def tokens_s(self) -> float:
-        """The mean of the runs."""
+        """Mean over the runs."""
         return fmean(run.tokens_s for run in self.runs)
 
 
 def bundles(network: Network) -> Path:
-    """The folder of a network's exported models, one for each seed."""
+    """The folder of a network's exported models, one per seed."""
     return FOUND / "bundles" / str(network)
 
 
 def read_found() -> dict[Network, Found]:
-    """By network, of those that there are, in the order of NETWORKS."""
+    """The existing results by network, in the order of NETWORKS."""
     files = {network: FOUND / f"{network}.json" for network in NETWORKS}
     return {network: Found.model_validate_json(file.read_bytes()) for network, file in files.items() if file.exists()}
 
 
 def best_attention(found: Mapping[Network, Found]) -> Network:
-    """The network with attention whose validation loss is lowest, of those that were taught by the reference alone."""
+    """The network with attention, trained by teacher forcing alone, that has the lowest validation loss."""
     candidates = [network for network in found if network.attention != "fixed" and not network.sampled]
     return min(candidates, key=lambda network: found[network].valid_loss)

@@ -1,4 +1,4 @@
-"""The networks' translations, scored."""
+"""Scores of the networks' translations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Row = dict[str, str | int | float]
 
 @dataclass(frozen=True)
 class Line:
-    """A network's line of the table, and what it is computed from."""
+    """A network's row of the table, and the data it is computed from."""
 
     found: Found
     sentences: Statistics  # [S, N, 10]
@@ -25,7 +25,7 @@ class Line:
     chrf: float
 
     def row(self, network: Network) -> Row:
-        """As it is written."""
+        """The row as written."""
         parts = {"network": str(network), "attention": network.attention, "cell": network.cell}
         costs = {"parameters": self.found.runs[0].parameters, "tokens_s": self.found.tokens_s}
         return {**parts, **costs, "valid_loss": self.found.valid_loss, **named("bleu", self.bleu), "chrf": self.chrf}
@@ -47,14 +47,14 @@ def line_of(found: Found, references: Sequence[str], resamples: int) -> Line:
 
 
 def by_length(lines: Lines, lengths: NDArray[np.int64], bounds: Sequence[int]) -> Iterator[Row]:
-    """BLEU on the sources of each bin of lengths that has some.
+    """BLEU by source length, for each bin that is not empty.
 
     Args:
-        lines: by network.
-        lengths: subwords of each source, [N].
-        bounds: the longest source that may be in each bin but the last.
+        lines: scores by network.
+        lengths: number of subwords of each source, [N].
+        bounds: maximum length of each bin except the last.
     """
-    place = np.searchsorted(bounds, lengths)  # [N], the number of the bin
+    place = np.searchsorted(bounds, lengths)  # [N], index of the bin
     for i in np.unique(place):
         here = place == i
         own = lengths[here]
@@ -64,7 +64,7 @@ def by_length(lines: Lines, lengths: NDArray[np.int64], bounds: Sequence[int]) -
 
 
 def sampling(lines: Lines, resamples: int) -> Iterator[Row]:
-    """Networks trained with scheduled sampling, each with what it gains over the same one taught by the reference alone."""
+    """Networks trained with scheduled sampling, each with its gain over the same network trained by teacher forcing."""
     for network, line in lines.items():
         if network.sampled:
             forced = lines[network._replace(sampled=False)]

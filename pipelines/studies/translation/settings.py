@@ -1,21 +1,20 @@
-"""What is compared, and where it is kept."""
+"""Settings and paths of the study."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from models.recurrent.names import CellName
-from models.seq2seq.names import ContextName
+from models.names import CellName, ContextName
+from pipelines.kinds.translation.settings import Teacher
 from pipelines.settings.section import Count, Positive, Section, Train
-from pipelines.settings.tasks import Teacher
 from pipelines.stage import StageError
 
 NAME = "translation"
 TASK = "fr-en"
 SETTINGS = Path(__file__).with_name("params.yaml")
-FOUND = Path("build/studies") / NAME  # a file and a folder of bundles for each network
-ATTENTIONS: tuple[ContextName, ...] = ("fixed", "bahdanau", "dot", "general", "concat", "multihead")  # which are compared
+FOUND = Path("build/studies") / NAME  # one file and one folder of bundles per network
+ATTENTIONS: tuple[ContextName, ...] = ("fixed", "bahdanau", "dot", "general", "concat", "multihead")  # the compared ones
 CELLS: tuple[CellName, ...] = ("lstm", "gru")
 SAMPLED = "sampled"
 
@@ -23,7 +22,7 @@ Beams = Annotated[int, Field(ge=1, le=20)]
 
 
 class Sizes(Section):
-    """What all networks have in common."""
+    """Sizes shared by all networks."""
 
     embedding_size: Positive
     encoder_size: Positive
@@ -40,8 +39,8 @@ class Sizes(Section):
         return size
 
 
-class Settings(Section):
-    """See params.yaml beside this file."""
+class TranslationStudy(Section):
+    """Settings of the study, see params.yaml in this folder."""
 
     seeds: Annotated[list[Count], Field(min_length=1)]
     model: Sizes
@@ -55,18 +54,18 @@ class Settings(Section):
 
 
 class Network(NamedTuple):
-    """One of the networks compared."""
+    """One of the compared networks."""
 
     attention: ContextName
     cell: CellName
-    sampled: bool = False  # whether it was trained with scheduled sampling, not with the reference alone
+    sampled: bool = False  # trained with scheduled sampling instead of teacher forcing alone
 
     @classmethod
     def parse(cls, item: str) -> "Network":
-        """From its name, such as dot-gru or dot-gru-sampled. Raises StageError for one that is none."""
+        """Parse a name such as dot-gru or dot-gru-sampled. Raises StageError for an invalid name."""
         found = next((network for network in NETWORKS if str(network) == item), None)
         if found is None:
-            raise StageError(f"{item!r} is no network; say ATTENTION-CELL, such as dot-gru, or ATTENTION-CELL-{SAMPLED}")
+            raise StageError(f"{item!r} is not a network; use ATTENTION-CELL, such as dot-gru, or ATTENTION-CELL-{SAMPLED}")
         return found
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Study `translation`, stage `table`: all networks beside each other, also by the length of the source.
+"""Study `translation`, stage `table`: comparison of all networks, also by source length.
 
 `python -m pipelines.studies.translation.table translation`.
 """
@@ -6,31 +6,32 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluation.report import Report
-from pipelines.params import read_settings
+from models.text.json_files import write_json
+from pipelines.data.prepared import read_texts
+from pipelines.evaluation.findings import Report
 from pipelines.paths import PLOTS, PREPARED
-from pipelines.preparation.prepared import read_texts
-from pipelines.record import Figures, record
-from pipelines.stage import run_stage, write_json
+from pipelines.report.record import Figures, record
+from pipelines.settings.params import read_settings
+from pipelines.stage import run_stage
 from pipelines.store import Split
 from pipelines.studies.translation.figures import draw_by_length, draw_networks
 from pipelines.studies.translation.found import best_attention, read_found
 from pipelines.studies.translation.lines import Lines, by_length, line_of, named, sampling
 from pipelines.studies.translation.scores import bleu, gain
-from pipelines.studies.translation.settings import NAME, SETTINGS, TASK, Network, Settings
+from pipelines.studies.translation.settings import NAME, SETTINGS, TASK, Network, TranslationStudy
 
 PACKAGES = ("lightning-fabric", "onnxruntime", "sacrebleu", "torch")
 FOLDER = PLOTS / "studies" / NAME / "networks"
 
 
 def figures_of(lines: Lines, best: Network, long: NDArray[np.bool_], resamples: int) -> Figures:
-    """What is recorded: each network's BLEU and speed, and what the best attention gives on long sources.
+    """The recorded figures: each network's BLEU and speed, and the gain of the best attention on long sources.
 
     Args:
-        lines: by network.
+        lines: scores by network.
         best: the network that is compared with the fixed vector of the same cell.
-        long: which sources are, [N].
-        resamples: for the interval of the gain.
+        long: mask of the long sources, [N].
+        resamples: number of bootstrap samples for the interval of the gain.
     """
     ours, theirs = (lines[network].sentences[:, long] for network in (best, best._replace(attention="fixed")))
     figures = named("attention_gain_long", gain(ours, theirs, resamples))
@@ -43,7 +44,7 @@ def figures_of(lines: Lines, best: Network, long: NDArray[np.bool_], resamples: 
 
 def main(_: str) -> None:
     """Write plots/studies/translation/networks and the study's figures in benchmarks/results/translation.json."""
-    settings, prepared, found = read_settings(SETTINGS, Settings), PREPARED / TASK, read_found()
+    settings, prepared, found = read_settings(SETTINGS, TranslationStudy), PREPARED / TASK, read_found()
     references, lengths = read_texts(prepared, "test")["target"], Split(prepared / "test").lengths("source") - 1  # less EOS
     lines = {network: line_of(found[network], references, settings.resamples) for network in found}
     best = best_attention(found)

@@ -9,37 +9,38 @@ from time import perf_counter
 
 import torch
 
-from pipelines.evaluation.translation import translate
-from pipelines.export import export
-from pipelines.models import build_model
-from pipelines.params import Params, load_params, read_settings
+from models.text.json_files import write_json
+from pipelines.data.prepared import read_texts, rows_of
+from pipelines.kinds.translation.evaluation import translate
+from pipelines.kinds.translation.model import build
+from pipelines.kinds.translation.settings import Teacher, TranslationTask
 from pipelines.paths import PREPARED
-from pipelines.preparation.prepared import read_texts, train_rows
-from pipelines.settings.tasks import Teacher, TranslationTask
-from pipelines.stage import run_stage, threads, write_json
+from pipelines.settings.params import Params, load_params, read_settings
+from pipelines.stage import run_stage, threads
+from pipelines.stages.export import export
 from pipelines.store import Split
 from pipelines.studies.translation.found import Found, Run, bundles
-from pipelines.studies.translation.settings import FOUND, SETTINGS, TASK, Network, Settings
+from pipelines.studies.translation.settings import FOUND, SETTINGS, TASK, Network, TranslationStudy
 from pipelines.training.fit import Job, fit
 from serving.predictors.translation import Translator
 
-FORCING = Teacher(kind="constant", k=1.0, floor=0.0)  # the decoder reads the reference alone
+FORCING = Teacher(kind="constant", k=1.0, floor=0.0)  # teacher forcing: the decoder reads only the reference
 
 
-def settings_of(params: Params, settings: Settings, network: Network) -> TranslationTask:
-    """The task's settings with another network. None is fed its outputs: with early attention none could be."""
+def settings_of(params: Params, settings: TranslationStudy, network: Network) -> TranslationTask:
+    """The task's settings with another network. Input feeding is off for all: early attention does not support it."""
     teacher = settings.sampling if network.sampled else FORCING
     parts = {"attention": network.attention, "cell": network.cell, "input_feeding": False, "teacher": teacher}
-    task = params.fr_en
+    task = params.task_of(TASK, TranslationTask)
     model = task.model.model_copy(update={**settings.model.model_dump(), **parts})
     return task.model_copy(update={"model": model, "train": settings.train})
 
 
 def train_and_translate(task: TranslationTask, seed: int, params: Params, bundle: Path) -> Run:
-    """Train one network to the lowest validation loss, export it to `bundle`, and translate the test split with that."""
+    """Train one network to the lowest validation loss, export it to `bundle`, and translate the test split with the bundle."""
     prepared = PREPARED / TASK
     torch.manual_seed(seed)
-    model, train = build_model(task, prepared), train_rows(prepared)
+    model, train = build(task, prepared), rows_of(prepared, "train")
     with TemporaryDirectory(prefix="seqline-") as scratch:
         valid = Split(prepared / "valid")
         job = Job(train, valid, task.train, seed, params.device, params.precision, checkpoints=Path(scratch))
@@ -59,8 +60,8 @@ def train_and_translate(task: TranslationTask, seed: int, params: Params, bundle
 
 
 def main(item: str) -> None:
-    """Write build/studies/translation/NETWORK.json, and the bundles that it is about."""
-    network, params, settings = Network.parse(item), load_params(), read_settings(SETTINGS, Settings)
+    """Write build/studies/translation/NETWORK.json, and the network's bundles."""
+    network, params, settings = Network.parse(item), load_params(), read_settings(SETTINGS, TranslationStudy)
     task = settings_of(params, settings, network)
     runs = [train_and_translate(task, seed, params, bundles(network) / str(seed)) for seed in settings.seeds]
     write_json(FOUND / f"{network}.json", Found(runs=runs).model_dump())

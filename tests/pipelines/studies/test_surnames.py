@@ -1,4 +1,4 @@
-"""The study of surname classifiers: its scores are scikit-learn's, its interval is honest, its stages fit together."""
+"""The study of surname classifiers: its scores equal scikit-learn's, its interval is correct, its stages fit together."""
 
 import json
 import shutil
@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shipped
 from sklearn.metrics import f1_score
 
-from pipelines.params import Params, read_settings
+from pipelines.settings.params import Params, read_settings
 from pipelines.stage import StageError
 from pipelines.studies.surnames import classify, table
 from pipelines.studies.surnames.scores import gain, macro_f1
-from pipelines.studies.surnames.settings import SETTINGS, Network, Settings
+from pipelines.studies.surnames.settings import SETTINGS, Network, SurnamesStudy
 
 RNG = np.random.default_rng(0)
 
 
-def test_macro_f1_is_scikit_learns() -> None:
+def test_macro_f1_equals_scikit_learns() -> None:
     for _ in range(20):
         actual, predicted = RNG.integers(6, size=(2, 40))
         labels = sorted(set(actual.tolist()))
@@ -25,7 +26,7 @@ def test_macro_f1_is_scikit_learns() -> None:
         assert macro_f1(actual, predicted, 6) == pytest.approx(expected)
 
 
-def test_an_interval_holds_zero_only_where_nobody_is_better() -> None:
+def test_the_interval_contains_zero_only_for_equal_classifiers() -> None:
     actual = RNG.integers(4, size=400)
     alike, better = (np.where(RNG.random((3, 400)) < right, actual, (actual + 1) % 4) for right in (0.7, 0.9))
     baseline = np.where(RNG.random(400) < 0.7, actual, (actual + 1) % 4)
@@ -42,15 +43,16 @@ def test_a_network_that_is_none_is_refused(item: str) -> None:
 
 
 def test_its_settings_are_those_of_the_file() -> None:
-    assert len(read_settings(SETTINGS, Settings).seeds) == 5
+    assert len(read_settings(SETTINGS, SurnamesStudy).seeds) == 5
 
 
 @pytest.fixture
 def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a small prepared task, and both stages run there on small networks."""
-    train = small_params.surname.train.model_copy(update={"epochs": 1})
-    params = small_params.model_copy(update={"surname": small_params.surname.model_copy(update={"train": train})})
-    few = Settings(seeds=[1, 2], resamples=20)
+    """A folder with a small prepared task, where both stages use small settings."""
+    task = shipped.surname(small_params)
+    task = task.model_copy(update={"train": task.train.model_copy(update={"epochs": 1})})
+    params = small_params.model_copy(update={"tasks": {"surname": task}})
+    few = SurnamesStudy(seeds=[1, 2], resamples=20)
     shutil.copytree(prepared["surname"], tmp_path / "data/prepared/surname")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(classify, "load_params", lambda: params)
@@ -61,7 +63,7 @@ def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monke
 
 
 @pytest.mark.slow
-def test_its_stages_make_a_table_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stages_write_a_table_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded: dict[str, float] = {}
     monkeypatch.setattr(table, "record", lambda *arguments: recorded.update(arguments[-1]))
     for item in ("gru-one-1", "lstm-both-1"):

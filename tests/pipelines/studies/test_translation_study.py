@@ -1,4 +1,4 @@
-"""The study of translators: its BLEU is sacrebleu's, its intervals and gains are right, its stages fit together."""
+"""The study of translators: its BLEU equals sacrebleu's, its intervals and gains are correct, its stages fit together."""
 
 import csv
 import json
@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from pipelines.params import Params, read_settings
-from pipelines.preparation.prepared import read_texts
+from models.names import CellName, ContextName
+from pipelines.data.prepared import read_texts
+from pipelines.settings.params import Params, read_settings
 from pipelines.stage import StageError
 from pipelines.studies.translation import search, table, translate
 from pipelines.studies.translation.found import Found, Run, best_attention, bundles, read_found
 from pipelines.studies.translation.lines import by_length, line_of
 from pipelines.studies.translation.scores import Statistics, bleu, bleu_interval, gain, statistics
-from pipelines.studies.translation.settings import SETTINGS, Network, Settings
+from pipelines.studies.translation.settings import SETTINGS, Network, TranslationStudy
 from serving.predictors.translation import Translator
 
 RNG = np.random.default_rng(0)
@@ -25,7 +26,7 @@ REFERENCES = [" ".join(RNG.choice(WORDS, size)) for size in RNG.integers(4, 12, 
 
 
 def spoiled(share: float) -> list[str]:
-    """The references with so many of their words replaced."""
+    """The references with this share of their words replaced."""
     return [" ".join(w if RNG.random() > share else "bird" for w in reference.split()) for reference in REFERENCES]
 
 
@@ -33,7 +34,7 @@ def scored(*systems: list[str]) -> Statistics:
     return np.stack([statistics(hypotheses, REFERENCES) for hypotheses in systems])
 
 
-def test_bleu_of_summed_statistics_is_sacrebleus_and_the_mean_of_the_seeds() -> None:
+def test_bleu_of_summed_statistics_equals_sacrebleus_mean_over_the_seeds() -> None:
     one, other = spoiled(0.2), ["", *spoiled(0.5)[1:]]
     expected = [BLEU().corpus_score(hypotheses, [REFERENCES]).score for hypotheses in (one, other)]
     assert expected[0] > expected[1] > 0
@@ -41,7 +42,7 @@ def test_bleu_of_summed_statistics_is_sacrebleus_and_the_mean_of_the_seeds() -> 
     assert bleu(scored(one, other)) == pytest.approx(sum(expected) / 2)
 
 
-def test_an_interval_is_that_of_corpora_put_together_from_drawn_sentences() -> None:
+def test_the_interval_equals_that_of_resampled_corpora() -> None:
     hypotheses, drawn = spoiled(0.3), []
     for _ in range(400):
         rows = RNG.integers(60, size=60)
@@ -55,7 +56,7 @@ def test_an_interval_is_that_of_corpora_put_together_from_drawn_sentences() -> N
 
 def test_a_gain_is_paired() -> None:
     hypotheses = spoiled(0.3)
-    assert gain(scored(hypotheses), scored(hypotheses), 50) == (0, 0, 0)  # unpaired, the bounds would be apart
+    assert gain(scored(hypotheses), scored(hypotheses), 50) == (0, 0, 0)  # unpaired, the bounds would differ
     better = [reference if i % 4 == 0 else h for i, (h, reference) in enumerate(zip(hypotheses, REFERENCES, strict=True))]
     found = gain(scored(better), scored(hypotheses), 300)
     assert 0 < found.low < found.mean < found.high
@@ -65,7 +66,7 @@ def found_of(valid_loss: float, hypotheses: list[str]) -> Found:
     return Found(runs=[Run(parameters=10, valid_loss=valid_loss, tokens_s=100.0, hypotheses=hypotheses)])
 
 
-def test_the_gain_on_long_sources_is_of_these_alone_and_over_the_same_cell() -> None:
+def test_the_gain_on_long_sources_is_over_the_same_cell() -> None:
     references = ["a b c d e", "f g h i", "k l m n"]
     answers = {
         Network("dot", "gru"): ["a b c d e", "bad", "worse"],
@@ -74,15 +75,15 @@ def test_the_gain_on_long_sources_is_of_these_alone_and_over_the_same_cell() -> 
     }
     lines = {network: line_of(found_of(1.0, given), references, 5) for network, given in answers.items()}
     figures = table.figures_of(lines, Network("dot", "gru"), np.array([True, False, False]), 5)
-    by_hand = 100 - 100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** (1 / 4)  # n-grams of "a b c d x" that are right
+    by_hand = 100 - 100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** (1 / 4)  # correct n-grams of "a b c d x"
     assert figures["attention_gain_long"] == pytest.approx(by_hand)
-    assert figures["attention_gain_long_low"] == pytest.approx(by_hand)  # of one sentence, all resamples are the same
+    assert figures["attention_gain_long_low"] == pytest.approx(by_hand)  # with one sentence, all resamples are the same
     assert figures["attention_bleu_long"] == pytest.approx(100)
     assert figures["bleu_fixed_gru"] == pytest.approx(BLEU().corpus_score(answers[Network("fixed", "gru")], [references]).score)
 
 
-def test_the_best_attention_is_chosen_by_validation_among_the_teachers_pupils() -> None:
-    losses = {("fixed", "gru"): 1.0, ("dot", "lstm"): 2.0, ("concat", "lstm"): 1.9}
+def test_the_best_attention_is_chosen_by_validation_among_teacher_forced_networks() -> None:
+    losses: dict[tuple[ContextName, CellName], float] = {("fixed", "gru"): 1.0, ("dot", "lstm"): 2.0, ("concat", "lstm"): 1.9}
     found = {Network(attention, cell): found_of(loss, [""]) for (attention, cell), loss in losses.items()}
     found[Network("concat", "lstm", sampled=True)] = found_of(1.1, [""])
     assert best_attention(found) == Network("concat", "lstm")
@@ -112,16 +113,16 @@ def test_a_network_that_is_none_is_refused(item: str) -> None:
         Network.parse(item)
 
 
-def test_its_settings_are_those_of_the_file_and_let_every_attention_be(tmp_path: Path) -> None:
-    assert max(read_settings(SETTINGS, Settings).beams) == 20
+def test_the_settings_are_valid_for_every_attention(tmp_path: Path) -> None:
+    assert max(read_settings(SETTINGS, TranslationStudy).beams) == 20
     wrong = tmp_path / "params.yaml"
     wrong.write_text(SETTINGS.read_text(encoding="utf-8").replace("encoder_size: 128", "encoder_size: 256"), encoding="utf-8")
     with pytest.raises(StageError, match=r"model\.hidden_size = 256: .*twice encoder_size"):
-        read_settings(wrong, Settings)
+        read_settings(wrong, TranslationStudy)
 
 
-def test_networks_differ_in_what_is_compared_alone(small_params: Params) -> None:
-    settings = read_settings(SETTINGS, Settings)
+def test_networks_differ_only_in_the_compared_settings(small_params: Params) -> None:
+    settings = read_settings(SETTINGS, TranslationStudy)
     one, other = (
         translate.settings_of(small_params, settings, Network.parse(n)).model for n in ("fixed-gru", "dot-lstm-sampled")
     )
@@ -132,11 +133,11 @@ def test_networks_differ_in_what_is_compared_alone(small_params: Params) -> None
 
 @pytest.fixture
 def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a small prepared task, and the stages run there on small networks."""
-    content = read_settings(SETTINGS, Settings).model_dump()
+    """A folder with a small prepared task, where the stages use small networks."""
+    content = read_settings(SETTINGS, TranslationStudy).model_dump()
     content["model"] |= {"embedding_size": 8, "encoder_size": 8, "hidden_size": 16, "attention_size": 8}
     content |= {"resamples": 20, "long": 3, "bins": [8], "beams": [1, 20], "heat_maps": 2}
-    settings = Settings.model_validate(content)
+    settings = TranslationStudy.model_validate(content)
     shutil.copytree(prepared["fr-en"], tmp_path / "data/prepared/fr-en")
     monkeypatch.chdir(tmp_path)
     for stage in (translate, search):
@@ -147,7 +148,7 @@ def place(small_params: Params, prepared: dict[str, Path], tmp_path: Path, monke
 
 
 @pytest.mark.slow
-def test_its_stages_make_tables_pictures_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stages_write_tables_plots_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded: dict[str, float] = {}
     monkeypatch.setattr(table, "record", lambda *arguments: recorded.update(arguments[-1]))
     items = ("fixed-gru", "dot-gru", "dot-gru-sampled")

@@ -1,1 +1,0 @@
-"""Readers of the raw data sets, one module for each shape of record."""

@@ -1,0 +1,1 @@
+"""Data: reads users' files and turns them into disjoint splits."""

@@ -1,0 +1,1 @@
+"""Corpora for word vectors and language models, one module for each kind."""

@@ -1,0 +1,1 @@
+"""Time series: reads files into checked arrays."""

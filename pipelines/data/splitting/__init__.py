@@ -1,0 +1,1 @@
+"""Divides rows into disjoint splits."""

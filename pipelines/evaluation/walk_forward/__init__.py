@@ -1,0 +1,1 @@
+"""Walk-forward evaluation of time series forecasts: refits, baselines, confidence intervals and leak checks."""

@@ -1,0 +1,1 @@
+"""An order and a market's recent days -> a schedule."""

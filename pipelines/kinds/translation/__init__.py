@@ -1,0 +1,1 @@
+"""A sentence -> its translation."""

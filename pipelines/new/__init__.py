@@ -1,0 +1,1 @@
+"""`seqline new`: turns a user's data file into a task."""

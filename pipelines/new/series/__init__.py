@@ -1,0 +1,1 @@
+"""`seqline new` for regular time series."""

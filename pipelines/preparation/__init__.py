@@ -1,1 +1,0 @@
-"""From raw records to checked splits, one module for each shape of record."""

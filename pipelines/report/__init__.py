@@ -1,0 +1,1 @@
+"""Figures: from where they are recorded into the pages' tables."""

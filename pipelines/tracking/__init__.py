@@ -1,0 +1,1 @@
+"""Tracking of stages in MLflow: runs, the server, and fast, reliable delivery."""

@@ -1,0 +1,185 @@
+"""The `seqline` commands that create tasks and models: new, remove, repro, write-vectors.
+
+Each imports its modules when it runs, so that the other commands start quickly.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.paths import CATALOGUE, PARAMS
+from pipelines.stage import StageError, fail
+
+if TYPE_CHECKING:
+    from pipelines.new.wish import Made
+
+app = typer.Typer(no_args_is_help=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+Name = Annotated[str, typer.Argument(help="The task's name: lowercase letters, digits and hyphens; part of its URL.")]
+
+
+def clear(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Turn errors that the user can fix into one line and exit status 1."""
+
+    @wraps(command)
+    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        for path in (PARAMS, CATALOGUE):
+            if not path.exists():
+                fail(f"{path} not found; run seqline from the root of the repository")
+        try:
+            return command(*arguments, **options)
+        except StageError as error:
+            fail(str(error))
+            raise
+
+    return run
+
+
+@app.command()
+@clear
+def new(
+    name: Name,
+    kind: Annotated[str, typer.Option(help="classification, forecasting, generation, translation or vectors.")] = "",
+    data: Annotated[
+        list[str] | None, typer.Option(help="A file, a folder, an https URL or a catalogue id; repeat it to mix several.")
+    ] = None,
+    text: Annotated[str, typer.Option(help="The text column.")] = "",
+    label: Annotated[str, typer.Option(help="The label column.")] = "",
+    source: Annotated[str, typer.Option(help="The column in the source language.")] = "",
+    target: Annotated[str, typer.Option(help="The column in the target language, or the column to forecast.")] = "",
+    inputs: Annotated[
+        list[str] | None, typer.Option(help="An additional numeric input column for forecasting; repeatable.")
+    ] = None,
+    languages: Annotated[str, typer.Option(help="The tags of source and target language, such as de,en.")] = "",
+    group: Annotated[str, typer.Option(help="A column: rows with the same value stay in one split, or form one series.")] = "",
+    split: Annotated[str, typer.Option(help="A column that says train, valid or test.")] = "",
+    time: Annotated[
+        str, typer.Option(help="A column of times: the latest rows become the test split. Required for series.")
+    ] = "",
+    units: Annotated[str, typer.Option(help="characters, subwords or words.")] = "",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="For word vectors: skip_gram, cbow, fasttext, glove, elmo, ngram_lm or one_hot; repeatable."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept all proposals without asking.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Register changed files of an existing task.")] = False,
+) -> None:
+    """Create a task or word vectors from your data: inspect it, then add blocks to params.yaml and an entry to the catalogue."""
+    from pipelines.new.blocks import write_both
+    from pipelines.new.changing import take_in
+    from pipelines.new.making import make
+    from pipelines.new.wish import Wish
+
+    if update:
+        lines = take_in(name)
+        console.print("\n".join(lines) or "no file has changed", markup=False)
+        return
+    if not data:
+        raise StageError("name the data: --data FILE")
+    given = {"text": text, "label": label, "source": source, "target": target, "group": group, "split": split, "time": time}
+    columns = {column: theirs for column, theirs in given.items() if theirs}
+    tags = languages.split(",") if languages else ()
+    wish = Wish(name, kind or _kind(columns, data, yes=yes), data, columns, units, tags, method or (), inputs or ())
+    made = make(wish)
+    _tell(made)
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"Write this to {PARAMS} and {CATALOGUE}?", default=True):
+        raise typer.Exit(1)
+    write_both({PARAMS: made.params, CATALOGUE: made.catalogue})
+    console.print(f"[bold]{name}[/] is in {PARAMS} now. Next:")
+    for command in (f"seqline repro {name}", "make serve", f"seqline ask {name} {made.example}"):
+        console.print(f"  {command}", markup=False)
+
+
+@app.command()
+@clear
+def remove(name: Name) -> None:
+    """Undo `new`: remove a task or word vectors, their data set and everything built from them."""
+    from pipelines.new.changing import take_out
+
+    take_out(name)
+    console.print(f"{name} is gone from {PARAMS}", markup=False)
+
+
+@app.command()
+@clear
+def repro(name: Name) -> None:
+    """Train, export, evaluate, register and package one task or block of word vectors, with its dependencies."""
+    from pipelines.repro.preflight import check
+    from pipelines.settings.errors import closest
+    from pipelines.settings.params import load_params
+
+    params = load_params()
+    stage = "package-vectors" if name in params.vectors else "package"
+    if name not in params.served:
+        raise StageError(f"there is no task {name!r}{closest(name, params.served)}")
+    check()
+    command = [sys.executable, "-m", "pipelines.repro.side_by_side", f"{stage}@{name}"]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - this interpreter
+
+
+@app.command("write-vectors")
+@clear
+def write_vectors(
+    method: Annotated[str, typer.Argument(help="A block of `methods` in params.yaml whose vectors exist.")],
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    form: Annotated[str, typer.Option("--format", help="word2vec, word2vec-binary or glove.")] = "word2vec",
+) -> None:
+    """Write word vectors in the format of another tool: word2vec's text or binary format, or GloVe's text."""
+    from models.text.vector_files import VectorFileError, write_binary, write_glove, write_text
+    from models.text.vectors import WordVectors
+    from pipelines.paths import VECTORS
+    from pipelines.settings.errors import closest
+    from pipelines.settings.params import load_params
+
+    formats = {"word2vec": write_text, "word2vec-binary": write_binary, "glove": write_glove}
+    if form not in formats:
+        raise StageError(f"there is no format {form!r}{closest(form, formats)}")
+    folder = VECTORS / load_params().method(method).vectors / method
+    try:
+        vectors = WordVectors.load(folder)
+    except FileNotFoundError as error:
+        raise StageError(
+            f"{error.filename} is missing; `dvc repro embed@{method}` makes it, unless the method is one-hot"
+        ) from error
+    try:
+        formats[form](vectors, file)
+    except (OSError, VectorFileError) as error:
+        raise StageError(f"{file}: {error}") from error
+    console.print(f"{file}: {len(vectors.vocabulary):,} words, {vectors.matrix.shape[1]} values each", markup=False)
+
+
+def _kind(columns: Mapping[str, str], data: list[str], *, yes: bool) -> str:
+    """The kind of task: what the columns suggest, confirmed by the user unless `yes`."""
+    if {"time", "target"} <= columns.keys() and "source" not in columns:
+        proposed = "forecasting"
+    elif {"source", "target"} & columns.keys() or any(Path(one).suffix == ".tmx" for one in data):
+        proposed = "translation"
+    elif all(Path(one.removesuffix(".gz")).suffix == ".txt" for one in data):
+        proposed = "translation" if len(data) == 2 else "generation"
+    else:
+        proposed = "classification"
+    if yes:
+        return proposed
+    from pipelines.kinds.blocks import kinds
+
+    if not sys.stdin.isatty():
+        raise StageError(f"choose the kind of task: --kind {' | '.join(kinds())}; it looks like {proposed}, which --yes accepts")
+    return str(typer.prompt(f"Kind of task ({', '.join(kinds())})", default=proposed))
+
+
+def _tell(made: "Made") -> None:
+    """Print findings and warnings."""
+    for line in made.found:
+        console.print(line, markup=False)
+    for warning in made.warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}")

@@ -1,0 +1,1 @@
+"""Counts the vowels of a text."""

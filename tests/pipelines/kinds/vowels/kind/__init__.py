@@ -1,0 +1,1 @@
+"""Text -> number of vowels."""
