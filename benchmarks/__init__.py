@@ -1,1 +1,1 @@
-"""Speed and memory of this project, each benchmark runnable alone; results as JSON in benchmarks/results/."""
+"""Benchmarks of speed, memory and quality. Each one runs on its own and writes JSON to benchmarks/results/."""

@@ -1,13 +1,15 @@
-"""Past one process: `python -m benchmarks.containers [part ...]`, without arguments all, after `repro`, on a quiet machine.
+"""Distributed training, parallel stages and the container stack: `python -m benchmarks.containers [part ...]`.
 
-- distribution: target subwords a second of training the translator, as the default profile does but on fewer pairs, by two
-  workers of one core each over one worker of two cores. The batches are the same, and so are the weights but for the order of
-  sums and dropout's masks. An epoch is timed with its validation and its checkpoint, after one to warm up; medians of three, in
-  turn.
-- jobs: seconds of `make repro` of three tasks' trainings, one at a time over two at a time.
-- stack: the tests of the containers, and what they measure: the size of the image that serves, the time until the whole stack is
-  healthy, and what was lost of what MLflow had been told when it, its database or the server was killed. ENGINE=own in the
-  environment: see tests/containers/run.sh.
+Runs all parts by default. Run `make repro` first, and use an idle machine.
+
+- distribution: training throughput of the translator in target subwords per second, with two workers of one core each relative
+  to one worker with two cores. The setup is the default profile's, with fewer pairs. Both see the same batches; their weights
+  differ only by the order of sums and by dropout masks. One warm-up epoch is followed by a timed one, which includes validation
+  and the checkpoint. Medians of three alternating runs.
+- jobs: duration of `make repro` for the trainings of three tasks, one at a time relative to two at a time.
+- stack: runs the container tests and records what they measure: the size of the serving image, the time until the whole stack is
+  healthy, and how many MLflow records were lost when MLflow, its database or the server was killed. For ENGINE=own in the
+  environment, see tests/containers/run.sh.
 """
 
 import json
@@ -19,14 +21,14 @@ from pathlib import Path
 from benchmarks.distribution import two_over_one
 from benchmarks.parts import run_parts
 from benchmarks.side_by_side import figures, time_jobs
-from pipelines.record import Figures
+from pipelines.report.record import Figures
 
 
 def stack() -> Figures:
-    """Run the tests of the containers, and return what they measured: nothing where a machine does not let them run.
+    """Run the container tests and return what they measured; empty if this machine cannot run them.
 
     Raises:
-        SystemExit: one has failed, or there is no engine, as is said above it.
+        SystemExit: a test failed, or there is no Docker engine; the output above tells which.
     """
     with tempfile.TemporaryDirectory() as folder:
         measured = Path(folder) / "figures.json"

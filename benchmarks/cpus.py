@@ -1,8 +1,9 @@
-"""Do the served graphs compute the same on other processors? `python -m benchmarks.cpus`, after `repro`.
+"""Check that the served graphs give the same outputs on other CPUs: `python -m benchmarks.cpus`, after `make repro`.
 
-Each graph of build/bundles runs twice on the same random inputs: on this machine's processor, and on an emulated Haswell, which
-has AVX2 but neither AVX-512 nor VNNI. The largest difference in any output that the export compares with torch's, of a translator
-the scores, is `cpu_difference` of benchmarks/results/translation.json. It needs QEMU's user mode (`apt-get install qemu-user`).
+Each graph in build/bundles runs twice on the same random inputs: on this machine's CPU and on an emulated Haswell, which has
+AVX2 but neither AVX-512 nor VNNI. The compared outputs are those that the export compares with torch; for a translator these are
+the scores. The largest difference is `cpu_difference` in benchmarks/results/translation.json. This needs QEMU's user mode
+(`apt-get install qemu-user`).
 """
 
 import sys
@@ -14,34 +15,35 @@ import torch
 
 from benchmarks.emulated import run_emulated, unavailable
 from pipelines.embedding.contextual import Contextual
-from pipelines.models import build_model
+from pipelines.kinds import parts
 from pipelines.onnx_export.context import context_graph
 from pipelines.onnx_export.graph import Graph, gaps
-from pipelines.onnx_export.graphs import graphs_of
-from pipelines.params import load_params
 from pipelines.paths import BUNDLES, PREPARED, VECTORS
-from pipelines.record import record
-from serving.session import Session
+from pipelines.report.record import record
+from pipelines.settings.params import load_params
+from pipelines.settings.section import NONE
+from serving.predictors.session import Session
 
-TASKS = ("surname", "names", "fr-en", "sentiment")
-ROWS, LENGTH = 5, 9  # of the inputs
+ROWS, LENGTH = 5, 9  # shape of the random inputs
 
 
 def served() -> Iterator[tuple[Path, Graph]]:
-    """Each graph of build/bundles, and what it was exported from."""
+    """Yield each graph file in build/bundles with the graph it was exported from."""
     params = load_params()
-    for task in TASKS:
-        for graph in graphs_of(build_model(params.task(task), PREPARED / task)):
+    for task, block in params.tasks.items():
+        for graph in parts.graphs(block).graphs(parts.build(block, PREPARED / task), block):
             yield BUNDLES / task / f"{graph.name}.onnx", graph
-    contextual = context_graph(Contextual.load(params.vectors.methods.elmo, VECTORS / "elmo").model)
-    yield BUNDLES / "vectors" / f"{contextual.name}.onnx", contextual
+    for name, vectors in params.vectors.items():
+        if vectors.export.contextual != NONE:
+            contextual = context_graph(Contextual.load(VECTORS / vectors.export.contextual).model)
+            yield BUNDLES / name / f"{contextual.name}.onnx", contextual
 
 
 def difference(path: Path, graph: Graph) -> float:
-    """The largest one between this machine's processor and the emulated one."""
+    """Return the largest output difference between this machine's CPU and the emulated one."""
     torch.manual_seed(0)
     inputs = {name: value.numpy() for name, value in graph.example(ROWS, LENGTH).items()}
-    return float(np.max(list(gaps(graph, Session(path)(**inputs), run_emulated(path, inputs)).values())))  # NaN if one is
+    return float(np.max(list(gaps(graph, Session(path)(**inputs), run_emulated(path, inputs)).values())))  # max propagates NaN
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What it costs to share a training's batches among processes."""
+"""Cost of data-parallel training: two workers compared with one."""
 
 import multiprocessing
 import os
@@ -14,9 +14,10 @@ from torch import distributed
 from tqdm import tqdm
 
 from benchmarks.translation import first_rows
-from pipelines.params import Params, load_params
+from pipelines.kinds.translation.settings import TranslationTask
 from pipelines.paths import PREPARED
-from pipelines.record import Figures
+from pipelines.report.record import Figures
+from pipelines.settings.params import Params, load_params
 from pipelines.store import Split
 from pipelines.training.begin import begin
 from pipelines.training.fit import fit
@@ -24,15 +25,20 @@ from pipelines.training.world import connected
 
 TASK = "fr-en"
 CORES, REPETITIONS = 2, 3
-EPOCHS = 2  # the first one to warm up
-ROWS = 6000  # pairs of an epoch
+EPOCHS = 2  # the first one is the warm-up
+ROWS = 6000  # pairs per epoch
 
 
 def two_over_one() -> Figures:
-    """Target subwords a second of two workers of a core each over those of one worker of two cores, medians of turns."""
+    """Compare the throughput of two one-core workers with that of one two-core worker, in target subwords per second.
+
+    Returns:
+        Medians of alternating runs, and their ratio.
+    """
     params = load_params()
-    train = params.fr_en.train.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})
-    timed = params.model_copy(update={"device": "cpu", "fr_en": params.fr_en.model_copy(update={"train": train})})
+    task = params.task_of(TASK, TranslationTask)
+    task = task.model_copy(update={"train": task.train.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})})
+    timed = params.model_copy(update={"device": "cpu", "tasks": {**params.tasks, TASK: task}})
     rates: dict[int, list[float]] = {1: [], 2: []}
     with TemporaryDirectory() as folder:
         here = Path(folder)
@@ -48,14 +54,17 @@ def two_over_one() -> Figures:
 
 
 def _epoch_seconds(workers: int, params: Params, folder: Path, meeting: Path, rank: int) -> float:
-    """Train as one of so many workers. Returns the seconds of the last epoch, with its validation and checkpoint.
+    """Train as one of several workers.
 
     Args:
-        workers: number of them, which share CORES.
+        workers: number of workers; they share CORES.
         params: see params.yaml.
-        folder: with the prepared data.
-        meeting: file by which the workers find each other.
-        rank: of this worker.
+        folder: contains the prepared data.
+        meeting: rendezvous file of the process group.
+        rank: rank of this worker.
+
+    Returns:
+        Duration of the last epoch in seconds, including validation and the checkpoint.
     """
     os.chdir(folder)
     torch.set_num_threads(CORES // workers)

@@ -1,17 +1,19 @@
-"""Word vectors: speed, quality and memory, beside gensim's. `python -m benchmarks.embeddings [part ...]`, without arguments all.
+"""Word vectors compared with gensim: speed, quality, memory. `python -m benchmarks.embeddings [part ...]`, all parts by default.
 
-- speed: words of the corpus a second, ours and gensim's in turn, medians. One epoch; neither the vocabulary (for fastText, with
-  the words' n-grams) nor the compilation of our kernels counts. gensim reads a text file, its way to use several cores.
+- speed: training throughput in corpus words per second, ours and gensim's in alternation, medians. One epoch is timed, without
+  building the vocabulary (for fastText, with the n-grams of the words) and without compiling our kernels. gensim reads a text
+  file, because that is how it uses several cores.
   With ATEN_CPU_CAPABILITY=avx2, OPENBLAS_CORETYPE=Haswell, NUMBA_CPU_NAME=haswell and
-  NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+sse4.2,+ssse3,+popcnt in the environment, both do as on a CPU without
+  NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+sse4.2,+ssse3,+popcnt in the environment, both behave as on a CPU without
   AVX-512, and the keys end in _avx2.
-- quality: WordSim-353's rho and percent of analogies right, of skip-gram, mean over seeds. One evaluator judges both.
-- memory: peak of training skip-gram on the corpus and on ten times the same text.
-- ngram: perplexity of the neural n-gram model, trained for some minutes, beside that of counted n-grams.
-- gpu: words a second of skip-gram by the engine for a device; nothing where there is no GPU.
-- glove: from 400,000 vectors on disk to the first nearest words; all analogies over them.
+- quality: Spearman's rho on WordSim-353 and analogy accuracy in percent, for skip-gram, mean over seeds. The same evaluator
+  scores both.
+- memory: peak memory of training skip-gram on the corpus, and on ten copies of its text.
+- ngram: perplexity of the neural n-gram model, trained for some minutes, compared with count-based n-grams.
+- gpu: training throughput of skip-gram with the batched engine; skipped without a GPU.
+- glove: time to load 400,000 vectors from disk and find the first nearest words; time to answer all analogies.
 
-The corpus is the one that the stages train on: run `make repro` and commit before.
+The corpus is the one that the stages train on: run `make repro` and commit first.
 """
 
 import tempfile
@@ -38,38 +40,38 @@ from models.embeddings.bags import subword_bags
 from models.embeddings.batched import train_batched
 from models.embeddings.hogwild import Corpus
 from models.embeddings.kernels import Method
-from models.embeddings.word2vec import Settings, train_fasttext, train_word2vec
+from models.embeddings.word2vec import Word2VecSettings, train_fasttext, train_word2vec
 from models.text.vectors import VOCABULARY, WordVectors
 from models.text.words import WordVocabulary
 from pipelines.evaluation.words import analogies, read_pairs, read_questions, similarity
 from pipelines.paths import PREPARED, RAW, VECTORS
-from pipelines.record import Figures
+from pipelines.report.record import Figures
 from pipelines.store import GrowingArray
 
 PACKAGES = ("gensim", "lightning-fabric", "numba", "numpy", "scipy", "torch")
-CORPUS, GLOVE = PREPARED / "reviews", VECTORS / "glove-6b"
+CORPUS, GLOVE = PREPARED / "reviews", VECTORS / "vectors/glove-6b"
 RELATIONS = RAW / "word-relations/gensim/test/test_data"
 TRAININGS: tuple[tuple[Method, int], ...] = (("skip_gram", 1), ("skip_gram", 2), ("cbow", 2), ("fasttext", 2))  # threads
-SHORTEST, LONGEST, BUCKETS = 3, 6, 200_000  # n-grams of fastText, as in params.yaml
+SHORTEST, LONGEST, BUCKETS = 3, 6, 200_000  # n-grams for fastText, as in params.yaml
 REPETITIONS = 3
 QUALITY_EPOCHS, SEEDS = 5, (1, 2, 3)
-ANALOGY_LIMIT = 300_000  # most frequent words to consider: gensim's default
-FEW = 1000  # sentences: enough to have a kernel compiled
+ANALOGY_LIMIT = 300_000  # number of most frequent words to consider: gensim's default
+FEW = 1000  # sentences, enough to trigger compilation of a kernel
 REPEATS = 10
 GPU_BATCH, GPU_NOISE, GPU_RATE = 100_000, 2000, 0.1  # as in params.yaml; the rate is AdaGrad's
 
 Training = Callable[[], npt.NDArray[np.float32]]
-"""Trains from scratch and gives the vectors, [V, d]."""
+"""Trains from scratch and returns the vectors, [V, d]."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """The corpus as each of the two wants it.
+    """The corpus in our format and in gensim's.
 
     Attributes:
         corpus: word ids, memory-mapped.
-        vocabulary: the words.
-        lines: a file with a sentence a line.
+        vocabulary: words and counts.
+        lines: text file with one sentence per line, for gensim.
     """
 
     corpus: Corpus
@@ -79,18 +81,18 @@ class Text:
 
 @dataclass(frozen=True)
 class Task:
-    """What to train; the objective is negative sampling, and fastText is that of skip-gram."""
+    """A training to run. The objective is negative sampling; fastText uses skip-gram."""
 
     text: Text
     method: Method
-    settings: Settings = SETTINGS
+    settings: Word2VecSettings = SETTINGS
     threads: int = THREADS
     seed: int = 0
 
 
 @contextmanager
 def open_text() -> Iterator[Text]:
-    """The corpus that the stages train on, for as long as the block runs."""
+    """Provide the corpus that the stages train on, for the duration of the block."""
     corpus, vocabulary = open_corpus(CORPUS), WordVocabulary.load(CORPUS / VOCABULARY)
     with tempfile.TemporaryDirectory(prefix="seqline-") as folder:
         text = Text(corpus, vocabulary, Path(folder) / "sentences.txt")
@@ -101,7 +103,7 @@ def open_text() -> Iterator[Text]:
 
 
 def ours(task: Task) -> Training:
-    """Our training."""
+    """Return our training."""
     corpus, words, counts = task.text.corpus, task.text.vocabulary.words, task.text.vocabulary.counts
     method, settings, threads, seed = task.method, task.settings, task.threads, task.seed
     if method != "fasttext":
@@ -111,7 +113,7 @@ def ours(task: Task) -> Training:
 
 
 def gensims(task: Task) -> Training:
-    """The same by gensim, whose ids of words are ours: it does not sort them again."""
+    """Return gensim's training. It uses our word ids, as it does not sort the vocabulary again."""
     corpus, vocabulary, model = task.text.corpus, task.text.vocabulary, _gensim_model(task)
     model.build_vocab_from_freq(dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)))
     size = {"total_examples": len(corpus.offsets) - 1, "total_words": len(corpus.tokens)}
@@ -143,11 +145,11 @@ def _gensim_model(task: Task) -> Any:
     return Word2Vec(sg=int(task.method == "skip_gram"), **options)
 
 
-CONTENDERS: dict[str, Callable[[Task], Training]] = {"": ours, "gensim_": gensims}  # by what their figures begin with
+CONTENDERS: dict[str, Callable[[Task], Training]] = {"": ours, "gensim_": gensims}  # key prefix of the figures -> contender
 
 
 def time_training() -> Figures:
-    """Words a second of each method and number of threads, and their ratios."""
+    """Measure words per second for each method and number of threads, and the ratios."""
     figures: Figures = {}
     with open_text() as text:
         for method, threads in TRAININGS:
@@ -171,7 +173,7 @@ def _time_training(task: Task) -> Figures:
 
 
 def _compile(task: Task) -> None:
-    """Train on a few sentences: then the kernel is compiled."""
+    """Train on a few sentences, so that the kernel is compiled."""
     offsets = task.text.corpus.offsets[: FEW + 1]
     few = Corpus(task.text.corpus.tokens[: offsets[-1]], offsets)
     ours(replace(task, text=replace(task.text, corpus=few)))()
@@ -184,7 +186,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def time_gpu() -> Figures:
-    """Words a second of the engine `batched`, one epoch; the first one, in which the device warms up, does not count."""
+    """Measure words per second of the `batched` engine over one epoch, after a warm-up epoch."""
     if not torch.cuda.is_available():
         return {}
     corpus, counts = open_corpus(CORPUS), WordVocabulary.load(CORPUS / VOCABULARY).counts
@@ -198,7 +200,7 @@ def time_gpu() -> Figures:
 
 
 def compare_quality() -> Figures:
-    """What skip-gram's vectors know, ours and gensim's, and the differences: rho, and analogies in percentage points."""
+    """Compare the quality of our skip-gram vectors with gensim's: rho, and analogy accuracy in percentage points."""
     scores: dict[str, list[list[float | None]]] = {name: [] for name in CONTENDERS}
     questions, pairs = read_questions(RELATIONS / "questions-words.txt"), read_pairs(RELATIONS / "wordsim353.tsv")
     with open_text() as text:
@@ -216,7 +218,7 @@ def compare_quality() -> Figures:
 
 
 def measure_memory() -> Figures:
-    """Peak MiB of training, beyond the vocabulary, on the corpus and on a longer one; and how many times as much that is."""
+    """Measure peak training memory in MiB, without the vocabulary, on the corpus and on a longer one, and their ratio."""
     with tempfile.TemporaryDirectory(prefix="seqline-") as folder:
         repeat_corpus(CORPUS, Path(folder), REPEATS)
         once, repeated = fresh("memory", CORPUS), fresh("memory", Path(folder))
@@ -224,7 +226,7 @@ def measure_memory() -> Figures:
 
 
 def repeat_corpus(source: Path, folder: Path, times: int) -> None:
-    """Write a prepared corpus anew, with its text so many times."""
+    """Write a copy of a prepared corpus that repeats its text `times` times."""
     corpus, vocabulary = open_corpus(source), WordVocabulary.load(source / VOCABULARY)
     WordVocabulary(vocabulary.words, vocabulary.counts * times).save(folder / VOCABULARY)
     train = folder / "train"
@@ -237,7 +239,7 @@ def repeat_corpus(source: Path, folder: Path, times: int) -> None:
 
 
 def time_glove() -> Figures:
-    """Seconds to load the pretrained vectors and to answer with them: once, and all analogies."""
+    """Measure the seconds to load the pretrained vectors and answer one query, and to answer all analogies."""
     questions, times, asked = read_questions(RELATIONS / "questions-words.txt"), [], 0
     for _ in tqdm(range(REPETITIONS), desc="analogies", unit="turn"):
         vectors = WordVectors.load(GLOVE)
@@ -259,4 +261,4 @@ PARTS: dict[str, Callable[[], Figures]] = {
 
 
 if __name__ == "__main__":
-    run_parts("embeddings", "Compare word vectors with gensim's.", PARTS, PACKAGES)
+    run_parts("embeddings", "Compare word vectors with gensim.", PARTS, PACKAGES)

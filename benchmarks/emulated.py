@@ -1,4 +1,4 @@
-"""Runs a graph on a processor that this machine does not have, emulated by QEMU."""
+"""Runs an ONNX graph on another CPU model, emulated by QEMU."""
 
 import platform
 import shutil
@@ -13,29 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 QEMU = "qemu-x86_64"
-HASWELL = "Haswell-noTSX"  # of 2013: AVX2, but neither AVX-512 nor VNNI
+HASWELL = "Haswell-noTSX"  # from 2013: AVX2, but neither AVX-512 nor VNNI
 ROOT = Path(__file__).parents[1]
 
 
 def unavailable() -> str | None:
-    """Why nothing can be emulated here; None where it can."""
+    """Return the reason why emulation is not possible here, or None if it is."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
-        return f"{QEMU} runs this Python on Linux on x86-64 alone"
+        return f"{QEMU} can run this Python only on Linux on x86-64"
     if not shutil.which(QEMU):
-        return f"{QEMU} is missing, which emulates other processors; `apt-get install qemu-user` installs it"
+        return f"{QEMU}, which emulates other CPUs, is missing; install it with `apt-get install qemu-user`"
     return None
 
 
 def run_emulated(graph: Path, inputs: Mapping[str, NDArray[Any]], processor: str = HASWELL) -> list[NDArray[Any]]:
-    """A graph's outputs on an emulated processor, by the session that serves it.
+    """Run a graph on an emulated CPU, with the session class used in serving.
 
     Args:
         graph: the ONNX file.
-        inputs: by name.
-        processor: of those that `qemu-x86_64 -cpu help` lists.
+        inputs: arrays by name.
+        processor: a CPU model listed by `qemu-x86_64 -cpu help`.
+
+    Returns:
+        The graph's outputs, in order.
 
     Raises:
-        RuntimeError: it failed there; the message is what it printed.
+        RuntimeError: the run failed; the message contains its stderr.
     """
     with TemporaryDirectory(prefix="seqline-") as scratch:
         given, found = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"

@@ -1,9 +1,9 @@
-"""What is measured in a process of its own, which has imported no more than it needs: `python -m benchmarks.fresh PART FOLDER`.
+"""Measurements in a fresh process with minimal imports: `python -m benchmarks.fresh PART FOLDER`.
 
-- memory: what training takes at most, of a prepared corpus.
-- load: how long vectors take to load and to answer.
+- memory: peak memory of training on a prepared corpus.
+- load: time to load vectors and answer one query.
 
-One number goes to standard output.
+Prints one number to standard output.
 """
 
 import subprocess
@@ -15,22 +15,22 @@ from pathlib import Path
 import numpy as np
 
 from models.embeddings.hogwild import Corpus
-from models.embeddings.word2vec import Settings, train_word2vec
+from models.embeddings.word2vec import Word2VecSettings, train_word2vec
 from models.text.vectors import VOCABULARY, WordVectors
 from models.text.words import WordVocabulary
 
-SETTINGS = Settings(dimension=100, window=5, negatives=5, sample=0.001, epochs=1, learning_rate=0.025, last_rate=0.0001)
+SETTINGS = Word2VecSettings(dimension=100, window=5, negatives=5, sample=0.001, epochs=1, learning_rate=0.025, last_rate=0.0001)
 THREADS = 2
 KIB_PER_MIB = 1024
 
 
 def open_corpus(folder: Path) -> Corpus:
-    """A prepared corpus, memory-mapped."""
+    """Open a prepared corpus, memory-mapped."""
     return Corpus(*(np.load(folder / "train" / name, mmap_mode="r") for name in ("words.npy", "words.offsets.npy")))
 
 
 def training_memory(folder: Path) -> float:
-    """MiB that skip-gram holds at most, beyond the vocabulary: its words and counts, not its vectors."""
+    """Return skip-gram's peak memory in MiB, without the vocabulary's words and counts but with its vectors."""
     before = _memory("VmRSS")
     vocabulary = WordVocabulary.load(folder / VOCABULARY)
     words = _memory("VmRSS") - before
@@ -39,9 +39,9 @@ def training_memory(folder: Path) -> float:
 
 
 def _memory(field: str) -> float:
-    """Resident MiB of this process, now ("VmRSS") or at most so far ("VmHWM").
+    """Return the resident memory of this process in MiB: current ("VmRSS") or peak ("VmHWM").
 
-    Not by getrusage: there, a process begins with the peak of the one that started it.
+    getrusage is no alternative: its peak starts at the parent's.
     """
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split(":", 1) for line in lines)
@@ -49,7 +49,7 @@ def _memory(field: str) -> float:
 
 
 def loading_time(folder: Path) -> float:
-    """Seconds until the first nearest words are known."""
+    """Return the seconds to load vectors and find the first nearest words."""
     start = time.perf_counter()
     WordVectors.load(folder).nearest("movie")
     return time.perf_counter() - start
@@ -59,7 +59,11 @@ PARTS: dict[str, Callable[[Path], float]] = {"memory": training_memory, "load": 
 
 
 def fresh(part: str, folder: Path) -> float:
-    """Measure a part in a new process. Raises CalledProcessError if that failed."""
+    """Measure a part in a new process.
+
+    Raises:
+        CalledProcessError: the process failed.
+    """
     command = [sys.executable, "-m", "benchmarks.fresh", part, str(folder)]
     return float(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)  # noqa: S603
 

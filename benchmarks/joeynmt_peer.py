@@ -1,6 +1,6 @@
-"""Joey NMT at work, unchanged: `python -m benchmarks.joeynmt_peer train|translate`, where its packages are (see benchmarks.peer).
+"""Runs unmodified Joey NMT: `python -m benchmarks.joeynmt_peer train|translate`, with its packages importable (see peer.py).
 
-One of its own configurations comes as JSON on standard input; what was measured goes to standard output, as JSON in one line.
+Reads a Joey NMT configuration as JSON from standard input and writes the measurements to standard output, as one line of JSON.
 """
 
 import json
@@ -16,24 +16,24 @@ from joeynmt.training import train
 
 Configuration = dict[str, Any]
 Answer = dict[str, Any]
-RATE, PLACE = "Tokens per Sec", 4  # how its training loop's log names the rate, and which of a line's values it is
+RATE, PLACE = "Tokens per Sec", 4  # name of the rate in the log of its training loop, and index of its value
 
 
 class Rates(logging.Handler):
-    """Keeps the target tokens a second that the training loop logs."""
+    """Collects the target tokens per second that the training loop logs."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[float] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look at one line."""
+        """Handle one log record."""
         if RATE in record.msg and isinstance(record.args, tuple):
             self.seen.append(float(str(record.args[PLACE])))
 
 
 def train_model(configuration: Configuration) -> Answer:
-    """Train, write a checkpoint at the end, and tell each rate that was logged."""
+    """Train, write a checkpoint at the end, and return all logged rates."""
     rates = Rates()
     logging.getLogger("joeynmt.training").addHandler(rates)
     train(rank=0, world_size=1, cfg=configuration, skip_test=True)
@@ -41,9 +41,10 @@ def train_model(configuration: Configuration) -> Answer:
 
 
 def translate(configuration: Configuration) -> Answer:
-    """Translate the validation sentences to warm up, then the test sentences, and tell the translations and the seconds of these.
+    """Translate the validation sentences as a warm-up, then the test sentences.
 
-    Reading the files and the model is not timed.
+    Returns:
+        The test translations and the seconds they took, without loading the files and the model.
     """
     arguments = parse_global_args(configuration, rank=0, mode="test")
     model, _, *sets = prepare(arguments, rank=0, mode="test")

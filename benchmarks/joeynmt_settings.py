@@ -1,28 +1,28 @@
-"""A translation task of ours in the terms of Joey NMT's configuration; keys that are not here have its defaults."""
+"""Translates the settings of a translation task into a Joey NMT configuration; other keys keep Joey NMT's defaults."""
 
 from pathlib import Path
 from typing import Any
 
 from models.text.special import SPECIAL_TOKENS
-from pipelines.settings.tasks import TranslationTask
+from pipelines.kinds.translation.settings import TranslationTask
 
-REPORT_EVERY = 50  # steps between two lines of its training loop
+REPORT_EVERY = 50  # steps between two log lines of its training loop
 NEVER = 10**6 * REPORT_EVERY
-BATCH = 64  # sentences that it translates at once, its default
+BATCH = 64  # sentences per translation batch, its default
 SEED = 1
-ATTENTIONS = {"bahdanau": "bahdanau", "general": "luong"}  # those of ours that it has, and what it calls them
+ATTENTIONS = {"bahdanau": "bahdanau", "general": "luong"}  # our name -> Joey NMT's, for the attentions that both have
 
 Configuration = dict[str, Any]
 
 
 def configuration(task: TranslationTask, folder: Path, sentences: int, steps: int) -> Configuration:
-    """What it is to read, to build, to train and to search.
+    """Return the whole configuration: data, model, training and beam search.
 
     Args:
-        task: params.
-        folder: with vocabulary.txt, and subwords of each split and side; its checkpoints go there, too.
-        sentences: in a training batch.
-        steps: in the whole training.
+        task: the task's params.
+        folder: contains vocabulary.txt and the subwords of each split and side; checkpoints go there, too.
+        sentences: sentences per training batch.
+        steps: steps of the whole training.
     """
     return {
         "name": "joeynmt",
@@ -37,7 +37,7 @@ def configuration(task: TranslationTask, folder: Path, sentences: int, steps: in
 
 
 def _data(folder: Path) -> Configuration:
-    """Subwords with spaces between them are what it takes for words."""
+    """Return the data section. The files have subwords separated by spaces, which it reads as words."""
     pad, unk, bos, eos = SPECIAL_TOKENS
     side = {"level": "word", "voc_file": str(folder / "vocabulary.txt")}
     return {
@@ -49,7 +49,7 @@ def _data(folder: Path) -> Configuration:
 
 
 def _model(task: TranslationTask) -> Configuration:
-    """One table of vectors for all three uses, begun like ours."""
+    """Return the model section. All three embedding tables are tied and initialized like ours."""
     model = task.model
     vectors = {"embedding_dim": model.embedding_size, "dropout": model.dropout}
     layers = {"type": "recurrent", "rnn_type": model.cell, "num_layers": model.layers, "dropout": model.dropout}
@@ -72,7 +72,7 @@ def _model(task: TranslationTask) -> Configuration:
 
 
 def _training(task: TranslationTask, sentences: int, steps: int) -> Configuration:
-    """The same optimizer, loss and clipping. Of its schedules, one that warms up to the same rate within the training."""
+    """Return the training section: our optimizer, loss and clipping, and a schedule that warms up to our peak learning rate."""
     train = task.train
     return {
         "loss": "crossentropy",

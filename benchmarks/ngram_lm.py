@@ -1,18 +1,22 @@
-"""The neural n-gram model trained for longer than the default profile may, with and without direct connections."""
+"""The neural n-gram model, trained for longer than in the default profile, with and without direct connections."""
 
 import math
 import sys
 import tempfile
 from pathlib import Path
 
-from pipelines.embedding.ngram_lm import train_ngram_lm
-from pipelines.params import load_params
+from models.text.special import SPECIAL_TOKENS
+from models.text.vectors import VOCABULARY
+from models.text.words import WordVocabulary
+from pipelines.embedding.ngram_lm import build_ngram_lm, perplexities
 from pipelines.paths import PREPARED
-from pipelines.record import Figures
+from pipelines.report.record import Figures
+from pipelines.settings.params import load_params
 from pipelines.settings.section import Train
 from pipelines.settings.vectors import NgramModel, NgramVectors
 from pipelines.store import Split
-from pipelines.training.fit import Job, Row
+from pipelines.training.fit import Job, fit
+from pipelines.training.work import Row
 
 CORPUS = PREPARED / "brown"
 SIZES = {"embedding_size": 128, "hidden_size": 256, "dropout": 0.4, "cutoffs": [], "tied": True}
@@ -31,9 +35,10 @@ SEED = 1
 
 
 def measure_ngram_lm() -> Figures:
-    """Test perplexities on the Brown corpus, cut as in Bengio et al. 2003, of which table 1 has 252 for its best mixture.
+    """Measure test perplexities on the Brown corpus, split as in Bengio et al. 2003.
 
-    All choices, the mixture's weight among them, were made on the validation split.
+    The best mixture in table 1 of that paper has a perplexity of 252. All choices, including the mixture weight, were made on the
+    validation split.
     """
     figures: Figures = {}
     for name, direct in (("ngram", False), ("ngram_direct", True)):
@@ -44,11 +49,15 @@ def measure_ngram_lm() -> Figures:
 
 
 def _train(*, direct: bool) -> dict[str, float]:
-    settings = NgramVectors(data="prepared/brown", model=NgramModel.model_validate({**SIZES, "direct": direct}), train=TRAIN)
+    sizes = NgramModel.model_validate({**SIZES, "direct": direct})
+    settings = NgramVectors(vectors="vectors", algorithm="ngram_lm", data="prepared/brown", model=sizes, train=TRAIN)
+    order, size = load_params().order(CORPUS.name), len(SPECIAL_TOKENS) + len(WordVocabulary.load(CORPUS / VOCABULARY))
     splits = {name: Split(CORPUS / name) for name in ("train", "valid")}
+    model = build_ngram_lm(settings, size, order, splits["train"], SEED)
     with tempfile.TemporaryDirectory(prefix="seqline-") as folder:
         job = Job(**splits, params=TRAIN, seed=SEED, device="auto", precision="auto", checkpoints=Path(folder))
-        return train_ngram_lm(settings, CORPUS, load_params().brown.prepare.order, job, {}, _show)[1]
+        model.load_state_dict(fit(model, job, _show)[0])
+    return perplexities(model, CORPUS, size, order)
 
 
 def _show(row: Row) -> None:

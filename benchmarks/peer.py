@@ -1,11 +1,11 @@
 """Joey NMT (Kreutzer et al. 2019, arXiv 1907.12484) as a peer of the project's translator.
 
-It gets the same subwords, sizes, batches and training settings, and keeps its own design: the attention asks after the step and
-has the decoder's size, its output is fed into the next step, and the learning rate falls with the inverse square root of the
-step. Its ids are ours, but for those of UNK and PAD, which change places.
+It gets the same subwords, sizes, batches and training settings, but keeps its own design: attention is computed after the
+decoder's step and has the decoder's size, its output is fed into the next step (input feeding), and the learning rate decays with
+the inverse square root of the step. Its ids are ours, except that UNK and PAD are swapped.
 
-The versions that it asks for do not go together with this project's, but it runs with these. So joeynmt and what else it imports
-go into a folder of their own, and it runs in a process that finds this folder and the project's packages.
+The versions that Joey NMT requires conflict with this project's, but it works with ours. So joeynmt and its other dependencies
+are installed into a separate folder, and it runs in a process that sees this folder and the project's packages.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.joeynmt_settings import configuration
 from models.text.special import SPECIAL_TOKENS
 from models.text.subwords import SubwordTokenizer
-from pipelines.settings.tasks import TranslationTask
+from pipelines.kinds.translation.settings import TranslationTask
 from pipelines.store import Split
 
 JOEYNMT = "joeynmt==2.3.0"
@@ -32,9 +32,9 @@ WARM_UP = 64  # sentences to translate before those that are timed
 
 @contextmanager
 def installed() -> Iterator[Path]:
-    """A folder with joeynmt and what it imports beyond this project's packages, for as long as the block runs.
+    """Provide a folder with joeynmt and its dependencies beyond this project's packages, for the duration of the block.
 
-    No virtual environment: made from another one, it would have the packages of the Python below that.
+    A virtual environment would not do: created from within another one, it inherits the packages of the base Python, not ours.
     """
     with TemporaryDirectory(prefix="seqline-") as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, JOEYNMT, *NEEDED]
@@ -47,8 +47,8 @@ class Peer:
 
     Args:
         packages: see `installed`.
-        folder: for its data and its model, made if needed.
-        task: params of the task. A training batch has so many sentences that `batch_units` is their size on average.
+        folder: for its data and its model, created if necessary.
+        task: params of the task. The number of sentences per training batch is such that the average batch has `batch_units`.
         prepared: the task's prepared data.
         threads: cores that it may use.
     """
@@ -64,7 +64,7 @@ class Peer:
         self._write(folder, prepared)
 
     def _write(self, folder: Path, prepared: Path) -> None:
-        """The vocabulary, and the sentences as subwords with spaces between them; what it translates comes without a target."""
+        """Write the vocabulary, and sentences as subwords separated by spaces. Only the training split gets targets."""
         ids = range(len(SPECIAL_TOKENS), self.tokenizer.size)
         _write_lines(folder / "vocabulary.txt", self.tokenizer.pieces(ids))
         train, valid, test = (Split(prepared / split) for split in ("train", "valid", "test"))
@@ -76,19 +76,19 @@ class Peer:
         _write_lines(folder / "train.target", (" ".join(self.tokenizer.pieces(ids)) for ids in targets))
 
     def train(self) -> float:
-        """Train as many epochs as the task has.
+        """Train for the task's number of epochs.
 
         Returns:
-            target subwords a second as it counts them, EOS among them and padding not, in the last steps that it reported on.
+            Target subwords per second in the last logged steps, as Joey NMT counts them: with EOS, without padding.
         """
         rates: list[float] = self._ask("train")["tokens_per_s"]
         return rates[-1]
 
     def translate(self) -> tuple[list[str], float]:
-        """Translate the test split by what was trained.
+        """Translate the test split with the trained model.
 
         Returns:
-            the translations, and the seconds for them from subwords to subwords.
+            The translations, and their duration in seconds, from subwords to subwords.
         """
         answer = self._ask("translate")
         texts = [self.tokenizer.decode(self.tokenizer.ids(line.split(" "))) for line in answer["translations"]]

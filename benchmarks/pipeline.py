@@ -1,10 +1,10 @@
-"""Time and memory of the default profile: `python -m benchmarks.pipeline [repro] [test]`, without arguments both.
+"""Time and memory of the default profile: `python -m benchmarks.pipeline [repro] [test]`, both parts by default.
 
-- repro: `make repro` in a fresh clone, installation and downloads included, and what each stage took beside others; and again
-  with nothing changed.
+- repro: `make repro` in a fresh clone, including installation and downloads, with the duration of each stage (stages run in
+  parallel); then `make repro` again with nothing changed.
 - test: `make test-fast` and `make test` in a fresh clone, after the installation.
 
-Each part clones the commit that is checked out: uncommitted changes are not measured. pip's cache is not used.
+Each part clones the checked-out commit: uncommitted changes are not measured. pip's cache is not used.
 """
 
 import os
@@ -23,24 +23,24 @@ import psutil
 
 from benchmarks.parts import run_parts
 from benchmarks.timing import SUFFIX
-from pipelines.record import Figures
+from pipelines.report.record import Figures
 
 PACKAGES = ("dvc", "lightning-fabric", "mlflow", "onnxruntime", "torch", "torchserve")
-ENVIRONMENTS = (".venv/.installed-dev", ".venv-open-inference/.installed")  # the Makefile's
-SAMPLE_S = 0.2  # between two looks at the memory
+ENVIRONMENTS = (".venv/.installed-dev", ".venv-open-inference/.installed")  # targets of the Makefile
+SAMPLE_S = 0.2  # between two memory samples
 MIB = 2**20
 STAGE = re.compile(r"(\S+) \| done, after (\d+) s")
 
 
 @dataclass
 class Cost:
-    """What a command took.
+    """Time and memory of a command.
 
     Attributes:
         seconds: wall-clock time.
-        peak_mib: largest sum of the resident memory of the command and all its children, shared pages counted in each.
-        stages: wall-clock seconds of each stage that ran, beside others.
-        trainings: the same as `peak_mib`, of each training alone.
+        peak_mib: peak resident memory of the command and all its children; shared pages count once per process.
+        stages: wall-clock seconds of each stage; other stages ran at the same time.
+        trainings: like `peak_mib`, for each training alone.
     """
 
     seconds: float = 0.0
@@ -50,10 +50,10 @@ class Cost:
 
 
 def measure(command: Sequence[str], folder: Path) -> Cost:
-    """Run a command in a folder.
+    """Run a command in a folder and measure it.
 
     Raises:
-        CalledProcessError: it failed.
+        CalledProcessError: the command failed.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PIP_NO_CACHE_DIR": "1", "PATH": path}
@@ -74,7 +74,7 @@ def measure(command: Sequence[str], folder: Path) -> Cost:
 
 
 def _watch(output: Iterable[str], stages: dict[str, float]) -> None:
-    """Pass a command's output on, and note what each stage took."""
+    """Forward a command's output, and record the duration of each stage."""
     for line in output:
         sys.stdout.write(line)
         if match := STAGE.match(line):
@@ -82,16 +82,16 @@ def _watch(output: Iterable[str], stages: dict[str, float]) -> None:
 
 
 def trainings(pid: int) -> Iterator[tuple[str, int]]:
-    """Task and process of each stage `train` that a process runs now."""
+    """Yield the task and process id of each `train` stage that runs below a process."""
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             match child.cmdline():
-                case [_, "-m", "pipelines.train", task]:
+                case [_, "-m", "pipelines.stages.train", task]:
                     yield task, child.pid
 
 
 def resident(pid: int) -> int:
-    """Bytes of resident memory of a process and its descendants; 0 if it has ended."""
+    """Return the resident memory of a process and its descendants in bytes; 0 if it has ended."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
@@ -109,7 +109,7 @@ def _own_resident(process: psutil.Process) -> int:
 
 @contextmanager
 def fresh_clone() -> Iterator[Path]:
-    """A clone of this repository, for as long as the block runs."""
+    """Provide a clone of this repository for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="seqline-") as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", ".", str(clone)], check=True)  # noqa: S603, S607 - the user's own git
@@ -117,9 +117,9 @@ def fresh_clone() -> Iterator[Path]:
 
 
 def time_repro() -> Figures:
-    """Seconds of `make repro`, cold and with nothing to do, its memory, and the seconds of each stage.
+    """Measure `make repro`, cold and with nothing to do: seconds, peak memory, and the seconds of each stage.
 
-    Where torch is told to do as on a CPU without AVX-512, the seconds of the first alone.
+    When torch is restricted to AVX2 (see `benchmarks.timing.SUFFIX`), only the seconds of the cold run are measured.
     """
     with fresh_clone() as clone:
         cold = measure(["make", "repro", f"PYTHON={sys.executable}"], clone)
@@ -132,7 +132,7 @@ def time_repro() -> Figures:
 
 
 def time_test() -> Figures:
-    """Seconds of `make test-fast` and of `make test`, where all that they need is installed."""
+    """Measure the seconds of `make test-fast` and `make test` in a ready environment."""
     with fresh_clone() as clone:
         measure(["make", *ENVIRONMENTS, f"PYTHON={sys.executable}"], clone)
         return {f"{name}_s": measure(["make", name.replace("_", "-")], clone).seconds for name in ("test_fast", "test")}

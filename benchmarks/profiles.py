@@ -1,4 +1,4 @@
-"""A profile, of some stages alone."""
+"""Runs selected stages of a profile."""
 
 import json
 import subprocess
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from dvc.utils.hydra import apply_overrides
 
-from pipelines.record import Figures
+from pipelines.report.record import Figures
 
 
 def run_profile(name: str, clone: Path, stages: Sequence[str], *overrides: str) -> None:
-    """Run stages of a profile in a clone, with further overrides.
+    """Run stages of a profile in a clone, with additional overrides.
 
-    Not by `dvc exp run`: an experiment of some stages ends with an error where the others' outputs are not in the cache.
+    `dvc exp run` cannot do this: an experiment with selected stages fails if outputs of other stages are not in the cache.
     """
     lines = (line.partition("#")[0].strip() for line in (clone / f"profiles/{name}.txt").read_text(encoding="utf-8").splitlines())
     apply_overrides(clone / "params.yaml", [*filter(None, lines), *overrides])
@@ -22,6 +22,6 @@ def run_profile(name: str, clone: Path, stages: Sequence[str], *overrides: str) 
 
 
 def measured(clone: Path, task: str) -> Figures:
-    """What the evaluation of a task has written."""
+    """Return the metrics written by the evaluation of a task."""
     figures: Figures = json.loads((clone / f"metrics/{task}.json").read_text(encoding="utf-8"))
     return figures

@@ -1,15 +1,16 @@
-"""Recurrent models: `python -m benchmarks.recurrent [loop] [full] [sst] [int8] [stages]`, without arguments all, after `repro`.
+"""Recurrent models: `python -m benchmarks.recurrent [part ...]`, all parts by default, after `make repro`.
 
-- loop: examples a second of the common training loop over those of a loop in plain torch that does the least: the same model,
-  batches, precision, optimizer, clipping, schedule and validation, but no checkpoint, record, callback or resuming.
-- full: the names of the profile `full`, in a fresh clone: macro-F1 on surnames of 18 languages, and nats a character on
-  makemore's first names. Downloads both sets (DATA_MIRROR can stand in for their addresses).
-- sst: accuracy on SST-2's test split, the mean of five seeds, by the same profile in a fresh clone; but on GloVe's vectors of 50
-  dimensions from a package registry, where the profile downloads the authors' archive of 862 MB for the same vectors.
-- int8: the classifier of sentences, an LSTM, with weights in float32 and in int8 (onnxruntime's dynamic quantization, with 7 of
-  the 8 bits, so that every CPU computes the same: see pipelines.onnx_export.saturation): size of the file, milliseconds for a
-  sentence alone on one core, accuracy on the test split.
-- stages: seconds that the tasks with recurrent models take of `make repro`, as `benchmarks.pipeline repro` measured them.
+- loop: throughput of the common training loop relative to a minimal loop in plain torch, in examples per second. Both have the
+  same model, batches, precision, optimizer, clipping, schedule and validation; the minimal loop has no checkpoints, logging,
+  callbacks or resuming.
+- full: both names tasks of the profile `full`, in a fresh clone: macro-F1 on surnames of 18 languages, and nats per character on
+  makemore's first names. Downloads both data sets (or set DATA_MIRROR).
+- sst: accuracy on the SST-2 test split, mean of five seeds, with the same profile in a fresh clone. The 50-dimensional GloVe
+  vectors come from a package registry; the profile itself downloads the authors' archive of 862 MB, which has the same vectors.
+- int8: the sentence classifier, an LSTM, with weights in float32 and in int8: file size, latency of a single sentence on one
+  core, and test accuracy. Quantization is onnxruntime's dynamic one, with 7 of the 8 bits, so that every CPU gives the same
+  results: see pipelines.onnx_export.saturation.
+- stages: seconds of `make repro` for the tasks with recurrent models, as measured by `benchmarks.pipeline repro`.
 """
 
 import math
@@ -31,13 +32,13 @@ from benchmarks.profiles import measured, run_profile
 from benchmarks.timing import stage_seconds, stopwatch
 from models.clipping import clip_gradient
 from models.loss import Loss
+from pipelines.data.prepared import read_texts
 from pipelines.evaluation.interval import interval
-from pipelines.models import build_model
+from pipelines.kinds.parts import build
 from pipelines.onnx_export.saturation import assert_portable
-from pipelines.params import load_params
 from pipelines.paths import BUNDLES, PREPARED
-from pipelines.preparation.prepared import read_texts
-from pipelines.record import Figures
+from pipelines.report.record import Figures
+from pipelines.settings.params import load_params
 from pipelines.store import Split
 from pipelines.training.batches import loader
 from pipelines.training.fit import Job, fit
@@ -53,12 +54,12 @@ EPOCHS, REPETITIONS = 2, 3
 SEEDS = (1, 2, 3, 4, 5)
 PACKAGED_VECTORS = (
     "datasets=[sst,glove-6b-50d]",
-    "vectors.methods.glove-6b.data=raw/glove-6b-50d",
+    "methods.glove-6b.data=raw/glove-6b-50d",
 )
 
 
 def job_of(task: str, checkpoints: Path) -> Job:
-    """A short training of a task, with its own settings."""
+    """Return a short training job with the task's own settings."""
     params, prepared = load_params(), PREPARED / task
     train = params.task(task).train.model_copy(update={"epochs": EPOCHS})
     splits = Split(prepared / "train"), Split(prepared / "valid")
@@ -66,14 +67,14 @@ def job_of(task: str, checkpoints: Path) -> Job:
 
 
 def fresh_model(task: str) -> nn.Module:
-    """The task's model with the same first weights each time."""
+    """Return the task's model with the same initial weights each time."""
     params = load_params()
     torch.manual_seed(params.seed)
-    return build_model(params.task(task), PREPARED / task)
+    return build(params.task(task), PREPARED / task)
 
 
 def bare_loop(model: nn.Module, job: Job) -> None:
-    """Train as `fit` does, in plain torch."""
+    """Train like `fit`, in plain torch."""
     device = pick_accelerator(job.device)
     mixed = pick_precision(job.precision, device) == "bf16-mixed"
     model.to(device)
@@ -105,12 +106,12 @@ def bare_loop(model: nn.Module, job: Job) -> None:
 
 
 def common_loop(model: nn.Module, job: Job) -> None:
-    """Train by the stage's own loop."""
+    """Train with the loop of the stage `train`."""
     fit(model, job, lambda _: None)
 
 
 def time_loops() -> Figures:
-    """The ratio for each task, of the best of REPETITIONS each, in turn; and the smallest of the ratios."""
+    """Measure the throughput ratio for each task, with the best of REPETITIONS alternating runs, and the smallest ratio."""
     keep_freed_memory()
     ways: dict[str, Callable[[nn.Module, Job], None]] = {"bare": bare_loop, "common": common_loop}
     figures: Figures = {}
@@ -131,7 +132,7 @@ def time_loops() -> Figures:
 
 
 def full_names() -> Figures:
-    """Both names tasks of the profile `full`, from their raw data."""
+    """Measure both names tasks of the profile `full`, starting from raw data."""
     with fresh_clone() as clone:
         run_profile("full", clone, [f"evaluate@{task}" for task in TASKS])
         surname, names = (measured(clone, task) for task in TASKS)
@@ -145,7 +146,7 @@ def full_names() -> Figures:
 
 
 def full_sentiment() -> Figures:
-    """The sentiment task of the profile `full`, from its raw data, with each seed."""
+    """Measure the sentiment task of the profile `full` over SEEDS, starting from raw data."""
     runs = []
     with fresh_clone() as clone:
         for seed in SEEDS:
@@ -156,20 +157,20 @@ def full_sentiment() -> Figures:
         "sst2_accuracy": 100 * found.mean,
         "sst2_accuracy_low": 100 * found.low,
         "sst2_accuracy_high": 100 * found.high,
-        "sst2_tfidf_accuracy": 100 * runs[0]["tfidf_accuracy"],
+        "sst2_tfidf_accuracy": 100 * runs[0]["baseline_accuracy"],
         "sst2_averaged_accuracy": 100 * runs[0]["averaged_accuracy"],
     }
 
 
 def quantized() -> Figures:
-    """The LSTM in both forms, and how they compare."""
+    """Compare the LSTM in float32 and int8."""
     folder, test = BUNDLES / LSTM_TASK, read_texts(PREPARED / LSTM_TASK, "test")
     described = Bundle.load(folder).model_dump(include={"task", "kind", "max_length", "labels", "temperature"})
     figures: Figures = {}
     with TemporaryDirectory() as scratch:
         small = Path(shutil.copytree(folder, Path(scratch) / LSTM_TASK))
         model = onnx.load(folder / GRAPH)
-        del model.graph.value_info[:]  # the exporter's own shapes, which the quantizer would infer anew and find different
+        del model.graph.value_info[:]  # shapes recorded by the exporter, which conflict with those that the quantizer infers
         quantize_dynamic(model, small / GRAPH, weight_type=QuantType.QInt8, reduce_range=True)
         assert_portable(small / GRAPH)
         Bundle.write(small, **described)
@@ -183,7 +184,7 @@ def quantized() -> Figures:
 
 
 def _served(name: str, classifier: Classifier, test: Mapping[str, Sequence[str]]) -> Figures:
-    """A classifier's accuracy in percent, and the median time of one sentence."""
+    """Measure a classifier's accuracy in percent, and its median latency for one sentence."""
     predicted = [classifier.bundle.labels[i] for i in classifier.probabilities(test["text"], batch_size=256).argmax(axis=1)]
     right = sum(p == label for p, label in zip(predicted, test["label"], strict=True))
     seconds: list[float] = []

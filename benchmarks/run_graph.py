@@ -1,6 +1,6 @@
-"""Runs one graph on arrays from a file, in a process of its own: `python -m benchmarks.run_graph GRAPH INPUTS OUTPUTS`.
+"""Runs one ONNX graph on arrays from a file, in a separate process: `python -m benchmarks.run_graph GRAPH INPUTS OUTPUTS`.
 
-It imports numpy and onnxruntime alone, so that it also runs on an emulated processor within seconds.
+It imports only numpy and onnxruntime, so that it takes seconds even on an emulated CPU.
 """
 
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.session import Session
+from serving.predictors.session import Session
 
 if __name__ == "__main__":
     graph, inputs, outputs = map(Path, sys.argv[1:])

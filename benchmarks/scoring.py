@@ -1,4 +1,4 @@
-"""A translator's translations and their score."""
+"""Translation and BLEU scoring."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from serving.predictors.translation import Translator
 
 
 def translate(translator: Translator, sources: Sequence[str], batch_size: int) -> list[str]:
-    """The best translation of each."""
+    """Return the best translation of each source."""
     return [best.text for (best,) in translator.translate(sources, batch_size=batch_size)]
 
 
 def bleu(translations: Sequence[str], references: Sequence[str]) -> float:
-    """As the stage `evaluate` has it."""
+    """Return the corpus BLEU, computed as in the stage `evaluate`."""
     return float(BLEU().corpus_score(translations, [references]).score)

@@ -1,17 +1,21 @@
-"""The server under load: `python -m benchmarks.serving [part ...]`, without arguments all, after `repro`, on a quiet machine.
+"""The server under load: `python -m benchmarks.serving [part ...]`, all parts by default, after `make repro`, on an idle machine.
 
-Load comes from wrk and Locust over the loopback address, and so from the same cores.
+wrk and Locust generate the load over the loopback address, on the same cores as the server.
 
-- start: seconds from `up` to all models ready, and the memory of all its processes: resident, what they share counted in each.
-- cost: what TorchServe costs, by wrk and without the proxy. A lone client's median latency less that of the same predictor in a
-  process of its own; 16 clients of the classifier beside 16 of a handler that does nothing, with the same settings; 16 clients of
-  the translator beside its engine on one core, in batches of the size that suits it best. Both translate the same test sentences
-  in the same order. Medians of three rounds.
-- soak: mixed traffic through the proxy for ten minutes at 70 % of what it was first seen to take.
-- overload: the translator is asked for three times what it takes, through the proxy; the median of three.
-- faults: the classifier's worker is killed twenty times, another version is deployed and rolled back, keys are rotated, all under
-  load through the proxy.
-- fuzz: 20,000 strange requests through the proxy.
+- start: seconds from `up` until all models are ready, and the resident memory of all server processes; shared pages count once
+  per process.
+- cost: overhead of TorchServe, measured with wrk and without the proxy. Median latency of a single client minus that of the same
+  predictor in a separate process; throughput of the classifier with 16 clients relative to a no-op handler with the same
+  settings; throughput of the translator with 16 clients relative to its engine on one core, at the engine's best batch size. Both
+  translate the same test sentences in the same order. Medians of three rounds.
+- soak: mixed traffic through the proxy, ten minutes at 70 % of the capacity measured before; then two minutes with texts of equal
+  length.
+- overload: three times the translator's capacity, through the proxy; median of three runs.
+- faults: under load through the proxy, the classifier's worker is killed twenty times, another version is deployed and rolled
+  back, and keys are rotated.
+- fuzz: 20,000 fuzzed requests through the proxy.
+- hostile: latency of a client of each model while another client sends the largest requests that are rejected, through the proxy.
+- written: BLEU lost on capitals and on paragraphs, and how many of 1,000 answers change with typography; without a server.
 """
 
 import json
@@ -30,32 +34,35 @@ from psutil import Process
 
 from benchmarks.load.faults import deployments, kills, rotations, worker
 from benchmarks.load.fuzz import fuzz
+from benchmarks.load.hostile import waits
 from benchmarks.load.soak import overload, processes, resident_mib, soak
 from benchmarks.load.target import TIMEOUT_S, Target
 from benchmarks.load.traffic import Kind
 from benchmarks.load.wrk import Rate, wrk
 from benchmarks.parts import run_parts
-from pipelines.package import Origin, package
-from pipelines.params import load_params
+from benchmarks.written import written
+from pipelines.data.prepared import read_texts
+from pipelines.kinds.classification.settings import CharactersTask
 from pipelines.paths import BUNDLES, PREPARED, STORE
-from pipelines.preparation.prepared import read_texts
-from pipelines.record import Figures
-from serving import control
+from pipelines.report.record import Figures
+from pipelines.settings.params import load_params
+from pipelines.stages.package import Origin, package
 from serving.predictor import load_predictor
 from serving.predictors.translation import Translator
+from serving.server import control
 from serving.server.archive import find_archives
 from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST
 from serving.server.proxy import Front, Limits
 
-OPEN: Final = Limits(rate=100_000, burst=10_000)  # one key has all the load here; the limit of requests under way is the default
-SECONDS, ROUNDS = 8, 3  # of wrk
-SOAK_S: Final = 600.0
+OPEN: Final = Limits(rate=100_000, burst=10_000)  # all load uses one key here; the concurrency limit is the default
+SECONDS, ROUNDS = 8, 3  # for wrk
+SOAK_S, EQUAL_S = 600.0, 120.0
 OVERLOAD_S: Final = 15.0
 KILLS, ROTATIONS, STRANGE = 20, 10, 20_000
 MIX: Final = {"surname": 3, "sentiment": 3, "fr-en": 2, "names": 1, "vectors": 1}
-INPUTS: Final = {"surname": ("surname", "name"), "sentiment": ("sentiment", "text"), "fr-en": ("fr-en", "source")}
+INPUTS: Final = {"surname": ("surname", "text"), "sentiment": ("sentiment", "text"), "fr-en": ("fr-en", "source")}
 TEXTS: Final = 256
 BATCHES: Final = (1, 4, 8, 16, 32, 64)
 HANDLER: Final = Path(__file__).with_name("load") / "trivial_handler.py"
@@ -64,7 +71,7 @@ NAME = '{"inputs": "Rossi"}'
 
 @contextmanager
 def serving() -> Iterator[Target]:
-    """A server of what is in the store, behind its proxy, in a folder of its own."""
+    """Run a server of the model store behind its proxy, in a temporary instance folder, for the duration of the block."""
     with TemporaryDirectory() as folder:
         try:
             control.up(STORE, Path(folder), 0, Front(limits=OPEN))
@@ -74,7 +81,7 @@ def serving() -> Iterator[Target]:
 
 
 def start() -> Figures:
-    """Time and memory of a server."""
+    """Measure the startup time and the memory of a server."""
     started = time.monotonic()
     with serving() as target:
         ready = time.monotonic() - started
@@ -86,7 +93,7 @@ def start() -> Figures:
 
 
 def cost() -> Figures:
-    """What TorchServe adds to the predictors: medians of rounds in which what is compared is measured in turn."""
+    """Measure the overhead of TorchServe over the predictors: medians of rounds that alternate between the contenders."""
     with serving() as target:
         rounds = list(_rounds(target, max(BATCHES, key=_engine)))
     found = {key: median(one[key] for one in rounds) for key in rounds[0]}
@@ -117,20 +124,22 @@ def _rounds(target: Target, size: int) -> Iterator[Figures]:
 
 
 def soaked() -> Figures:
-    """Ten minutes of mixed traffic."""
+    """Run ten minutes of mixed traffic, and two minutes with texts of equal length in characters."""
     with serving() as target:
-        return soak(target, {model: Kind(weight=weight, bodies=bodies(model)) for model, weight in MIX.items()}, SOAK_S)
+        mixed = soak(target, {model: Kind(weight=weight, bodies=bodies(model)) for model, weight in MIX.items()}, SOAK_S)
+        equal = {model: Kind(weight=weight, bodies=_of_a_length(bodies(model))) for model, weight in MIX.items()}
+        return mixed | {"soak_p99_over_p50_equal": soak(target, equal, EQUAL_S)["soak_p99_over_p50"]}
 
 
 def overloaded() -> Figures:
-    """More than the translator can take."""
+    """Overload the translator."""
     with serving() as target:
         runs = [overload(target, "fr-en", bodies("fr-en"), OVERLOAD_S) for _ in range(3)]
     return {key: median(run[key] for run in runs) for key in runs[0]}
 
 
 def faults() -> Figures:
-    """Kills, deployments, rotations."""
+    """Measure the effect of killed workers, deployments and key rotations."""
     with serving() as target, TemporaryDirectory() as folder:
         body = NAME.encode()
         return (
@@ -140,8 +149,14 @@ def faults() -> Figures:
         )
 
 
+def hostile() -> Figures:
+    """Measure the latency of clients next to a hostile one."""
+    with serving() as target:
+        return waits(target, {model: bodies(model)[0].encode() for model in MIX})
+
+
 def fuzzed() -> Figures:
-    """Strange requests."""
+    """Send fuzzed requests and count the bad answers."""
     with serving() as target:
         found = fuzz(target, STRANGE)
     return {
@@ -154,7 +169,7 @@ def fuzzed() -> Figures:
 
 
 def bodies(model: str) -> list[str]:
-    """Requests of single texts: test texts of the task where its inputs are such, and else the examples of its archive."""
+    """Return single-text requests: test texts of the task if it is listed in INPUTS, otherwise the examples of its archive."""
     if model not in INPUTS:
         found = find_archives(STORE)
         (archive,) = (archive for archive in found if archive.name == model)
@@ -163,8 +178,14 @@ def bodies(model: str) -> list[str]:
     return [json.dumps({"inputs": text}) for text in read_texts(PREPARED / task, "test", TEXTS)[column]]
 
 
+def _of_a_length(bodies: list[str]) -> list[str]:
+    """Return the bodies whose length is within 5 % of the median."""
+    middle = sorted(map(len, bodies))[len(bodies) // 2]
+    return [body for body in bodies if abs(len(body) - middle) <= middle // 20]
+
+
 def _in_process_ms() -> float:
-    """Median of the predictor's own time for a request."""
+    """Return the predictor's median latency in this process, in milliseconds."""
     predictor, times = load_predictor(BUNDLES / "surname"), []
     for _ in range(5000):
         started = time.perf_counter()
@@ -174,7 +195,7 @@ def _in_process_ms() -> float:
 
 
 def _engine(size: int) -> float:
-    """Sentences a second of the translator alone, as many at a time, in the order in which the server gets them."""
+    """Return sentences per second of the translator alone, in batches of `size`, in the order in which the server gets them."""
     translator = Translator.load(BUNDLES / "fr-en")
     texts = 2 * [json.loads(body)["inputs"] for body in bodies("fr-en")]
     translator.translate(texts[:size], batch_size=size)
@@ -189,7 +210,7 @@ def _register_trivial(target: Target, keys: TorchServeKeys) -> None:
     with zipfile.ZipFile(Instance(target.folder).store / "trivial.mar", "w") as archive:
         archive.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
         archive.write(HANDLER, HANDLER.name)
-    settings = load_params().surname.serve
+    settings = load_params().task_of("surname", CharactersTask).serve
     query: dict[str, str | int] = {
         "batch_size": settings.batch_size,
         "max_batch_delay": settings.max_batch_delay_ms,
@@ -205,15 +226,16 @@ def _register_trivial(target: Target, keys: TorchServeKeys) -> None:
 
 
 def _other_version(folder: Path) -> Path:
-    """The classifier again, less sure of itself."""
+    """Package the classifier again, with a higher temperature."""
     copy = shutil.copytree(BUNDLES / "surname", folder / "surname")
     content = json.loads((copy / "bundle.json").read_text(encoding="utf-8"))
     (copy / "bundle.json").write_text(json.dumps(content | {"temperature": 2 * content["temperature"]}), encoding="utf-8")
     origin = Origin(run="none", version="0")
-    return package(copy, load_params().surname.serve, folder / "store", PREPARED / "surname", origin)
+    return package(copy, load_params().task("surname"), folder / "store", PREPARED / "surname", origin)
 
 
 PARTS = {"start": start, "cost": cost, "soak": soaked, "overload": overloaded, "faults": faults, "fuzz": fuzzed}
+PARTS |= {"hostile": hostile, "written": written}
 
 if __name__ == "__main__":
     run_parts("serving", __doc__, PARTS, ["locust", "onnxruntime", "schemathesis", "torchserve"])

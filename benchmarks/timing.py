@@ -1,4 +1,4 @@
-"""What takes how long, here and in the pipeline."""
+"""Timers, and stage durations measured by `benchmarks.pipeline`."""
 
 import json
 import os
@@ -7,23 +7,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipelines.record import RESULTS, Figures
+from pipelines.report.record import RESULTS, Figures
 
-# Set by who measures: libraries are told to do as on a CPU without AVX-512, in the variables of pipelines.record.LIMITS. Then the
-# names of the figures that depend on it end so.
+# Suffix of figures measured with libraries restricted to AVX2 by environment variables; see pipelines.report.record.LIMITS.
 SUFFIX = "_avx2" if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2" else ""
 
 
 @contextmanager
 def stopwatch(seconds: list[float]) -> Iterator[None]:
-    """Append what the block takes."""
+    """Append the duration of the block in seconds."""
     start = time.perf_counter()
     yield
     seconds.append(time.perf_counter() - start)
 
 
 def stage_seconds(tasks: Sequence[str]) -> Figures:
-    """The sum over all stages of these tasks, as `benchmarks.pipeline repro` measured them; nothing where it was not run."""
+    """Sum the seconds of all stages of these tasks, as measured by `benchmarks.pipeline repro`; empty if it was not run."""
     path = RESULTS / "pipeline.json"
     timed: Figures = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
     taken = [timed[key] for key in timed if re.fullmatch(rf"[a-z-]+[@-]({'|'.join(tasks)})_s", key)]

@@ -1,31 +1,31 @@
-"""The translator beside Joey NMT's: `python -m benchmarks.translation [part ...]`, without arguments all, after `repro`.
+"""The translator compared with Joey NMT: `python -m benchmarks.translation [part ...]`, all parts by default, after `make repro`.
 
-benchmarks/peer.py says what Joey NMT has in common with ours, and what not.
+benchmarks/peer.py describes what the two have in common and where they differ.
 
-- speed: training and translating on Multi30k, on two cores, ratios of the best of three, in turn. Both train on the same pairs,
-  80 sentences a step on average, one epoch to warm up and one that counts, by the loops that they always train with, from the
-  arrays or lines in memory to the step of the optimizer, without validation and checkpoints: ours by that of the stage `train`,
-  theirs as its own log states it. It takes its batches as they come, ours sorts them by length; padding counts on neither side.
-  Its numbers are float32, and so are ours in the second ratio; in the first they are what the stage takes, bf16 in matrix
-  products where the CPU has them. Then both translate the test set of 2016 with a beam of five, after three epochs of training:
-  their BLEU and lengths stand beside the rates. Ours goes by the exported graph, whose decoder computes in int8 where theirs
-  does in float32, in batches as in the stage `evaluate`, text to text, theirs in its batches of 64, subwords to subwords. All
-  sizes are 256 here, that of our attention too.
+- speed: training and translation on Multi30k on two cores; ratios of the best of three alternating runs.
+  Training: the same pairs, 80 sentences per step on average, one warm-up epoch and a timed one. Each uses its usual loop, from
+  arrays or lines in memory to the optimizer step, without validation and checkpoints: ours is that of the stage `train`, and Joey
+  NMT's rate is the one it logs. Joey NMT does not sort its batches, ours sorts them by length; padding counts on neither side.
+  Joey NMT computes in float32. So do we for the second ratio; for the first we use the stage's precision, which is bf16 in matrix
+  products if the CPU supports it.
+  Translation: the 2016 test set with a beam of five, after three epochs of training. BLEU and output lengths are reported, too.
+  Ours runs the exported graph, with an int8 decoder, in the batches of the stage `evaluate`, text to text. Joey NMT runs in
+  float32, in its batches of 64, subwords to subwords. All sizes are 256 here, including that of our attention.
   With ATEN_CPU_CAPABILITY=avx2, ONEDNN_MAX_CPU_ISA=AVX2 and MKL_ENABLE_INSTRUCTIONS=AVX2 in the environment, torch computes as
-  on a CPU without AVX-512, and the keys end in _avx2; ONNX Runtime, which searches in ours, has no such switch.
-- busy: training on an idle machine and beside a process that keeps one core half busy: the default profile's model and data.
-- sentence: milliseconds for a sentence alone, on one core, by the predictor: the default profile's model and test sentences.
-- debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for as many epochs.
+  on a CPU without AVX-512, and the keys end in _avx2. ONNX Runtime, which runs our beam search, has no such switch.
+- busy: training on an idle machine, and next to a process that keeps one core half busy: model and data of the default profile.
+- sentence: latency of a single sentence on one core, with the predictor: model and test sentences of the default profile.
+- debian: BLEU of the default profile, and of Joey NMT trained on the same pairs for the same number of epochs.
 - multi30k: BLEU of the profile `full` in a fresh clone, on Multi30k's test sets of 2016 and 2017.
-- everyday: BLEU of the profile `everyday` on Tatoeba's held-out groups, and seconds of its stages for the translator, download to
+- everyday: BLEU of the profile `everyday` on Tatoeba's held-out groups, and seconds for the translator's stages from download to
   evaluation, in a fresh clone.
-- default-everyday: BLEU of the default profile's model, as it is in build/bundles, on the first thousand pairs of these groups.
-- gpu: target subwords a second of training on a GPU, by the params and the prepared data that are here, and the share of the
-  GPU's time in kernels over a short epoch, into which its start counts: that of the processes that make batches; nothing where
-  there is no GPU. The profile `full` is the one to run it on.
-- stages: seconds that the task takes of `make repro`, as `benchmarks.pipeline repro` measured them.
+- default-everyday: BLEU of the default profile's model in build/bundles, on the first thousand pairs of these groups.
+- gpu: training throughput on a GPU in target subwords per second, with the current params and prepared data, and the share of
+  time that the GPU spends in kernels over a short epoch, including the start of the batch-loading processes. Skipped without a
+  GPU. Meant for the profile `full`.
+- stages: seconds of `make repro` for the task, as measured by `benchmarks.pipeline repro`.
 
-Multi30k and Tatoeba are downloaded (DATA_MIRROR can stand in for their addresses), Joey NMT comes from a package registry.
+Multi30k and Tatoeba are downloaded (or set DATA_MIRROR); Joey NMT comes from a package registry.
 """
 
 import shutil
@@ -51,12 +51,12 @@ from benchmarks.pipeline import fresh_clone
 from benchmarks.profiles import measured, run_profile
 from benchmarks.scoring import bleu, translate
 from benchmarks.timing import SUFFIX, stage_seconds, stopwatch
-from pipelines.models import build_model
-from pipelines.params import load_params
+from pipelines.data.prepared import read_texts, rows_of
+from pipelines.kinds.parts import build
+from pipelines.kinds.translation.settings import TranslationTask
 from pipelines.paths import BUNDLES, PREPARED
-from pipelines.preparation.prepared import read_texts, train_rows
-from pipelines.record import Figures
-from pipelines.settings.tasks import TranslationTask
+from pipelines.report.record import Figures
+from pipelines.settings.params import load_params
 from pipelines.store import Rows, Split, write_split
 from pipelines.training.hardware import keep_freed_memory, pick_precision
 from pipelines.training.loop import Loop
@@ -67,12 +67,12 @@ from serving.predictors.translation import Translator
 PACKAGES = (JOEYNMT, "lightning-fabric", "onnxruntime", "sacrebleu", "tokenizers", "torch")
 TASK = "fr-en"
 THREADS, REPETITIONS = 2, 3
-SENTENCES = 80  # of a training batch
-ROWS = SENTENCES * REPORT_EVERY  # pairs of an epoch that is timed: then Joey NMT reports at its end
-EPOCHS = 2  # the first one to warm up
-PROFILED = 4000  # pairs that are trained on under the profiler, whose events take much memory
-ONE_BY_ONE = 300  # sentences timed alone
-WARM_UP = 64  # sentences translated before those that are timed
+SENTENCES = 80  # per training batch
+ROWS = SENTENCES * REPORT_EVERY  # pairs per timed epoch, so that Joey NMT logs its rate at the end
+EPOCHS = 2  # the first one is the warm-up
+PROFILED = 4000  # training pairs under the profiler; few, as its events take much memory
+ONE_BY_ONE = 300  # sentences timed individually
+WARM_UP = 64  # sentences translated as a warm-up
 SMALL = {
     **{f"model.{part}_size": 256 for part in ("embedding", "encoder", "hidden", "attention")},
     "model.cell": "gru",
@@ -80,15 +80,15 @@ SMALL = {
     "train.epochs": 3,
     "train.batch_units": 1300,
     "train.average": 1,
-}  # in place of the profile's
+}  # overrides of the profile
 
 
 def time_both() -> Figures:
-    """Rates of training and of translation, ours and Joey NMT's, and the ratios."""
+    """Measure the training and translation rates, ours and Joey NMT's, and the ratios."""
     torch.set_num_threads(THREADS)
     with fresh_clone() as clone, installed() as packages:
         run_profile("full", clone, [f"export@{TASK}"], *(f"{TASK}.{key}={value}" for key, value in SMALL.items()))
-        task, prepared = load_params(clone / "params.yaml").fr_en, clone / PREPARED / TASK
+        task, prepared = load_params(clone / "params.yaml").task_of(TASK, TranslationTask), clone / PREPARED / TASK
         found = time_training(packages, task, first_rows(prepared, clone / "first", ROWS))
         peer = Peer(packages, clone / "joeynmt", task, prepared, threads=THREADS)
         peer.train()
@@ -97,7 +97,7 @@ def time_both() -> Figures:
 
 
 def first_rows(prepared: Path, folder: Path, rows: int) -> Path:
-    """Prepared data with so many training rows, in another folder."""
+    """Copy prepared data to another folder, with only the first training rows."""
     shutil.copytree(prepared, folder)
     train = Split(prepared / "train")
     write_split(folder / "train", {name: [train.row(i)[name].tolist() for i in range(rows)] for name in train.texts})
@@ -105,7 +105,7 @@ def first_rows(prepared: Path, folder: Path, rows: int) -> Path:
 
 
 def time_training(packages: Path, task: TranslationTask, prepared: Path) -> Figures:
-    """Target subwords a second."""
+    """Measure the training rates, ours and Joey NMT's, in target subwords per second."""
     units = round(SENTENCES * Split(prepared / "train").lengths("target").mean())
     timed = task.model_copy(update={"train": task.train.model_copy(update={"batch_units": units, "epochs": EPOCHS})})
     peer = Peer(packages, prepared / "joeynmt", timed, prepared, threads=THREADS)
@@ -124,7 +124,7 @@ def time_training(packages: Path, task: TranslationTask, prepared: Path) -> Figu
 
 
 def training_rate(task: TranslationTask, prepared: Path, precision: str) -> float:
-    """Target subwords a second, EOS among them, in the last epoch of a training of ours, by ranks as in the stage `train`."""
+    """Return our rate in target subwords per second (with EOS) in the last epoch, with ranks as in the stage `train`."""
     keep_freed_memory()
     train, model = Split(prepared / "train"), first_model(task, prepared)
     picked = pick_precision(precision, "cpu")
@@ -139,18 +139,18 @@ def training_rate(task: TranslationTask, prepared: Path, precision: str) -> floa
 
 
 def first_model(task: TranslationTask, prepared: Path) -> nn.Module:
-    """With the weights with which the stage `train` begins."""
+    """Return the model with the initial weights of the stage `train`."""
     torch.manual_seed(load_params().seed)
-    return build_model(task, prepared)
+    return build(task, prepared)
 
 
 def loop_of(model: nn.Module, task: TranslationTask, prepared: Path, train: Rows, fabric: Fabric, world: World = ALONE) -> Loop:
-    """The loop of the stage `train` before its first step."""
+    """Return the loop of the stage `train` before its first step."""
     return Loop(model, train, Split(prepared / "valid"), task.train, load_params().seed, fabric, world)
 
 
 def last_epoch_rate(loop: Loop, train: Rows) -> float:
-    """Target subwords a second in the last of EPOCHS epochs, of all ranks."""
+    """Return the target subwords per second of all ranks in the last of EPOCHS epochs."""
     seconds: list[float] = []
     for epoch in range(EPOCHS):
         with stopwatch(seconds):
@@ -159,8 +159,8 @@ def last_epoch_rate(loop: Loop, train: Rows) -> float:
 
 
 def time_busy() -> Figures:
-    """Training by the default params on an idle machine, and while another process keeps one of its cores half busy."""
-    task, rates = load_params().fr_en, {"": list[float](), "busy": list[float]()}
+    """Measure training with the default params on an idle machine, and while another process keeps one core half busy."""
+    task, rates = load_params().task_of(TASK, TranslationTask), {"": list[float](), "busy": list[float]()}
     with TemporaryDirectory(prefix="seqline-") as folder:
         prepared = first_rows(PREPARED / TASK, Path(folder) / "first", ROWS)
         for _ in tqdm(range(REPETITIONS), "training", unit="turn"):
@@ -173,7 +173,7 @@ def time_busy() -> Figures:
 
 @contextmanager
 def half_busy() -> Iterator[None]:
-    """Meanwhile a process computes for 50 ms and rests for 50 ms, in turn."""
+    """Run a process that alternates 50 ms of work and 50 ms of sleep, for the duration of the block."""
     program = (
         "import time\nwhile True:\n    end = time.perf_counter() + 0.05\n"
         "    while time.perf_counter() < end: pass\n    time.sleep(0.05)"
@@ -187,22 +187,29 @@ def half_busy() -> Iterator[None]:
 
 
 def time_gpu() -> Figures:
-    """Of the stage `train` as the params have it."""
+    """Measure training on the GPU with the current params; empty without a GPU."""
     if not torch.cuda.is_available():
         return {}
     params, prepared = load_params(), PREPARED / TASK
-    train, model = train_rows(prepared), first_model(params.fr_en, prepared)
+    task = params.task_of(TASK, TranslationTask)
+    train, model = rows_of(prepared, "train"), first_model(task, prepared)
     fabric = Fabric(accelerator="cuda", devices=1, precision=pick_precision(params.precision, "cuda"))
-    rate = last_epoch_rate(loop_of(model, params.fr_en, prepared, train, fabric), train)
+    rate = last_epoch_rate(loop_of(model, task, prepared, train, fabric), train)
     with TemporaryDirectory(prefix="seqline-") as folder:
         few = Split(first_rows(prepared, Path(folder) / "first", PROFILED) / "train")
-        loop = loop_of(first_model(params.fr_en, prepared), params.fr_en, prepared, few, fabric)
+        loop = loop_of(
+            first_model(task, prepared),
+            task,
+            prepared,
+            few,
+            fabric,
+        )
         loop.train(0)
         return {"gpu_tokens_per_s": rate, "gpu_busy": busy(lambda: loop.train(1))}
 
 
 def busy(work: Callable[[], object]) -> float:
-    """Share of the time, from the start of the first kernel to the end of the last one, in which the GPU is in some kernel."""
+    """Return the share of time that the GPU spends in kernels, between the start of the first and the end of the last one."""
     with profile(activities=[ProfilerActivity.CUDA]) as profiled:
         work()
     events = [event for event in profiled.events() if event.device_type.name == "CUDA"]
@@ -215,7 +222,7 @@ def busy(work: Callable[[], object]) -> float:
 
 
 def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: Peer) -> Figures:
-    """Sentences a second; BLEU of the translations, and how long they are, in our subwords."""
+    """Measure sentences per second, BLEU, and the mean length of the translations in our subwords, for both translators."""
     translator, test = Translator.load(bundle, threads=THREADS), read_texts(prepared, "test")
     sources = test["source"]
     translate(translator, sources[:WARM_UP], task.evaluate.batch_size)
@@ -237,7 +244,7 @@ def time_translation(bundle: Path, task: TranslationTask, prepared: Path, peer: 
 
 
 def time_sentence() -> Figures:
-    """The median over the first sentences of the test split."""
+    """Measure the median latency over the first ONE_BY_ONE sentences of the test split."""
     translator, seconds = Translator.load(BUNDLES / TASK), list[float]()
     for text in read_texts(PREPARED / TASK, "test", ONE_BY_ONE)["source"]:
         with stopwatch(seconds):
@@ -246,9 +253,9 @@ def time_sentence() -> Figures:
 
 
 def debian() -> Figures:
-    """BLEU of both."""
+    """Measure the BLEU of both on the default profile's data."""
     with installed() as packages, TemporaryDirectory(prefix="seqline-") as folder:
-        peer = Peer(packages, Path(folder), load_params().fr_en, PREPARED / TASK, threads=THREADS)
+        peer = Peer(packages, Path(folder), load_params().task_of(TASK, TranslationTask), PREPARED / TASK, threads=THREADS)
         peer.train()
         translations, _ = peer.translate()
     theirs = bleu(translations, read_texts(PREPARED / TASK, "test")["target"])
@@ -256,7 +263,7 @@ def debian() -> Figures:
 
 
 def multi30k() -> Figures:
-    """BLEU of the profile `full`."""
+    """Measure the BLEU of the profile `full` on Multi30k."""
     with fresh_clone() as clone:
         run_profile("full", clone, [f"evaluate@{TASK}"])
         found = measured(clone, TASK)
@@ -277,4 +284,4 @@ PARTS: dict[str, Callable[[], Figures]] = {
 
 
 if __name__ == "__main__":
-    run_parts("translation", "Compare the translator with Joey NMT's.", PARTS, PACKAGES)
+    run_parts("translation", "Compare the translator with Joey NMT.", PARTS, PACKAGES)

@@ -1,1 +1,1 @@
-"""Load, faults and strange requests for a server behind its proxy: `benchmarks.serving` at length, the tests in short."""
+"""Load, fault injection and fuzzing for a server behind its proxy: long runs in `benchmarks.serving`, short ones in the tests."""

@@ -1,5 +1,6 @@
-"""Clients that ask one request after the other while something happens to the server."""
+"""Closed-loop clients that send requests while a fault is injected into the server."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -11,20 +12,20 @@ from benchmarks.load.target import Target
 
 
 class Clients:
-    """Ask for as long as the block lasts; each request has a connection of its own.
+    """Send requests for the duration of the block, each over a new connection.
 
-    A connection that is kept may be closed by the proxy when its settings change; who asks over it at that moment has to ask
-    again. That is the client's part, and no fault of the server's.
+    The proxy may close keep-alive connections when its settings change. A client then has to retry, which is no server failure.
+    New connections avoid this.
 
     Args:
         target: the server.
-        model: which is asked.
-        body: of every request.
-        count: of clients.
+        model: the model to request.
+        body: body of every request.
+        count: number of clients.
 
     Attributes:
-        answered: requests with status 200.
-        failed: what came of each other request.
+        answered: number of requests with status 200.
+        failed: status and body, or the error, of every other request.
     """
 
     def __init__(self, target: Target, model: str, body: bytes, count: int = 4) -> None:
@@ -34,13 +35,16 @@ class Clients:
     def __enter__(self) -> Self:
         self._over, self._lock = threading.Event(), threading.Lock()
         self._pool = ThreadPoolExecutor(self._count)
-        for _ in range(self._count):
-            self._pool.submit(self._ask)
+        self._asking = [self._pool.submit(self._ask) for _ in range(self._count)]
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self._over.set()
         self._pool.shutdown()
+        for client in self._asking:
+            client.result()  # raises the client's own errors, which are not server failures
+        for fault in self.failed:
+            sys.stderr.write(f"failed: {fault}\n")
 
     def _ask(self) -> None:
         while not self._over.is_set():

@@ -1,4 +1,4 @@
-"""What happens to a server while it is asked: workers die, versions and keys change."""
+"""Fault injection under load: killed workers, deployments and key rotations."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ import requests
 
 from benchmarks.load.clients import Clients
 from benchmarks.load.target import TIMEOUT_S, Target
-from pipelines.record import Figures
-from serving import control
+from pipelines.report.record import Figures
+from serving.server import control
 from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST
@@ -21,11 +21,11 @@ POLL_S: Final = 0.02
 
 
 def kills(target: Target, model: str, body: bytes, count: int) -> Figures:
-    """Kill the model's worker again and again.
+    """Kill the model's worker repeatedly under load.
 
     Returns:
-        requests that failed and that were answered, and the longest time until a killed worker's successor answered. A request
-        that was waiting for company when the worker died is asked again when its time is over, and takes longer than that.
+        The numbers of failed and answered requests, and the longest time until the replacement of a killed worker answered.
+        A request that was waiting in a batch when the worker died is only retried after its timeout, and takes longer than that.
     """
     longest = 0.0
     with Clients(target, model, body) as clients:
@@ -33,14 +33,14 @@ def kills(target: Target, model: str, body: bytes, count: int) -> Figures:
             time.sleep(GAP_S)
             kill_worker(target, model)
             started = time.monotonic()
-            time.sleep(POLL_S)  # or the answer may be of a request that the worker had finished
+            time.sleep(POLL_S)  # so that the answer cannot come from the killed worker
             target.ask(model, body).raise_for_status()
             longest = max(longest, time.monotonic() - started)
     return {"kill_failed": len(clients.failed), "kill_answered": clients.answered, "kill_recovery_s": longest}
 
 
 def deployments(target: Target, model: str, body: bytes, archive: Path) -> Figures:
-    """Let another version answer, and then the one before it."""
+    """Deploy another version under load, then roll back."""
     with Clients(target, model, body) as clients:
         control.deploy(archive, target.folder)
         time.sleep(GAP_S)
@@ -50,7 +50,7 @@ def deployments(target: Target, model: str, body: bytes, archive: Path) -> Figur
 
 
 def rotations(target: Target, model: str, body: bytes, count: int) -> Figures:
-    """Change the key again and again; clients read it anew for each request."""
+    """Rotate the key repeatedly under load; clients read the key for each request."""
     with Clients(target, model, body) as clients:
         for _ in range(count):
             control.rotate(target.folder)
@@ -59,12 +59,12 @@ def rotations(target: Target, model: str, body: bytes, count: int) -> Figures:
 
 
 def kill_worker(target: Target, model: str) -> None:
-    """Kill the process that answers for a model, as it is."""
+    """Kill a model's worker process with SIGKILL."""
     os.kill(worker(target, model), signal.SIGKILL)
 
 
 def worker(target: Target, model: str) -> int:
-    """The process that answers for a model."""
+    """Return the process id of a model's worker."""
     keys = TorchServeKeys.read(Instance(target.folder).keys)
     url = f"http://{HOST}:{target.state.ports.management}/models/{model}"
     described = requests.get(url, headers={"Authorization": f"Bearer {keys.management}"}, timeout=TIMEOUT_S).json()

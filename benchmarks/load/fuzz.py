@@ -1,4 +1,4 @@
-"""Strange requests by the thousand: whatever comes, there is an answer in time, no 5xx, that tells nothing of the server."""
+"""Fuzzing: every request, valid or not, gets a timely answer that is no 5xx and leaks nothing about the server."""
 
 import json
 import random
@@ -16,23 +16,23 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
 from benchmarks.load.target import TIMEOUT_S, Target
-from serving.headers import DEADLINE
+from serving.contract.headers import DEADLINE
 
 LEAKS: Final = ("Traceback", "site-packages", ".py", "org.pytorch", "java.", "/tmp", "/home", "/root", "nginx/")  # noqa: S108
-SHOWN: Final = 300  # characters of a bad answer
+SHOWN: Final = 300  # characters of a bad answer to keep
 
 
 @dataclass
 class Found:
-    """What came of the requests.
+    """Results of a fuzzing run.
 
     Attributes:
-        sent: how many there were.
-        statuses: how often each status came.
-        server_errors: answers of 5xx.
-        hangs: requests that had no answer in time, or a broken one.
-        leaks: answers that tell of the server's inside.
-        breaches: answers that the OpenAPI document does not allow.
+        sent: number of requests.
+        statuses: number of answers per status code.
+        server_errors: answers with a 5xx status.
+        hangs: requests without a complete answer in time.
+        leaks: answers that reveal internals of the server.
+        breaches: answers whose status the OpenAPI document does not list.
     """
 
     sent: int = 0
@@ -43,7 +43,7 @@ class Found:
     breaches: list[str] = field(default_factory=list)
 
     def look(self, ask: Callable[[], requests.Response]) -> requests.Response | None:
-        """Send a request and note what is wrong with the answer."""
+        """Send a request and record any problem with the answer."""
         self.sent += 1
         try:
             response = ask()
@@ -55,16 +55,16 @@ class Found:
         in_a_hurry = response.status_code == requests.codes.gateway_timeout and DEADLINE in response.request.headers
         if response.status_code >= 500 and not in_a_hurry:
             self.server_errors.append(f"{response.status_code} {text[:SHOWN]}")
-        # A request's own words may come back in a message; what it did not say must not.
+        # An error message may quote the request, so a mark only counts as a leak if the request did not contain it.
         said = str(response.request.body) + str(response.request.url)
         self.leaks += [f"{mark}: {text[:SHOWN]}" for mark in LEAKS if mark in text and mark not in said]
         return response
 
 
 def fuzz(target: Target, count: int, seed: int = 0) -> Found:
-    """Send about `count` requests: half by the OpenAPI document, right ones and wrong ones, and half bodies of any kind."""
+    """Send about `count` requests: half from the OpenAPI document, valid and invalid, and half with arbitrary bodies."""
     found, models = Found(), sorted(target.state.models)
-    session = requests.Session()  # one connection; a proxy that closes it on a bad request is asked over a new one
+    session = requests.Session()  # keeps one connection, and reconnects if the proxy closes it on a bad request
     session.verify, session.trust_env = str(target.certificate), False
     headers = target.headers()
     document = session.get(f"{target.url}/openapi.json", timeout=TIMEOUT_S).json()
@@ -77,7 +77,7 @@ def fuzz(target: Target, count: int, seed: int = 0) -> Found:
         schema = schemathesis.openapi.from_dict(document)
         for operation in schema.get_all_operations():
             if not isinstance(operation, Ok):
-                raise TypeError(f"the document has an operation that schemathesis does not understand: {operation.err()}")
+                raise TypeError(f"schemathesis cannot read an operation of the OpenAPI document: {operation.err()}")
             cases = operation.ok().as_strategy(generation_mode=mode)
             _run(cases, max(1, each // 2), seed, lambda case: _by_document(found, case, target.url, headers, session))
     return found
@@ -115,7 +115,7 @@ def _run(strategy: st.SearchStrategy[Any], count: int, seed: int, check: Callabl
 
 
 def _bodies() -> st.SearchStrategy[bytes]:
-    """Bytes, JSON of any shape, and requests with inputs of any kind."""
+    """Return a strategy for raw bytes, JSON of any shape, and requests with arbitrary inputs and parameters."""
     scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
     anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
     depths = st.integers(1, 20_000).map(lambda depth: b"[" * depth)
@@ -125,7 +125,7 @@ def _bodies() -> st.SearchStrategy[bytes]:
 
 
 def _mutated(examples: list[Any]) -> st.SearchStrategy[bytes]:
-    """A right request with some of its bytes changed, taken away or doubled."""
+    """Return a strategy for valid requests with some bytes changed, removed or inserted."""
 
     def change(drawn: tuple[bytes, list[tuple[int, int, int]]]) -> bytes:
         body = bytearray(drawn[0])

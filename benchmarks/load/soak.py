@@ -1,4 +1,4 @@
-"""A server that is asked for a long time, and one that is asked for too much."""
+"""Soak test with sustained load, and overload test."""
 
 import threading
 import time
@@ -11,25 +11,25 @@ import psutil
 
 from benchmarks.load.target import Target
 from benchmarks.load.traffic import Kind, Plan, Seen, percentile, send
-from pipelines.record import Figures
+from pipelines.report.record import Figures
 from serving.server.instance import Instance
 from serving.server.proxy import Proxy
 
 MIB: Final = 2**20
 SAMPLE_S: Final = 2.0
-SHARE: Final = 0.7  # of the server's capacity
-TIMES: Final = 3  # its capacity
-WARM_UP_S: Final = 60.0  # after which memory should not grow
+SHARE: Final = 0.7  # soak load, as a share of the server's capacity
+TIMES: Final = 3  # overload, as a multiple of the capacity
+WARM_UP_S: Final = 60.0  # memory should not grow after this
 CALIBRATE_S: Final = 15.0
 CLIENTS: Final = 16
 
 
 def soak(target: Target, kinds: dict[str, Kind], seconds: float) -> Figures:
-    """Send mixed traffic at 70 % of what the server can take.
+    """Send mixed traffic at 70 % of the server's capacity.
 
     Returns:
-        the rate; 5xx and other failures; by how much the slowest hundredth is slower than the middle, of the model where this is
-        worst and of all requests together; how much memory has grown after the first minute, or the first half.
+        The request rate; the number of failed and refused requests; the p99/p50 latency ratio of the worst model and of all
+        requests together; the relative memory growth after the first minute (after half the time in runs shorter than two).
     """
     capacity = _rate(send(_plan(target, kinds, CALIBRATE_S)).values(), CALIBRATE_S)
     with _memory(target) as samples:
@@ -54,11 +54,11 @@ def soak(target: Target, kinds: dict[str, Kind], seconds: float) -> Figures:
 
 
 def overload(target: Target, model: str, bodies: list[str], seconds: float) -> Figures:
-    """Ask a model for three times what it can answer.
+    """Send a model three times the load that it can handle.
 
     Returns:
-        milliseconds that the slowest hundredth of the refusals took, and by how much the slowest hundredth of the answers is
-        slower than where the model is just busy.
+        The p99 latency of the rejections in milliseconds; the p99 latency of the answers relative to that at capacity; the rates
+        of requests sent and answered; the number of failures.
     """
     kinds = {model: Kind(weight=1, bodies=bodies)}
     busy = send(_plan(target, kinds, seconds))[model]
@@ -75,19 +75,19 @@ def overload(target: Target, model: str, bodies: list[str], seconds: float) -> F
 
 
 def processes(target: Target) -> list[psutil.Process]:
-    """All of a server's: Java, workers, exporter, proxy."""
+    """Return all processes of a server: Java, workers, exporter, proxy."""
     instance = Instance(target.folder)
     return [*instance.processes(), *Proxy(instance).processes()]
 
 
 def resident_mib(found: Iterable[psutil.Process]) -> float:
-    """The sum of the processes' resident memory; what they share is counted in each."""
+    """Return the sum of the processes' resident memory. Shared pages count once per process."""
     return sum(process.memory_info().rss for process in found if process.is_running()) / MIB
 
 
 @contextmanager
 def _memory(target: Target) -> Iterator[list[tuple[float, float]]]:
-    """Seconds and MiB of the server, for as long as the block lasts."""
+    """Sample (seconds, MiB) of the server for the duration of the block."""
     samples: list[tuple[float, float]] = []
     over, started, found = threading.Event(), time.monotonic(), processes(target)
 

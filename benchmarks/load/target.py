@@ -1,4 +1,4 @@
-"""A running server, as a client of it sees it."""
+"""A running server from a client's point of view."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Self
 
 import requests
 
-from serving.control import Server
+from serving.server.control import Server
 from serving.server.instance import Instance, State
 from serving.server.proxy import CERTIFICATE
 
@@ -18,43 +18,43 @@ class Target:
     """A server behind its proxy.
 
     Attributes:
-        folder: the instance's.
+        folder: the instance folder.
     """
 
     folder: Path
 
     @property
     def state(self) -> State:
-        """What runs where."""
+        """The instance's state: models, ports, processes."""
         return Instance(self.folder).state()
 
     @property
     def url(self) -> str:
-        """What paths are appended to."""
+        """The base URL."""
         return Server((), self.state, self.folder).url
 
     @property
     def certificate(self) -> Path:
-        """The proxy's own."""
+        """The proxy's certificate."""
         return self.folder / CERTIFICATE
 
     def headers(self) -> dict[str, str]:
-        """Those that a request needs; the key is read anew each time, as it may have changed."""
+        """Return the request headers. The key is read from disk each time, as it may have been rotated."""
         name, _, value = Instance(self.folder).authorization.read_text(encoding="utf-8").strip().partition(": ")
         return {name: value, "Content-Type": "application/json"}
 
     def request(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> requests.Response:
-        """Send a request over a connection of its own."""
+        """Send a request over a new connection."""
         sent = self.headers() | (headers or {})
         return requests.request(
             method, f"{self.url}{path}", data=body, headers=sent, verify=str(self.certificate), timeout=TIMEOUT_S
         )
 
     def ask(self, model: str, body: bytes, headers: dict[str, str] | None = None) -> requests.Response:
-        """Ask for a prediction."""
+        """Request a prediction."""
         return self.request("POST", f"/predictions/{model}", body, headers)
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """The server of an instance's folder."""
+        """Return the server of an instance folder."""
         return cls(Instance(folder).folder)

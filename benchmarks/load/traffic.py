@@ -1,6 +1,6 @@
-"""Mixed traffic by Locust. Its library patches Python's own sockets, and so runs in a process apart: a plan in, counts out.
+"""Mixed traffic with Locust. Locust's gevent patches Python's sockets, so it runs in a separate process.
 
-`python -m benchmarks.load.traffic < plan.json > seen.json` is what `send` runs.
+`send` runs `python -m benchmarks.load.traffic < plan.json > seen.json`.
 """
 
 import itertools
@@ -20,8 +20,8 @@ class Kind(BaseModel):
     """Requests to one model.
 
     Attributes:
-        weight: how many there are of these for one of weight 1.
-        bodies: sent in turn.
+        weight: relative frequency.
+        bodies: request bodies, sent in a cycle.
     """
 
     weight: int
@@ -29,15 +29,15 @@ class Kind(BaseModel):
 
 
 class Plan(BaseModel):
-    """What is to be sent.
+    """A load test to run.
 
     Attributes:
-        url: of the proxy.
-        headers: of every request.
-        kinds: by model.
-        users: connections.
-        seconds: how long, after a moment in which the users make their connections, and nothing counts.
-        rate: requests a second of all users together; 0: each sends the next when it has the answer.
+        url: the proxy's URL.
+        headers: headers of every request.
+        kinds: requests by model.
+        users: number of connections.
+        seconds: duration, after a warm-up in which the users connect and nothing counts.
+        rate: total requests per second over all users; 0 for a closed loop, in which each user waits for its answer.
     """
 
     url: str
@@ -49,13 +49,13 @@ class Plan(BaseModel):
 
 
 class Seen(BaseModel):
-    """What came back for requests to one model.
+    """Responses to the requests to one model.
 
     Attributes:
-        answered: milliseconds that answers of status 200 took, in order of size.
-        refused: the same of those that were told to come again.
-        without_advice: refused without a Retry-After.
-        failed: what came of each other request.
+        answered: latencies of responses with status 200 in milliseconds, sorted.
+        refused: latencies of responses with status 429 or 503 in milliseconds, sorted.
+        without_advice: number of refused requests without Retry-After.
+        failed: status and error of every other request.
     """
 
     answered: list[float] = []
@@ -65,16 +65,20 @@ class Seen(BaseModel):
 
 
 def send(plan: Plan) -> dict[str, Seen]:
-    """Send a plan's requests and return what came of them, by model."""
+    """Run a plan and return the responses by model.
+
+    Raises:
+        RuntimeError: the load generator failed.
+    """
     command = [sys.executable, "-m", "benchmarks.load.traffic"]
     done = subprocess.run(command, input=plan.model_dump_json(), capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise RuntimeError(f"the traffic broke down: {done.stderr[-2000:]}")
+        raise RuntimeError(f"the load generator failed: {done.stderr[-2000:]}")
     return {model: Seen.model_validate(seen) for model, seen in _Counts.model_validate_json(done.stdout).models.items()}
 
 
 def percentile(milliseconds: Sequence[float], share: float) -> float:
-    """The value that this share of the values, in order, does not exceed."""
+    """Return the percentile `share` (0 to 1) of sorted values."""
     return milliseconds[min(len(milliseconds) - 1, int(share * len(milliseconds)))]
 
 
@@ -89,7 +93,7 @@ def _run(plan: Plan) -> _Counts:
 
     counts = _Counts(models={model: Seen() for model in plan.kinds})
     bodies = {model: itertools.cycle(kind.bodies) for model, kind in plan.kinds.items()}
-    draw = random.Random(0)  # noqa: S311 - of the order of requests
+    draw = random.Random(0)  # noqa: S311 - draws the order of requests
     models, weights = list(plan.kinds), [kind.weight for kind in plan.kinds.values()]
 
     class User(FastHttpUser):

@@ -1,15 +1,15 @@
-"""The least that a TorchServe handler can do; what is slower than it is ours."""
+"""A no-op TorchServe handler, as a baseline for the cost of our own."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 class TrivialHandler:
-    """Answers every row alike."""
+    """Gives every row the same answer."""
 
     def initialize(self, context: Any) -> None:
-        """Nothing to load."""
+        """Load nothing."""
 
     def handle(self, rows: Sequence[Any], _context: Any) -> list[str]:
-        """An empty list for each row."""
+        """Return an empty JSON list for each row."""
         return ["[]"] * len(rows)

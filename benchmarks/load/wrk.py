@@ -1,4 +1,4 @@
-"""wrk: as many requests as some connections can send, one after the other on each."""
+"""Closed-loop load with wrk: each connection sends its next request as soon as it has the answer."""
 
 import json
 import re
@@ -26,20 +26,25 @@ end
 
 @dataclass(frozen=True)
 class Rate:
-    """What wrk found: requests a second, and the median of their latencies in milliseconds."""
+    """wrk's result.
+
+    Attributes:
+        requests_s: requests per second.
+        p50_ms: median latency in milliseconds.
+    """
 
     requests_s: float
     p50_ms: float
 
 
 def wrk(url: str, headers: Mapping[str, str], bodies: Sequence[str], connections: int, seconds: int) -> Rate:
-    """Post the bodies in turn over so many connections, from one thread.
+    """Post the bodies in a cycle over some connections, from one thread.
 
     Raises:
         StageError: wrk is not installed, or a request failed.
     """
     if shutil.which("wrk") is None:
-        raise StageError("wrk is not installed; `apt-get install wrk` brings it")
+        raise StageError("wrk is not installed; install it with `apt-get install wrk`")
     with TemporaryDirectory() as folder:
         script = Path(folder) / "bodies.lua"
         script.write_text(SCRIPT % ", ".join(json.dumps(body, ensure_ascii=False) for body in bodies), encoding="utf-8")
@@ -50,5 +55,5 @@ def wrk(url: str, headers: Mapping[str, str], bodies: Sequence[str], connections
         raise StageError(f"requests to {url} failed:\n{said}")
     median, rate = re.search(r"50%\s+([\d.]+)(us|ms|s)", said), re.search(r"Requests/sec:\s+([\d.]+)", said)
     if median is None or rate is None:
-        raise StageError(f"wrk said something new:\n{said}")
+        raise StageError(f"unexpected output of wrk:\n{said}")
     return Rate(float(rate[1]), float(median[1]) * MILLISECONDS[median[2]])

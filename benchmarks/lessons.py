@@ -1,0 +1,129 @@
+"""Runs the lessons and the labs: `python -m benchmarks.lessons [--seeds 5] [lesson ...] [mistakes]`, everything by default.
+
+Each lesson first runs with --smoke in an empty folder, where it has to download its data. Then it runs in full once per seed,
+with that data, on two threads. Its last line says whether the result lies in the interval that the lesson states. `mistakes`
+plants the mistakes of lessons/labs, each in a copy of the project, and runs the tests that should catch them.
+
+The figures:
+
+- lessons_run: number of lessons whose runs all succeeded;
+- slowest_lesson_s: duration of the slowest full run, without the download;
+- lessons_in_interval: number of lessons with all results in their intervals;
+- lessons_seeds: number of seeds;
+- NAME_s, NAME_lowest and NAME_highest for each lesson: median duration, lowest and highest result;
+- mistakes_planted: number of mistakes in lessons/labs;
+- mistakes_caught: number of mistakes whose test fails by an assertion.
+
+The figures over all lessons are only written if no lesson is named.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import NamedTuple
+
+from lessons.labs.catch import MISTAKES, outcome
+from pipelines.report.record import Figures, record
+
+LESSONS = Path("lessons").resolve()
+LABS = "mistakes"
+PACKAGES = ("matplotlib", "numpy", "torch")
+THREADS = 2
+LINE = re.compile(r"^RESULT lesson=\w+ metric=\w+ value=(\S+) .* within=(yes|no)$", re.MULTILINE)
+
+
+class Run(NamedTuple):
+    """A successful run of a lesson.
+
+    Attributes:
+        seconds: duration.
+        value: the lesson's result.
+        within: whether the result lies in the interval that the lesson states.
+    """
+
+    seconds: float
+    value: float
+    within: bool
+
+
+def run(lesson: str, folder: Path, *options: str) -> Run | None:
+    """Run a lesson in a folder, without the project on Python's path. On failure, print its stderr and return None."""
+    command = [sys.executable, "-I", str(LESSONS / f"{lesson}.py"), *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS)}
+    start = perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    seconds, found = perf_counter() - start, LINE.findall(done.stdout)
+    if done.returncode or len(found) != 1:
+        print(f"{lesson} failed:\n{done.stderr[-2000:]}", file=sys.stderr)  # noqa: T201
+        return None
+    ((value, within),) = found
+    print(f"{lesson} {' '.join(options)}: {float(value):.3f} in {seconds:.1f} s, within={within}", flush=True)  # noqa: T201
+    return Run(seconds, float(value), within == "yes")
+
+
+def measure(lesson: str, seeds: int) -> list[Run]:
+    """Return the successful full runs of a lesson: fewer than `seeds` if some fail."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        if run(lesson, folder, "--smoke") is None:
+            return []
+        runs = [run(lesson, folder, "--seed", str(seed)) for seed in range(1, seeds + 1)]
+    return [one for one in runs if one is not None]
+
+
+def figures_of(results: dict[str, list[Run]], seeds: int) -> Figures:
+    """Compute the figures of these lessons."""
+    figures: Figures = {}
+    for lesson, runs in results.items():
+        if runs:
+            figures[f"{lesson}_s"] = median(one.seconds for one in runs)
+            figures[f"{lesson}_lowest"] = min(one.value for one in runs)
+            figures[f"{lesson}_highest"] = max(one.value for one in runs)
+    if len(results) == len(names()):
+        complete = [runs for runs in results.values() if len(runs) == seeds]
+        figures["lessons_run"] = len(complete)
+        figures["lessons_in_interval"] = sum(all(one.within for one in runs) for runs in complete)
+        figures["lessons_seeds"] = seeds
+        figures["slowest_lesson_s"] = max((one.seconds for runs in results.values() for one in runs), default=0.0)
+    return figures
+
+
+def catch_mistakes() -> Figures:
+    """Plant every mistake of the labs, and count those that their tests catch."""
+    caught = 0
+    for mistake in MISTAKES:
+        found = outcome(mistake).by_assertion
+        caught += found
+        print(f"{mistake}: {'caught' if found else 'not caught'}", flush=True)  # noqa: T201
+    return {"mistakes_planted": len(MISTAKES), "mistakes_caught": caught}
+
+
+def names() -> list[str]:
+    """Return the names of all lessons."""
+    return sorted(path.stem for path in LESSONS.glob("*.py"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the lessons named on the command line, and the mistakes if these are named; everything if nothing is."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lessons", description="Run the lessons in full.")
+    parser.add_argument("lessons", nargs="*", metavar="lesson", help=f"a lesson, or `{LABS}`; default: all")
+    parser.add_argument("--seeds", type=int, default=5)
+    chosen = parser.parse_args(arguments)
+    parts = chosen.lessons or [*names(), LABS]
+    if unknown := set(parts) - {*names(), LABS}:
+        parser.error(f"unknown lesson: {', '.join(sorted(unknown))}; the lessons are {', '.join(names())}")
+    results = {lesson: measure(lesson, chosen.seeds) for lesson in parts if lesson != LABS}
+    command = " ".join(["python -m benchmarks.lessons", *chosen.lessons, "--seeds", str(chosen.seeds)])
+    figures = {**figures_of(results, chosen.seeds), **(catch_mistakes() if LABS in parts else {})}
+    record("teaching", command, PACKAGES, figures)
+
+
+if __name__ == "__main__":
+    main()
