@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes the secrets that docker/compose.yaml needs, those that are not there yet, in docker/secrets.
+# Creates the missing secrets for docker/compose.yaml in docker/secrets.
 set -eu
 cd "$(dirname "$0")"
-command -v openssl > /dev/null || { echo "error: making secrets needs openssl; install it" >&2; exit 1; }
+command -v openssl > /dev/null || { echo "error: openssl is required to create secrets; install it" >&2; exit 1; }
 
-# The folder keeps other users of this machine out; the containers' users, who are nobody here, read the files that are mounted.
+# The folder's mode keeps out other users of this machine. The files themselves are world-readable, as containers with other user
+# ids mount them.
 mkdir -p secrets
 chmod 700 secrets
 cd secrets

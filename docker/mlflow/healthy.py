@@ -1,4 +1,4 @@
-"""Exits with 0 if MLflow answers from its database."""
+"""Health check: exits with 0 if MLflow can read its database."""
 
 import sys
 import urllib.request

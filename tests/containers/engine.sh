@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# A Docker engine of the tests' own, with base images made of this machine's packages: for a machine that has neither an engine nor
-# a registry within reach, such as a CI job's. Debian and root only. It resets the machine's firewall rules when it ends, and is
-# therefore never started where somebody's own engine runs.
+# A Docker engine for the tests, with base images built from this machine's packages: for a machine without an engine or access to
+# an image registry, such as in CI. Requires Debian and root. It resets the machine's firewall rules at the end, so it is never
+# started where another engine runs.
 #
-# To be sourced. `engine_up` sets DOCKER_HOST and DOCKER_CONFIG; `engine_images` makes the base images; `engine_down` ends it.
+# Source this file. `engine_up` sets DOCKER_HOST and DOCKER_CONFIG, `engine_images` builds base images, `engine_down` stops it.
 ENGINE=${ENGINE_FOLDER:-/var/tmp/seqline-engine}
 export DOCKER_HOST=unix://$ENGINE/docker.sock DOCKER_CONFIG=$ENGINE/config
 
-# Says why this machine cannot have one; nothing where it can.
+# Prints the reason why the engine cannot run on this machine; nothing if it can.
 engine_refuses() {
     if [ "$(id -u)" != 0 ]; then echo "it needs root"
     elif ! command -v apt-get > /dev/null; then echo "it needs Debian's packages"
-    elif ! command -v python3.11 > /dev/null; then echo "its images are made of the machine's Python 3.11"
-    elif [ -S /var/run/docker.sock ] && DOCKER_HOST='' docker version > /dev/null 2>&1; then echo "an engine runs here already"
+    elif ! command -v python3.11 > /dev/null; then echo "its images need Python 3.11 on this machine"
+    elif [ -S /var/run/docker.sock ] && DOCKER_HOST='' docker version > /dev/null 2>&1; then echo "another engine is running"
     elif [ "$(df --output=avail -k "$(dirname "$ENGINE")" | tail -1)" -lt $((12 << 20)) ]; then echo "it needs 12 GB of disk"
     fi
 }
@@ -23,7 +23,7 @@ engine_up() {
         apt-get update -qq
         apt-get install -y -qq --no-install-recommends docker.io iptables mmdebstrap > /dev/null
     fi
-    # Debian's client: a newer one may be first on the path, and wants a builder that is not installed.
+    # Use Debian's client: a newer one may come first on the path, and needs a builder that is not installed.
     mkdir -p "$ENGINE/bin"
     ln -sf /usr/bin/docker "$ENGINE/bin/docker"
     export PATH=$ENGINE/bin:$PATH
@@ -36,7 +36,7 @@ engine_up() {
     setsid nohup dockerd --data-root "$ENGINE/root" --exec-root "$ENGINE/exec" --pidfile "$ENGINE/dockerd.pid" \
         -H "$DOCKER_HOST" --mtu 1400 > "$ENGINE/dockerd.log" 2>&1 < /dev/null &
     for _ in $(seq 120); do docker version > /dev/null 2>&1 && return; sleep 0.5; done
-    echo "error: the engine does not start:" >&2
+    echo "error: the Docker engine did not start:" >&2
     tail -5 "$ENGINE/dockerd.log" >&2
     return 1
 }
@@ -60,7 +60,7 @@ engine_debian() {
     rm "$ENGINE/debian.tar"
 }
 
-# python:3.11-slim-bookworm, with this machine's Python, and the wheels that its pip is told to take.
+# python:3.11-slim-bookworm, with this machine's Python, and the wheels in its pip's find-links folders.
 engine_python() {
     local context=$ENGINE/python prefix folder
     prefix=$(python3.11 -c 'import sys; print(sys.base_prefix)')
@@ -83,7 +83,7 @@ RUN apt-get update \
 COPY local/ /usr/local/
 COPY pip.conf /etc/pip.conf
 COPY wheels/ /usr/share/wheels/
-# The machine's own trust, which libraries that bring their own have to be told of.
+# Use the machine's CA certificates in libraries that bundle their own.
 ENV LANG=C.UTF-8 REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 RUN ldconfig && python -m ensurepip && ln -s pip3 /usr/local/bin/pip && python -c 'import ssl, sqlite3, ctypes, lzma, bz2, zlib, uuid'
 CMD ["python3"]
@@ -99,13 +99,13 @@ engine_down() {
         kill "$pid"
         for _ in $(seq 60); do kill -0 "$pid" 2> /dev/null || break; sleep 0.5; done
     fi
-    # What the engine leaves behind: its bridges, and rules that forward nothing but its own.
+    # Remove what the engine leaves behind: its bridge, and rules that drop other forwarded traffic.
     ip link del docker0 2> /dev/null || :
     iptables -P FORWARD ACCEPT
     for chain in FORWARD DOCKER-USER DOCKER-ISOLATION-STAGE-1 DOCKER-ISOLATION-STAGE-2 DOCKER; do
         iptables -F "$chain" 2> /dev/null || :
     done
     iptables -t nat -F 2> /dev/null || :
-    umount --recursive --lazy "${ENGINE:?}/root" 2> /dev/null || : # an engine that was killed has left its mounts
+    umount --recursive --lazy "${ENGINE:?}/root" 2> /dev/null || : # a killed engine leaves its mounts
     rm -rf "${ENGINE:?}/root" "$ENGINE/exec"
 }

@@ -1,6 +1,6 @@
-"""What `kubectl kustomize` makes of a folder, for the fields that docker/kubernetes uses; any other is an error.
+"""A minimal `kubectl kustomize`, for the fields that docker/kubernetes uses; other fields are an error.
 
-Where kubectl is at hand, a test holds the two together.
+If kubectl is installed, a test compares the two.
 """
 
 import base64
@@ -27,16 +27,17 @@ FIELDS = {
 
 
 def build(folder: Path) -> list[Object]:
-    """The objects of a kustomization.
+    """Return the objects of a kustomization.
 
     Raises:
-        OSError: a file that it names is missing.
+        OSError: a file is missing.
+        NotImplementedError: a kustomization has an unknown field.
     """
     return _apply(folder, [])
 
 
 def _apply(folder: Path, objects: list[Object]) -> list[Object]:
-    """A kustomization's or a component's own objects added to `objects`, and then its changes made to all of them."""
+    """Add the objects of a kustomization or component to `objects`, then apply its changes to all of them."""
     settings = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
     if unknown := settings.keys() - FIELDS:
         raise NotImplementedError(f"{folder}: {sorted(unknown)}")
@@ -46,7 +47,7 @@ def _apply(folder: Path, objects: list[Object]) -> list[Object]:
     for made in objects:
         _namespace(made, settings)
         for label in settings.get("labels", []):
-            (pairs,) = label.values()  # into the object's own labels alone, not into selectors and templates
+            (pairs,) = label.values()  # only into the object's labels, not into selectors and templates
             made["metadata"].setdefault("labels", {}).update(pairs)
         for image in settings.get("images", []):
             _rename(made, image)
@@ -66,7 +67,7 @@ def _gathered(folder: Path, settings: Object, objects: list[Object]) -> list[Obj
 
 
 def documents(path: Path) -> list[Object]:
-    """The objects that stand in a file."""
+    """Return the objects in a file."""
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
@@ -98,7 +99,7 @@ def _secret(folder: Path, made: Object) -> Object:
 
 
 def _patch(objects: Iterable[Object], patch: Object) -> None:
-    """JSON patches (RFC 6902) that add a key to an object or replace one."""
+    """Apply a JSON patch (RFC 6902) that adds or replaces keys of an object."""
     kind, name = patch["target"].pop("kind"), patch["target"].pop("name")
     assert not patch["target"]
     (made,) = (made for made in objects if (made["kind"], made["metadata"]["name"]) == (kind, name))

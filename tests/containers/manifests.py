@@ -1,4 +1,4 @@
-"""The objects of docker/kubernetes, with stand-ins for the files that its user makes, and what they say of pods."""
+"""Access to the objects in docker/kubernetes and their pods, with stand-ins for the files that the user creates."""
 
 import base64
 import re
@@ -26,7 +26,7 @@ MADE_BY_THE_USER = {
 
 
 def copied(folder: Path) -> Path:
-    """A copy of the manifests, with the user's files."""
+    """Return a copy of the manifests, with the user's files."""
     shutil.copytree(KUBERNETES, folder / "kubernetes", ignore=lambda path, names: names if Path(path).name == "secrets" else [])
     for name, content in MADE_BY_THE_USER.items():
         (folder / "kubernetes" / "base" / "secrets" / name).write_text(content, encoding="utf-8")
@@ -35,35 +35,35 @@ def copied(folder: Path) -> Path:
 
 @cache
 def objects(overlay: str) -> list[Object]:
-    """What one of OVERLAYS holds."""
+    """Return the objects of one of OVERLAYS."""
     with TemporaryDirectory() as folder:
         return build(copied(Path(folder)) / overlay)
 
 
 def cluster(name: str) -> list[Object]:
-    """All that is on one of CLUSTERS."""
+    """Return all objects of one of CLUSTERS."""
     return [made for overlay in CLUSTERS[name] for made in objects(overlay)]
 
 
 def named(everything: list[Object], kind: str, name: str) -> Object:
-    """The one object of this kind and name."""
+    """Return the only object of this kind and name."""
     (made,) = (made for made in everything if (made["kind"], made["metadata"]["name"]) == (kind, name))
     return made
 
 
 def of_kind(everything: list[Object], kind: str) -> list[Object]:
-    """All objects of a kind."""
+    """Return all objects of a kind."""
     return [made for made in everything if made["kind"] == kind]
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A template of pods.
+    """A pod template.
 
     Attributes:
-        name: of what makes the pods.
-        template: as Kubernetes has it.
-        claims: volumes that come with each pod.
+        name: name of the object that creates the pods.
+        template: the Kubernetes pod template.
+        claims: names of the volume claim templates.
     """
 
     name: str
@@ -72,21 +72,21 @@ class Pod:
 
     @property
     def spec(self) -> Object:
-        """What the pods are like."""
+        """The pod spec."""
         return dict(self.template["spec"])
 
     @property
     def labels(self) -> dict[str, str]:
-        """Of the pods."""
+        """The pods' labels."""
         return dict(self.template["metadata"]["labels"])
 
     @property
     def containers(self) -> list[Object]:
-        """Those that initialize the pod included."""
+        """All containers, including init containers."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     def volume(self, container: Object, path: str) -> tuple[Object, str] | None:
-        """What is mounted where a path of a container leads, and the rest of the path."""
+        """Return the volume mounted at a path of a container, and the path within it; None if there is none."""
         mounts = [mount for mount in container.get("volumeMounts", []) if f"{path}/".startswith(f"{mount['mountPath']}/")]
         for mount in sorted(mounts, key=lambda mount: -len(mount["mountPath"])):
             volume = {"mount": mount, **next((v for v in self.spec.get("volumes", []) if v["name"] == mount["name"]), {})}
@@ -94,7 +94,7 @@ class Pod:
         return None
 
     def can_write(self, container: Object, path: str) -> bool:
-        """Whether a path of a container is on a volume that takes what is written."""
+        """Return whether a path of a container is on a writable volume."""
         found = self.volume(container, path)
         if found is None or found[0]["mount"].get("readOnly"):
             return False
@@ -102,7 +102,7 @@ class Pod:
 
 
 def pods(everything: list[Object]) -> list[Pod]:
-    """All templates of pods."""
+    """Return all pod templates."""
     return list(_pods(everything))
 
 
@@ -119,7 +119,7 @@ def _pods(everything: list[Object]) -> Iterator[Pod]:
 
 
 def _with_autoscaler(spec: Object) -> Object:
-    """The head's template with the container that KubeRay adds to it."""
+    """Return the head's template with the autoscaler container that KubeRay adds."""
     template = spec["headGroupSpec"]["template"]
     options = {key: spec["autoscalerOptions"][key] for key in ("resources", "securityContext", "volumeMounts", "imagePullPolicy")}
     autoscaler = {"name": "autoscaler", "image": template["spec"]["containers"][0]["image"], **options}
@@ -127,7 +127,7 @@ def _with_autoscaler(spec: Object) -> Object:
 
 
 def environment(everything: list[Object], container: Object) -> dict[str, str]:
-    """The variables that a container is given."""
+    """Return the environment variables of a container."""
     variables = {}
     for source in container.get("envFrom", []):
         ((kind, reference),) = source.items()
@@ -140,7 +140,7 @@ def environment(everything: list[Object], container: Object) -> dict[str, str]:
 
 
 def files(everything: list[Object], volume: Object) -> dict[str, str]:
-    """The files of a volume that is made of a Secret or a ConfigMap."""
+    """Return the files of a Secret or ConfigMap volume."""
     if "secret" in volume:
         return _content(everything, "Secret", volume["secret"]["secretName"])
     return _content(everything, "ConfigMap", volume["configMap"]["name"])
@@ -152,7 +152,7 @@ def _content(everything: list[Object], kind: str, name: str) -> dict[str, str]:
 
 
 def text(everything: list[Object], container: Object) -> str:
-    """All that a container is told to do: its command, its probes, its variables, and for Ray's head also the training."""
+    """Return a container's command, arguments and variables, and for Ray's head also the training entrypoint."""
     parts: list[Any] = [*container.get("command", []), *container.get("args", [])]
     parts += [variable.get("value", "") for variable in container.get("env", [])]
     parts += [made["spec"]["entrypoint"] for made in of_kind(everything, "RayJob") if container["name"] == "ray-head"]
@@ -160,6 +160,6 @@ def text(everything: list[Object], container: Object) -> str:
 
 
 def quantity(amount: str | int) -> float:
-    """A quantity of Kubernetes in cores or bytes."""
+    """Convert a Kubernetes quantity to cores or bytes."""
     number, unit = re.fullmatch(r"([0-9.]+)([a-zA-Z]*)", str(amount)).groups()  # type: ignore[union-attr]
     return float(number) * {"": 1, "m": 1e-3, "Mi": 2**20, "Gi": 2**30}[unit]

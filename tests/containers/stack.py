@@ -1,4 +1,4 @@
-"""The compose file's services, as a test drives them: with the `docker` command, and as a user by the published ports."""
+"""Controls the compose file's services in tests: with the `docker` command, and through the published ports."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -22,9 +23,9 @@ class Stack:
     """A clone, and the containers that run on it.
 
     Attributes:
-        clone: of the repository; it belongs to the containers' user.
-        ports: published, by service.
-        figures: what the tests measure, for SEQLINE_FIGURES.
+        clone: clone of the repository, owned by the containers' user.
+        ports: published ports by service.
+        figures: measurements of the tests, for SEQLINE_FIGURES.
     """
 
     clone: Path
@@ -32,7 +33,7 @@ class Stack:
     figures: dict[str, float] = field(default_factory=dict)
 
     def keep_all(self, before: Iterable[object], after: Iterable[object]) -> None:
-        """Fail where something that was known before is not any more, and count it."""
+        """Fail if anything in `before` is missing in `after`, and count it as lost."""
         lost = [*before]
         for found in after:
             if found in lost:
@@ -41,7 +42,7 @@ class Stack:
         assert not lost
 
     def compose(self, *arguments: str, profile: str = "", env: dict[str, str] | None = None) -> str:
-        """Run `docker compose` and return what it printed; what it printed before it failed is in the error."""
+        """Run `docker compose` and return its output. If it fails, the error contains the output."""
         command = ["docker", "compose", "--project-name", PROJECT, "--file", str(self.clone / "docker/compose.yaml")]
         command += ["--profile", profile] if profile else []
         done = subprocess.run([*command, *arguments], env=self.environment(env), capture_output=True, text=True, check=False)
@@ -61,33 +62,33 @@ class Stack:
         return {**os.environ, **{name: str(self.ports[service]) for name, service in published.items()}, **owner, **(more or {})}
 
     def up(self, *services: str, profile: str = "") -> float:
-        """Start services, all that can run where none are named, and return the seconds until each was healthy."""
+        """Start services (default: all that can run) and return the seconds until they are healthy."""
         started = time.monotonic()
         wanted = services or self.services()
         self.compose("up", "--detach", "--wait", "--wait-timeout", "240", "--no-build", *wanted, profile=profile)
         return time.monotonic() - started
 
     def services(self) -> Sequence[str]:
-        """Those of no profile, less what cannot run here."""
+        """Return the services without a profile, except those that cannot run here."""
         left_out = os.environ.get("SEQLINE_WITHOUT", "").split()
         return [name for name in self.compose("config", "--services").split() if name not in left_out]
 
     def container(self, service: str) -> str:
-        """The id of a service's container."""
+        """Return the id of a service's container."""
         return self.compose("ps", "--all", "--quiet", service).strip()
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """What the engine says of a service's container."""
+        """Return the output of `docker inspect` for a service's container."""
         done = subprocess.run(["docker", "inspect", self.container(service)], capture_output=True, text=True, check=True)
         (said,) = json.loads(done.stdout)
         return dict(said)
 
     def kill(self, service: str) -> None:
-        """End a service as a crash of the machine would: at once, with no time to tidy up."""
+        """Kill a service with SIGKILL, so that it cannot clean up, as in a crash."""
         subprocess.run(["docker", "kill", self.container(service)], capture_output=True, check=True)
 
     def ask(self, model: str, body: Any) -> requests.Response:
-        """Ask a model through the proxy, as its users do."""
+        """Send a request to a model through the proxy."""
         secrets = self.clone / "docker/secrets"
         key = (secrets / "keys").read_text(encoding="utf-8").split()[-1]
         url = f"https://localhost:{self.ports['serve']}/predictions/{model}"
@@ -96,15 +97,15 @@ class Stack:
         )
 
     def prometheus(self, query: str) -> list[dict[str, Any]]:
-        """What Prometheus answers to a query; nobody but containers can reach it."""
-        url = f"http://127.0.0.1:9090/api/v1/query?{requests.models.RequestEncodingMixin._encode_params({'query': query})}"
+        """Return the result of a Prometheus query, run inside its container, as its port is not published."""
+        url = f"http://127.0.0.1:9090/api/v1/query?{urlencode({'query': query})}"
         answer = json.loads(self.compose("exec", "--no-TTY", "prometheus", "wget", "-q", "-O", "-", url))
         assert answer["status"] == "success"
         return list(answer["data"]["result"])
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> None:
-    """Wait; fail where it does not happen in time."""
+    """Wait until a condition holds; fail after some seconds."""
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
@@ -112,7 +113,7 @@ def wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> None:
 
 
 def hand_over(folder: Path) -> None:
-    """Give a folder to the containers' user, where we may; else it is to be ours already."""
+    """As root, give a folder to the containers' user; otherwise, that user must be the current one."""
     if os.getuid() == 0:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, CONTAINERS_USER, CONTAINERS_USER)

@@ -1,4 +1,4 @@
-"""The manifests for a Kubernetes cluster: what they may say, and that what they name is there. No cluster has run them."""
+"""The Kubernetes manifests are valid and consistent. They have never been applied to a cluster."""
 
 import json
 import re
@@ -29,6 +29,7 @@ from manifests import (
     text,
 )
 
+from pipelines.settings.params import load_params
 from serving.server.proxy import Limits
 
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
@@ -42,9 +43,9 @@ def kubectl(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([KUBECTL, "kustomize", str(folder)], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.skipif(not KUBECTL, reason="no kubectl is installed")
+@pytest.mark.skipif(not KUBECTL, reason="kubectl is not installed")
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_kubectl_makes_the_same_of_them(overlay: str, tmp_path: Path) -> None:
+def test_kubectl_builds_the_same_objects(overlay: str, tmp_path: Path) -> None:
     def sorted_by_name(made: list[Object]) -> list[Object]:
         return sorted(made, key=lambda each: (each["kind"], each["metadata"]["name"]))
 
@@ -53,9 +54,9 @@ def test_kubectl_makes_the_same_of_them(overlay: str, tmp_path: Path) -> None:
     assert sorted_by_name(list(yaml.safe_load_all(done.stdout))) == sorted_by_name(objects(overlay))
 
 
-@pytest.mark.skipif(not KUBECTL, reason="no kubectl is installed")
+@pytest.mark.skipif(not KUBECTL, reason="kubectl is not installed")
 @pytest.mark.parametrize("missing", MADE_BY_THE_USER)
-def test_kubectl_names_a_file_that_was_not_made(missing: str, tmp_path: Path) -> None:
+def test_kubectl_names_a_missing_file(missing: str, tmp_path: Path) -> None:
     folder = copied(tmp_path)
     (folder / "base" / "secrets" / missing).unlink()
     done = kubectl(folder / "base")
@@ -63,7 +64,7 @@ def test_kubectl_names_a_file_that_was_not_made(missing: str, tmp_path: Path) ->
     assert f"secrets/{missing}" in done.stderr
 
 
-def test_files_that_the_user_makes_are_described_and_never_committed() -> None:
+def test_files_created_by_the_user_are_documented_and_ignored_by_git() -> None:
     settings = yaml.safe_load((KUBERNETES / "base" / "kustomization.yaml").read_text(encoding="utf-8"))
     made = {
         Path(entry.rpartition("=")[2]) for each in settings["secretGenerator"] for entry in each.get("files", each.get("envs"))
@@ -94,7 +95,7 @@ def test_kuberay_knows_every_field(overlay: str) -> None:
 
 
 @on_each_cluster
-def test_no_container_may_do_more_than_it_needs(name: str) -> None:
+def test_containers_have_minimal_privileges(name: str) -> None:
     for pod in pods(cluster(name)):
         whole = pod.spec["securityContext"]
         assert whole["runAsNonRoot"], pod.name
@@ -107,18 +108,18 @@ def test_no_container_may_do_more_than_it_needs(name: str) -> None:
 
 
 @on_each_cluster
-def test_only_the_autoscalers_pod_has_a_token_for_the_cluster(name: str) -> None:
+def test_only_the_autoscalers_pod_has_a_kubernetes_api_token(name: str) -> None:
     assert [pod.name for pod in pods(cluster(name)) if pod.spec.get("automountServiceAccountToken", True)] == ["ray head"]
 
 
-def test_the_cluster_refuses_pods_that_may_do_more() -> None:
+def test_the_namespace_enforces_restricted_pods() -> None:
     assert (
         named(objects("base"), "Namespace", "seqline")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     )
 
 
 @on_each_cluster
-def test_every_container_is_limited(name: str) -> None:
+def test_every_container_and_volume_has_limits(name: str) -> None:
     for pod in pods(cluster(name)):
         for container in pod.containers:
             requests, limits = container["resources"]["requests"], container["resources"]["limits"]
@@ -129,7 +130,7 @@ def test_every_container_is_limited(name: str) -> None:
         ] == []
 
 
-def test_a_server_is_given_the_memory_that_one_was_measured_to_take() -> None:
+def test_a_server_requests_more_memory_than_measured() -> None:
     measured = json.loads((ROOT / "benchmarks" / "results" / "serving.json").read_text(encoding="utf-8"))["figures"][
         "server_rss_mb"
     ]
@@ -138,7 +139,7 @@ def test_a_server_is_given_the_memory_that_one_was_measured_to_take() -> None:
 
 
 @on_each_cluster
-def test_each_of_rays_cores_has_the_memory_that_a_training_was_measured_to_take(name: str) -> None:
+def test_each_ray_core_has_more_memory_than_measured_for_a_training(name: str) -> None:
     figures = json.loads((ROOT / "benchmarks" / "results" / "pipeline.json").read_text(encoding="utf-8"))["figures"]
     largest = max(value for key, value in figures.items() if key.startswith("train@") and key.endswith("_peak_mib"))
     (worker,) = (container for pod in pods(cluster(name)) for container in pod.containers if container["name"] == "ray-worker")
@@ -158,7 +159,7 @@ def test_everything_is_labelled(name: str) -> None:
 
 
 @on_each_cluster
-def test_every_volume_is_there_and_mounted(name: str) -> None:
+def test_every_volume_exists_and_is_mounted(name: str) -> None:
     everything = cluster(name)
     for pod in pods(everything):
         mounted = {mount["name"] for container in pod.containers for mount in container.get("volumeMounts", [])}
@@ -171,7 +172,7 @@ def test_every_volume_is_there_and_mounted(name: str) -> None:
 
 
 @on_each_cluster
-def test_every_file_and_variable_that_a_container_is_told_of_is_there(name: str) -> None:
+def test_every_file_and_variable_used_by_a_container_exists(name: str) -> None:
     everything = cluster(name)
     seen = 0
     for pod in pods(everything):
@@ -190,7 +191,7 @@ def test_every_file_and_variable_that_a_container_is_told_of_is_there(name: str)
 
 
 @on_each_cluster
-def test_the_buckets_key_has_who_uses_the_bucket_and_nobody_else(name: str) -> None:
+def test_only_containers_that_use_the_bucket_have_its_key(name: str) -> None:
     everything = cluster(name)
     with_key = {
         c["name"] for pod in pods(everything) for c in pod.containers if "AWS_SECRET_ACCESS_KEY" in environment(everything, c)
@@ -198,7 +199,7 @@ def test_the_buckets_key_has_who_uses_the_bucket_and_nobody_else(name: str) -> N
     assert with_key == {"fetch", "mlflow", "ray-head", "ray-worker"}
 
 
-def test_what_is_served_is_what_the_pipeline_packages() -> None:
+def test_servers_fetch_the_packaged_models() -> None:
     (fetch,) = named(objects("base"), "Deployment", "serve")["spec"]["template"]["spec"]["initContainers"]
     (stage,) = re.findall(r"dvc pull (\S+)", text([], fetch))
     outs = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]["do"]["outs"]
@@ -207,7 +208,7 @@ def test_what_is_served_is_what_the_pipeline_packages() -> None:
 
 
 @on_each_cluster
-def test_services_disruptions_and_scaling_are_of_pods_that_are_there(name: str) -> None:
+def test_services_disruption_budget_and_autoscaler_select_existing_pods(name: str) -> None:
     everything = cluster(name)
     by_labels = {tuple(sorted(pod.labels.items())): pod for pod in pods(everything)}
     for made in of_kind(everything, "Service"):
@@ -221,7 +222,7 @@ def test_services_disruptions_and_scaling_are_of_pods_that_are_there(name: str) 
     scaled = named(everything, target["kind"], target["name"])
     assert budget["spec"]["selector"] == scaled["spec"]["selector"]
     assert budget["spec"]["maxUnavailable"] < scaler["spec"]["minReplicas"] <= scaler["spec"]["maxReplicas"]
-    assert "replicas" not in scaled["spec"]  # or each `kubectl apply` would undo the autoscaler's work
+    assert "replicas" not in scaled["spec"]  # otherwise each `kubectl apply` would override the autoscaler
 
 
 def test_a_server_is_replaced_without_losing_a_request() -> None:
@@ -232,19 +233,19 @@ def test_a_server_is_replaced_without_losing_a_request() -> None:
     _, forget = container["lifecycle"]["preStop"]["exec"]["command"]
     assert pod["terminationGracePeriodSeconds"] > Limits.drain_s + int(forget)
     probes = [container[probe]["exec"]["command"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
-    assert probes == [["python", "-m", "serving", "status"]] * 3
+    assert probes == [["seqline", "status"]] * 3
 
 
-def test_the_way_in_lets_through_what_the_server_takes() -> None:
+def test_the_ingress_allows_the_servers_body_size_and_deadlines() -> None:
     annotations = named(objects("base"), "Ingress", "serve")["metadata"]["annotations"]
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    deadlines = [block["serve"]["deadline_s"] for block in params.values() if isinstance(block, dict) and "serve" in block]
+    params = load_params(ROOT / "params.yaml")
+    served = [*(task.serve for task in params.tasks.values()), *(block.serve for block in params.vectors.values())]
     assert annotations["nginx.ingress.kubernetes.io/proxy-body-size"] == Limits.body
-    assert int(annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"]) > max(deadlines)
+    assert int(annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"]) > max(one.deadline_s for one in served)
 
 
 @on_each_cluster
-def test_ray_is_the_pinned_one_and_the_training_finds_it(name: str) -> None:
+def test_ray_has_the_pinned_version_and_the_training_selects_it(name: str) -> None:
     everything = cluster(name)
     (ray,), (job,) = of_kind(everything, "RayCluster"), of_kind(everything, "RayJob")
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -253,7 +254,7 @@ def test_ray_is_the_pinned_one_and_the_training_finds_it(name: str) -> None:
     assert all(group["minReplicas"] <= group["replicas"] <= group["maxReplicas"] for group in ray["spec"]["workerGroupSpecs"])
 
 
-def test_gpus_are_the_workers_alone() -> None:
+def test_only_ray_workers_have_gpus() -> None:
     with_gpu = [
         pod.name for pod in pods(cluster("on GPUs")) if any("nvidia.com/gpu" in c["resources"]["limits"] for c in pod.containers)
     ]

@@ -1,4 +1,4 @@
-"""Who may talk to whom on a Kubernetes cluster, by its network policies, and what can be reached from outside."""
+"""The Kubernetes network policies allow only the necessary traffic, and only the Ingress is reachable from outside."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ OTHERS = ("ingress-nginx", "monitoring", "kuberay", "elsewhere")  # namespaces
 OUTSIDE = "outside"
 PORTS = {8443, 8081, 5000, 5432, 6379, 8265, 10001, 443, 6443, 80}
 RAY = ("ray head", "ray workers")
-TALK = {  # from each to each: the ports
+TALK = {  # (from, to): allowed ports
     ("ingress-nginx", "serve"): {8443},
     ("monitoring", "serve"): {8081},
     ("ray head", "mlflow"): {5000},
@@ -30,7 +30,7 @@ on_each_cluster = pytest.mark.parametrize("name", CLUSTERS)
 
 
 def is_peer(peer: Object, end: Pod | str) -> bool:
-    """Whether a policy's peer means a pod of ours, a namespace, or the world outside."""
+    """Return whether a policy's peer matches an end: one of our pods, another namespace, or the outside."""
     if "ipBlock" in peer:
         return end == OUTSIDE and peer["ipBlock"] == {"cidr": "0.0.0.0/0"}
     if isinstance(end, Pod):
@@ -41,7 +41,7 @@ def is_peer(peer: Object, end: Pod | str) -> bool:
 
 
 def passes(policies: Iterable[Object], pod: Pod, direction: str, end: Pod | str, port: int) -> bool:
-    """Whether the policies let a pod talk to another end (egress), or be talked to by it (ingress)."""
+    """Return whether the policies allow traffic from a pod to another end (egress), or from that end to it (ingress)."""
     own = [
         policy["spec"]
         for policy in policies
@@ -57,7 +57,7 @@ def passes(policies: Iterable[Object], pod: Pod, direction: str, end: Pod | str,
 
 
 @on_each_cluster
-def test_those_talk_who_need_to_and_nobody_else(name: str) -> None:
+def test_only_the_necessary_traffic_is_allowed(name: str) -> None:
     everything = cluster(name)
     policies, inside = of_kind(everything, "NetworkPolicy"), pods(everything)
     talk: dict[tuple[str, str], set[int]] = {}
@@ -74,7 +74,7 @@ def test_those_talk_who_need_to_and_nobody_else(name: str) -> None:
 
 
 @on_each_cluster
-def test_all_can_look_names_up(name: str) -> None:
+def test_all_pods_can_use_dns(name: str) -> None:
     default = named(cluster(name), "NetworkPolicy", "default")["spec"]
     assert (default["podSelector"], default["policyTypes"]) == ({}, ["Ingress", "Egress"])
     (rule,) = default["egress"]
@@ -83,7 +83,7 @@ def test_all_can_look_names_up(name: str) -> None:
 
 
 @on_each_cluster
-def test_every_port_that_a_policy_names_is_one_of_a_pod(name: str) -> None:
+def test_every_port_in_a_policy_is_a_container_port(name: str) -> None:
     everything = cluster(name)
     listening = {port["containerPort"] for pod in pods(everything) for c in pod.containers for port in c.get("ports", [])}
     specs = [policy["spec"] for policy in of_kind(everything, "NetworkPolicy")]
@@ -91,7 +91,7 @@ def test_every_port_that_a_policy_names_is_one_of_a_pod(name: str) -> None:
 
 
 @on_each_cluster
-def test_the_ingress_alone_can_be_reached_from_outside(name: str) -> None:
+def test_only_the_ingress_is_reachable_from_outside(name: str) -> None:
     everything = cluster(name)
     assert {made["spec"].get("type", "ClusterIP") for made in of_kind(everything, "Service")} == {"ClusterIP"}
     assert [made for made in of_kind(everything, "Service") if "externalIPs" in made["spec"]] == []
@@ -100,7 +100,7 @@ def test_the_ingress_alone_can_be_reached_from_outside(name: str) -> None:
         assert [port for c in pod.containers for port in c.get("ports", []) if "hostPort" in port] == []
 
 
-def test_the_way_in_is_encrypted_all_along() -> None:
+def test_traffic_is_encrypted_up_to_the_server() -> None:
     everything = cluster("on CPUs")
     (ingress,) = of_kind(everything, "Ingress")
     annotations = ingress["metadata"]["annotations"]
@@ -115,7 +115,7 @@ def test_the_way_in_is_encrypted_all_along() -> None:
     assert port["name"] == "https"
 
 
-def test_prometheus_is_sent_to_the_exporters_port() -> None:
+def test_prometheus_annotations_name_the_exporters_port() -> None:
     (pod,) = (pod for pod in pods(cluster("on CPUs")) if pod.name == "serve")
     annotations = pod.template["metadata"]["annotations"]
     ports = {port["name"]: str(port["containerPort"]) for port in pod.containers[-1]["ports"]}

@@ -1,6 +1,6 @@
-"""The real images as the compose file runs them: train, serve, track, watch, and lose nothing when a part is killed.
+"""The real images under the compose file: all services work together, and no data is lost when one is killed.
 
-The tests build on one another, in this order.
+The tests depend on each other and run in this order.
 """
 
 import json
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ import requests
 from mlflow import MlflowClient
 from stack import Stack, wait_until
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1500)]
+from pipelines.settings.params import load_params
 
-MODELS = {"surname", "names", "fr-en", "sentiment", "vectors"}
-TRAINED = {"surname", "names", "fr-en", "sentiment"}
-AWAY_S = 20  # that MLflow is away in the middle of training
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(2700)]
+
+TRAINED = set(load_params(Path(__file__).parents[2] / "params.yaml").tasks)
+MODELS = {*TRAINED, "vectors", "tickers"}
+AWAY_S = 20  # duration of the MLflow outage during training
 
 
 def tracking(stack: Stack) -> MlflowClient:
@@ -35,7 +38,7 @@ def runs(stack: Stack) -> dict[str, Any]:
     return {run.info.run_name: run for run in found}
 
 
-def test_training_goes_on_while_mlflow_is_away_and_its_metrics_arrive_when_it_is_back(stack: Stack) -> None:
+def test_training_survives_an_mlflow_outage_without_losing_metrics(stack: Stack) -> None:
     stack.up("postgres", "storage", "mlflow")
     training = stack.train(PROFILE="smoke")
     log = stack.clone / "train.log"
@@ -58,12 +61,12 @@ def test_training_goes_on_while_mlflow_is_away_and_its_metrics_arrive_when_it_is
     stack.keep_all([f"seqline-{name}" for name in MODELS], [model.name for model in tracking(stack).search_registered_models()])
 
 
-def test_artifacts_lie_in_the_object_storage(stack: Stack) -> None:
+def test_artifacts_are_in_the_object_storage(stack: Stack) -> None:
     listed = stack.compose("exec", "--no-TTY", "storage", "find", "/data/mlflow", "-type", "f")
     assert "model.onnx" in listed
 
 
-def test_everything_gets_healthy_and_every_model_answers_what_its_archive_says(stack: Stack) -> None:
+def test_everything_becomes_healthy_and_every_model_gives_its_archives_example_answers(stack: Stack) -> None:
     stack.up()
     for model in MODELS:
         with zipfile.ZipFile(stack.clone / f"build/model-store/{model}.mar") as archive:
@@ -75,18 +78,18 @@ def test_everything_gets_healthy_and_every_model_answers_what_its_archive_says(s
 
 
 def rounded(body: Any) -> Any:
-    """Scores to four decimals: float32 sums depend on the shape of the batch in their last bits."""
+    """Round scores to four decimals: the last bits of float32 sums depend on the batch shape."""
     return json.loads(json.dumps(body), parse_float=lambda number: round(float(number), 4))
 
 
-def test_a_container_is_what_it_promises(stack: Stack) -> None:
+def test_containers_are_read_only_rootless_limited_and_labelled(stack: Stack) -> None:
     for service in ("serve", "mlflow"):
         said = stack.inspect(service)
         assert said["HostConfig"]["ReadonlyRootfs"] is True
         assert said["Config"]["User"] == "1000:1000"
         assert said["HostConfig"]["Memory"] > 0
         labels = said["Config"]["Labels"]
-        command = ["git", "-c", "safe.directory=*", "rev-parse", "HEAD"]  # the clone is not ours any more
+        command = ["git", "-c", "safe.directory=*", "rev-parse", "HEAD"]  # the clone now belongs to another user
         head = subprocess.run(command, cwd=stack.clone, capture_output=True, text=True, check=True).stdout
         assert labels["org.opencontainers.image.revision"].rstrip("+") == head.strip()
     with pytest.raises(AssertionError):
@@ -95,7 +98,7 @@ def test_a_container_is_what_it_promises(stack: Stack) -> None:
         stack.compose("exec", "--no-TTY", "serve", "touch", "/app/new")
 
 
-def test_the_image_that_serves_is_small(stack: Stack) -> None:
+def test_the_serving_image_is_small(stack: Stack) -> None:
     image = stack.inspect("serve")["Image"]
     done = subprocess.run(
         ["docker", "image", "inspect", "--format", "{{.Size}}", image], capture_output=True, text=True, check=True
@@ -104,7 +107,7 @@ def test_the_image_that_serves_is_small(stack: Stack) -> None:
     assert stack.figures["serve_image_mb"] <= 2000
 
 
-def test_prometheus_has_the_models_counts_and_the_dashboard_asks_what_it_knows(stack: Stack) -> None:
+def test_prometheus_has_metrics_of_all_models_and_the_dashboards_queries_are_valid(stack: Stack) -> None:
     for model in MODELS:
         stack.ask(model, {"inputs": 3})
     wait_until(lambda: {row["metric"]["model"] for row in stack.prometheus("seqline_requests_total{status='400'}")} == MODELS)
@@ -114,7 +117,7 @@ def test_prometheus_has_the_models_counts_and_the_dashboard_asks_what_it_knows(s
     asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
     assert len(asked) > 10
     for expression in asked:
-        stack.prometheus(expression.replace("$model", ".*").replace("$__rate_interval", "1m"))  # its syntax at least
+        stack.prometheus(expression.replace("$model", ".*").replace("$__rate_interval", "1m"))  # checks at least the syntax
     assert {row["metric"]["model"] for row in stack.prometheus("sum by (model) (seqline_stage_seconds_count)")} == MODELS
     rules = json.loads(
         stack.compose("exec", "--no-TTY", "prometheus", "wget", "-q", "-O", "-", "http://127.0.0.1:9090/api/v1/rules")
@@ -124,9 +127,9 @@ def test_prometheus_has_the_models_counts_and_the_dashboard_asks_what_it_knows(s
     assert {rule["name"] for rule in group["rules"]} >= {"ServerDown", "RequestsFail", "TextsDrift"}
 
 
-def test_a_server_that_crashes_comes_back_by_itself(stack: Stack) -> None:
+def test_a_crashed_server_is_restarted(stack: Stack) -> None:
     process = stack.inspect("serve")["State"]["Pid"]
-    assert process > 0, "it does not run"  # a signal to process 0 is one to this test's own group
+    assert process > 0, "the server is not running"  # signalling process 0 would kill this test's process group
     try:
         os.kill(process, signal.SIGKILL)
     except ProcessLookupError:
@@ -136,7 +139,7 @@ def test_a_server_that_crashes_comes_back_by_itself(stack: Stack) -> None:
     assert stack.ask("surname", {"inputs": "Rossi"}).status_code == 200
 
 
-def test_no_run_is_lost_with_the_database(stack: Stack) -> None:
+def test_no_run_is_lost_when_the_database_is_killed(stack: Stack) -> None:
     before = {name: run.info.run_id for name, run in runs(stack).items()}
     stack.kill("postgres")
     url = f"http://127.0.0.1:{stack.ports['mlflow']}/api/2.0/mlflow/experiments/search?max_results=1"
@@ -146,12 +149,12 @@ def test_no_run_is_lost_with_the_database(stack: Stack) -> None:
     stack.keep_all(before.items(), [(name, run.info.run_id) for name, run in runs(stack).items()])
 
 
-def test_a_training_is_shared_by_containers(stack: Stack) -> None:
+def test_a_training_runs_on_several_containers(stack: Stack) -> None:
     stack.up("mlflow", "ray-head", "ray-worker", profile="workers")
     weights = stack.clone / "build/weights/surname/model.safetensors"
     weights.unlink()
     cluster = ["--env", "RAY_ADDRESS=ray://ray-head:10001"]
-    command = ["python", "-m", "pipelines.train", "surname"]
+    command = ["python", "-m", "pipelines.stages.train", "surname"]
     try:
         said = stack.compose("run", "--rm", "--no-TTY", *cluster, "train", *command, profile="train")
     except AssertionError:
@@ -163,7 +166,7 @@ def test_a_training_is_shared_by_containers(stack: Stack) -> None:
     stack.compose("rm", "--stop", "--force", "ray-head", "ray-worker", profile="workers")
 
 
-def test_the_whole_stack_comes_back_with_what_it_had(stack: Stack) -> None:
+def test_the_whole_stack_restarts_with_its_data(stack: Stack) -> None:
     before = {name: run.info.run_id for name, run in runs(stack).items()}
     stack.compose("down", "--timeout", "45")
     stack.figures["compose_ready_s"] = stack.up()

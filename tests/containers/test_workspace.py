@@ -1,4 +1,4 @@
-"""The script by which pods get the project's code: `sh workspace.sh REVISION`."""
+"""The script that gives pods the project's code: `sh workspace.sh REVISION`."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A repository with two commits, the first of which has the tag v1."""
+    """A repository with two commits, tagged v1 and v2."""
     folder = tmp_path / "project"
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n", encoding="utf-8")
@@ -32,12 +32,12 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_workspace_is_the_revision_and_keeps_what_was_cached(project: Path, tmp_path: Path) -> None:
+def test_a_workspace_has_the_revision_and_keeps_its_cache(project: Path, tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     work = volume / "seqline"
     volume.mkdir()
     if os.geteuid() == 0:
-        os.chown(volume, 12345, -1)  # as a volume's root, it is another's
+        os.chown(volume, 12345, -1)  # like a volume's root, it belongs to another user
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     given = {
         "PATH": path,

@@ -1,6 +1,5 @@
-# Make ./seqline a clone of a commit, branch or tag, with the bucket as its DVC remote. One that is there already changes over to it;
-# what its pipeline has cached stays, and is used again. Not the working directory itself: a volume's root is not its user's, and Git
-# then refuses.
+# Makes ./seqline a clone of a commit, branch or tag, with the bucket as its DVC remote. An existing clone is switched to the
+# revision and keeps its DVC cache. It is a subfolder because the user does not own a volume's root, which Git would reject.
 set -eu
 mkdir -p seqline
 cd seqline

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the database at the first start, and then is the server.
+# Creates the database at the first start, then runs the server.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256 > /dev/null
+    initdb --encoding=UTF8 --locale=C.UTF-8 --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256 > /dev/null
     echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
     pg_ctl --wait --options="-c listen_addresses=''" start > /dev/null
     createdb --username="$POSTGRES_USER" "$POSTGRES_DB" || true
