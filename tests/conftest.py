@@ -1,35 +1,37 @@
-"""A small bundle of each kind, made as the pipeline makes them, from models with random weights."""
+"""A small bundle of each kind, exported by the pipeline's own code from models with random weights."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from data_sets import data_set, json_lines
 from filelock import FileLock
+from forecasters import LOSSES, make_forecasters
 from hypothesis import settings
 
 from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
-from pipelines.corpora.parallel import Pair
-from pipelines.export import export
-from pipelines.models import build_model
-from pipelines.params import Params, load_params
-from pipelines.preparation.names import prepare_names
-from pipelines.preparation.pairs import prepare_pairs, split_pairs
-from pipelines.preparation.snippets import prepare_snippets
+from pipelines.data.preparing import prepare
+from pipelines.kinds.classification import data as classification
+from pipelines.kinds.parts import build
+from pipelines.settings.params import Params, load_params
+from pipelines.settings.tasks import TextTask
 from pipelines.stage import threads
+from pipelines.stages.export import export
 
-# What keeps a process waiting, or busy for long, begins first; short tests fill what is left.
+# Long tests start first, so that short ones fill the gaps at the end.
 LONGEST_FIRST = ("pipeline", "live", "slow")
-PROCESSES = threads()  # of `pytest -n auto`, asked for before the tests' own setting below
+PROCESSES = threads()  # for `pytest -n auto`; read before the setting below changes it
 
-# Models as small as the tests' gain nothing from more threads, and tests run beside each other. Their processes inherit it.
+# Such small models gain nothing from more threads, and tests run in parallel. Child processes inherit the setting.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
-# How long an example takes says nothing on a machine that others share.
+# Timing of examples is meaningless on a shared machine.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
@@ -53,34 +55,34 @@ ENGLISH = [
     "the cat sleeps",
     "the door is closed",
 ]
-MOODS = ("bad", "good", "dull", "funny", "slow", "warm")  # blame, praise, blame, and so on
+MOODS = ("bad", "good", "dull", "funny", "slow", "warm")  # negative and positive in turn
 THINGS = ("cast", "ending", "film", "plot", "score")
 
-SMALL = {
+SMALL: dict[str, dict[str, dict[str, Any]]] = {
     "surname": {
-        "prepare": {"valid_share": 0.2, "test_share": 0.2},
+        "prepare": {"valid_size": 0.2, "test_size": 0.2},
         "model": {"embedding_size": 8, "hidden_size": 16, "ngram_buckets": 64},
     },
     "names": {
-        "prepare": {"valid_share": 0.2, "test_share": 0.2},
+        "prepare": {"valid_size": 0.2, "test_size": 0.2},
         "export": {"max_length": 12},
         "model": {"embedding_size": 8, "hidden_size": 16, "label_size": 4},
     },
     "fr-en": {
-        "prepare": {"vocabulary_size": 300, "valid_pairs": 4, "test_pairs": 4},
+        "prepare": {"vocabulary_size": 300, "valid_size": 4, "test_size": 4},
         "model": {"embedding_size": 8, "encoder_size": 8, "hidden_size": 16, "attention_size": 8},
     },
     "sentiment": {
         "prepare": {"vocabulary_size": 10},
-        "model": {"embedding_size": 8, "hidden_size": 16, "attention_size": 8},
+        "model": {"embedding_size": 8, "hidden_size": 16, "attention_size": 8, "ngram_buckets": 64},
     },
 }
-# Where a task's bundle is: at its kind, or at its own name where the kind has another.
+# Name of each task's bundle: its kind, or the task's own name if another task has that kind.
 KINDS = {"surname": "classification", "names": "generation", "fr-en": "translation", "sentiment": "sentiment"}
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes run the tests."""
+    """The number of processes that run the tests."""
     return PROCESSES
 
 
@@ -98,12 +100,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def small_params() -> Params:
-    """params.yaml with every size small."""
+    """The settings of params.yaml with all sizes small."""
     content = load_params().model_dump(by_alias=True)
-    content["precision"] = "fp32"  # what is measured to be faster beside other tests is another one each time
+    content["precision"] = "fp32"  # the measured choice could vary from run to run on a busy machine
     for task, blocks in SMALL.items():
         for block, values in blocks.items():
-            content[task][block] |= values
+            content["tasks"][task][block] |= values
     return Params.model_validate(content)
 
 
@@ -111,27 +113,42 @@ def small_params() -> Params:
 def prepared(small_params: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Task -> folder of a prepared data set."""
     root = tmp_path_factory.mktemp("prepared")
-    names = [(name, label) for label, all_names in NAMES.items() for name in all_names]
-    pairs = [
-        Pair(f"package{i}", f"{s} {n}", f"{t} {n}") for i, n in enumerate("abcdef") for s, t in zip(FRENCH, ENGLISH, strict=True)
-    ]
-    for task in ("surname", "names"):
-        settings = small_params.task(task)
-        prepare_names(names, settings.prepare, 1).write(root / task)
-    splits, _ = split_pairs(pairs, small_params.fr_en.prepare, 1)
-    prepare_pairs(splits, small_params.fr_en.prepare, {}).write(root / "fr-en")
-    prepare_snippets(snippets(), glove(), small_params.sentiment.prepare, {}).write(root / "sentiment")
+    glove().save(root / "vectors" / small_params.task("sentiment").data.vectors)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classification, "VECTORS", root / "vectors")
+        for task in KINDS:
+            raw = root / "raw" / task
+            prepare(small_params.task_of(task, TextTask), data_set(json_lines(raw, ROWS[task]())), raw, root / task, 1)
     return {task: root / task for task in KINDS}
 
 
-def snippets() -> dict[str, list[tuple[list[str], int]]]:
-    """Sentences with a label, those about one thing in one split."""
-    things = {"train": THINGS[:3], "valid": THINGS[3:4], "test": THINGS[4:]}
-    return {split: [(["a", mood, t], i % 2) for t in some for i, mood in enumerate(MOODS)] for split, some in things.items()}
+def names() -> list[dict[str, str]]:
+    """Surnames with their nationality."""
+    return [{"text": name, "label": label} for label, of_it in NAMES.items() for name in of_it]
+
+
+def pairs() -> list[dict[str, str]]:
+    """Sentences with their translations, in groups that have one of each."""
+    sides = list(zip(FRENCH, ENGLISH, strict=True))
+    return [{"source": f"{s} {n}", "target": f"{t} {n}", "group": n} for n in "abcdef" for s, t in sides]
+
+
+def snippets() -> list[dict[str, str]]:
+    """Sentences with a label; all sentences about one thing are in the same split."""
+    split = {**dict.fromkeys(THINGS[:3], "train"), THINGS[3]: "valid", THINGS[4]: "test"}
+    labels = ("negative", "positive")
+    return [
+        {"text": f"a {mood} {thing}", "label": labels[i % 2], "split": split[thing]}
+        for thing in THINGS
+        for i, mood in enumerate(MOODS)
+    ]
+
+
+ROWS = {"surname": names, "names": names, "fr-en": pairs, "sentiment": snippets}
 
 
 def glove() -> WordVectors:
-    """Random vectors of most of their words."""
+    """Random vectors for most words of `snippets`."""
     words = [*MOODS, *THINGS[:4]]
     matrix = np.random.default_rng(0).normal(size=(len(words), 8)).astype(np.float32)
     return WordVectors(WordVocabulary(words, np.zeros(len(words))), matrix, {})
@@ -139,24 +156,38 @@ def glove() -> WordVectors:
 
 @pytest.fixture(scope="session")
 def bundles(small_params: Params, prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Place of KINDS -> folder of an exported bundle."""
+    """Value in KINDS -> folder of an exported bundle."""
 
     def make(root: Path) -> None:
         torch.manual_seed(0)
         for task, kind in KINDS.items():
             settings = small_params.task(task)
-            export(task, settings, build_model(settings, prepared[task]), prepared[task], root / kind)
+            export(task, settings, build(settings, prepared[task]), prepared[task], root / kind)
 
     root = made_once(tmp_path_factory, "bundles", make)
     return {kind: root / kind for kind in KINDS.values()}
 
 
+@pytest.fixture(scope="session")
+def forecasters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Loss -> folder of a forecaster's bundle; its prepared data is in `prepared` in the parent folder."""
+    root = made_once(tmp_path_factory, "forecasters", make_forecasters)
+    return {loss: root / loss for loss in LOSSES}
+
+
+@pytest.fixture(autouse=True)
+def no_tracking_address_left() -> Iterator[None]:
+    """Unset MLflow's tracking address, which MLflow puts into the environment that later tests inherit."""
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that one of the processes which run these tests makes, and all of them read."""
+    """A folder that one of the test processes creates and all of them read."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         make(folder := factory.mktemp(name))
         return folder
-    folder = factory.getbasetemp().parent / name  # of this run, and above each process's own
+    folder = factory.getbasetemp().parent / name  # the run's folder, shared by all processes
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             make(partial := factory.mktemp(name))

@@ -1,4 +1,4 @@
-"""Real servers on this machine for the tests: object storage that speaks S3, and MLflow's tracking server."""
+"""Real servers on this machine for the tests: S3 object storage, and MLflow's tracking server."""
 
 import os
 import shutil
@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from waiting import free_port
 
 HOST = "127.0.0.1"
-# rclone sends the checksum of a whole object with each part of it, which clients would hold against the part.
+# rclone sends the checksum of the whole object with each part, and clients would check the part against it.
 CLIENT = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required"}
 ACCESS = CLIENT | {"AWS_ACCESS_KEY_ID": "a-name", "AWS_SECRET_ACCESS_KEY": "a-secret"}
 STRANGER = ACCESS | {"AWS_SECRET_ACCESS_KEY": "a-guess"}
 NOBODY = CLIENT | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-START_S = 90  # on a machine that others share
+START_S = 90  # long enough for a shared machine
 
 
 class Process:
-    """A server as a child process, with all processes of its own; it can be killed and started again at the same place."""
+    """A server as a child process in its own process group; it can be killed and restarted at the same address."""
 
     def __init__(self, command: list[str], port: int, log: Path) -> None:
         self._command, self._log = command, log
@@ -42,7 +43,7 @@ class Process:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """As `kill -9` does, and its children."""
+        """Kill the process and its children, like `kill -9`."""
         if self._process:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -51,11 +52,11 @@ class Process:
 
 @contextmanager
 def object_storage(folder: Path, *buckets: str) -> Iterator[str]:
-    """The URL of an S3 server for who has ACCESS; an object lies in `folder`/BUCKET/KEY."""
+    """Run an S3 server that accepts the credentials ACCESS, and yield its URL; objects are in `folder`/BUCKET/KEY."""
     for bucket in buckets:
         (folder / bucket).mkdir(parents=True)
     rclone = shutil.which("rclone", path=f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    assert rclone, "the dev extra brings rclone"
+    assert rclone, "rclone is missing; the dev extra installs it"
     port = free_port()
     keys = f"{ACCESS['AWS_ACCESS_KEY_ID']},{ACCESS['AWS_SECRET_ACCESS_KEY']}"
     command = [rclone, "serve", "s3", "--addr", f"{HOST}:{port}", "--auth-key", keys, str(folder)]
@@ -68,12 +69,12 @@ def object_storage(folder: Path, *buckets: str) -> Iterator[str]:
 
 
 class TrackingServer:
-    """MLflow's, with its runs in a SQLite file.
+    """MLflow's tracking server, with a SQLite database.
 
     Args:
-        folder: for that file and the log.
-        artifacts: where it keeps artifacts.
-        environment: what it needs for that.
+        folder: folder of the database and the log.
+        artifacts: where the server keeps artifacts.
+        environment: environment variables that it needs for that.
     """
 
     def __init__(self, folder: Path, artifacts: str, environment: Mapping[str, str]) -> None:
@@ -89,12 +90,6 @@ class TrackingServer:
 
     def kill(self) -> None:
         self._process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind((HOST, 0))
-        return int(held.getsockname()[1])
 
 
 def _listens(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""make takes the Pythons that are supported, and refuses the others before it installs anything."""
+"""make accepts the supported Pythons and refuses the others before it installs anything."""
 
 import stat
 import subprocess
@@ -11,13 +11,13 @@ from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 SUPPORTED = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"])
-# By MLServer 1.7.1 itself.
+# The requirement of MLServer 1.7.1.
 MLSERVER = SUPPORTED & SpecifierSet(">=3.9,<3.13")
 MINORS = range(8, 17)
 
 
 def stand_in(path: Path, minor: int) -> Path:
-    """The Python of these tests as if it were 3.`minor`; an environment that it makes holds itself alone, and no module runs."""
+    """This Python under the guise of 3.`minor`. Environments that it creates contain only itself, and it runs no modules."""
     path.write_text(
         f"""#!/bin/sh
 case "$1 $2" in
@@ -32,14 +32,14 @@ esac
 
 
 def make(folder: Path, goal: str, **variables: Path) -> subprocess.CompletedProcess[str]:
-    """Runs make with the environment `folder`/venv."""
+    """Run make with the environment `folder`/venv."""
     given = [f"{name}={value}" for name, value in {"VENV": folder / "venv", **variables}.items()]
     command = ["make", *given, goal]
     return subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line that says why, without the one that make adds."""
+    """The single line with the reason, without the line that make adds."""
     assert done.returncode
     assert done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ")]
@@ -56,7 +56,7 @@ TAKES = {
     ("goal", "minor"),
     [*(("test-fast", minor) for minor in MINORS), *(("test", minor) for minor in MINORS if SUPPORTED.contains(f"3.{minor}"))],
 )
-def test_a_goal_runs_on_the_pythons_that_it_can_run_on(goal: str, minor: int, tmp_path: Path) -> None:
+def test_a_target_runs_only_on_its_supported_pythons(goal: str, minor: int, tmp_path: Path) -> None:
     python, (taken, why) = stand_in(tmp_path / "python", minor), TAKES[goal]
     done = make(tmp_path, goal, PYTHON=python)
     if taken.contains(f"3.{minor}"):
@@ -66,15 +66,15 @@ def test_a_goal_runs_on_the_pythons_that_it_can_run_on(goal: str, minor: int, tm
     assert (tmp_path / "venv").exists() is taken.contains(f"3.{minor}")
 
 
-def test_mlserver_may_have_a_python_of_its_own(tmp_path: Path) -> None:
+def test_mlserver_can_use_another_python(tmp_path: Path) -> None:
     python, other = stand_in(tmp_path / "python", 13), stand_in(tmp_path / "other", 12)
     assert make(tmp_path, "test", PYTHON=python, MLSERVER_PYTHON=other).returncode == 0
     assert (tmp_path / "venv-open-inference/bin/python").read_bytes() == other.read_bytes()
     assert (tmp_path / "venv/bin/python").read_bytes() == python.read_bytes()
 
 
-def test_an_environment_without_mlserver_says_so_too(tmp_path: Path) -> None:
-    """One that is there already, made for another target."""
+def test_an_existing_environment_without_mlserver_says_so(tmp_path: Path) -> None:
+    """The environment was created for another target."""
     assert make(tmp_path, "test-fast", PYTHON=stand_in(tmp_path / "python", 13)).returncode == 0
     done = make(tmp_path, "serve-open-inference")
     assert "error: MLServer installs on Python 3.11 and 3.12 alone" in done.stderr

@@ -1,5 +1,6 @@
-"""Waiting for what other processes do: for as long as it takes on a machine that others share, and no longer."""
+"""Waiting for other processes, with a time limit that suits a shared machine."""
 
+import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,9 +11,16 @@ T = TypeVar("T")
 
 
 def until(condition: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
-    """What the condition gives, once that is true of it."""
+    """Wait until the condition returns something true, and return that."""
     deadline = time.monotonic() + patience_s
     while not (found := condition()):
         assert time.monotonic() < deadline, f"it took too long: {what}"
         time.sleep(LOOK_S)
     return found
+
+
+def free_port() -> int:
+    """A port of this machine that is free at the moment."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
