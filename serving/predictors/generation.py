@@ -12,9 +12,22 @@ from models.text.characters import CharacterTokenizer
 from models.text.special import BOS, EOS, PAD, UNK
 from serving.bundle import GRAPH, TOKENIZER, Bundle
 from serving.predictors.arrays import FloatArray, IntArray, batches_by_length, pad
-from serving.predictors.sampling import Sampling, draw
+from serving.predictors.sampling import Sampling, distribution, draw, most_probable
 from serving.predictors.session import Session
 from serving.predictors.watch import Watch
+
+
+@dataclass(frozen=True)
+class DrawnToken:
+    """A drawn character, or the end of the name.
+
+    Attributes:
+        token: the character; "" for the end.
+        top: the most probable ones at this position, best first, with the probabilities that it was drawn with.
+    """
+
+    token: str
+    top: list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,8 @@ class Prompt:
         sampling: sampling settings.
         generator: random number generator.
         max_new_tokens: maximum number of characters to add, 1 or more.
-        on_draw: called with each character as soon as it is drawn.
+        on_draw: called with each character, and with the end of the name, as soon as it is drawn.
+        top_n: how many of the most probable characters `on_draw` gets.
     """
 
     text: str
@@ -35,7 +49,8 @@ class Prompt:
     sampling: Sampling
     generator: np.random.Generator
     max_new_tokens: int
-    on_draw: Callable[[str], None] | None = None
+    on_draw: Callable[[DrawnToken], None] | None = None
+    top_n: int = 0
 
 
 @dataclass
@@ -133,11 +148,17 @@ class Generator:
         logits = np.stack([at for _, at in rows])  # [R, V]
         logits[:, [PAD, UNK, BOS]] = -np.inf
         prompts = [row.prompt for row, _ in rows]
-        drawn = draw(logits, [p.sampling for p in prompts], [p.generator for p in prompts])
-        for (row, _), unit in zip(rows, drawn, strict=True):
-            row.ids.append(int(unit))
-            if row.prompt.on_draw and unit != EOS:
-                row.prompt.on_draw(self.tokenizer.decode([int(unit)]))
+        probabilities = distribution(logits, [p.sampling for p in prompts])  # [R, V]
+        drawn = draw(probabilities, [p.generator for p in prompts])
+        for (row, _), unit, of_row in zip(rows, drawn.tolist(), probabilities, strict=True):
+            row.ids.append(unit)
+            if row.prompt.on_draw:
+                top = most_probable(of_row, row.prompt.top_n) if row.prompt.top_n else []
+                row.prompt.on_draw(DrawnToken(self._token(unit), [(self._token(i), p) for i, p in top]))
+
+    def _token(self, unit: int) -> str:
+        """The character of an id; "" for EOS."""
+        return self.tokenizer.decode([unit])
 
     def _text(self, row: _Row, start: int) -> str:
         """The normalized beginning, including unknown characters, and the drawn characters."""

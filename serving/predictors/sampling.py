@@ -1,4 +1,4 @@
-"""Sampling of the next unit from logits: temperature, top-k and top-p, with separate settings for each row."""
+"""Sampling of the next unit: temperature, top-k and top-p, with separate settings for each row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,13 +44,19 @@ def distribution(logits: FloatArray, settings: Sequence[Sampling]) -> NDArray[np
     return probabilities
 
 
-def draw(logits: FloatArray, settings: Sequence[Sampling], generators: Sequence[np.random.Generator]) -> IntArray:
-    """Draw one unit for each row [B] of logits [B, V], with one number from the row's own generator.
+def draw(probabilities: NDArray[np.float64], generators: Sequence[np.random.Generator]) -> IntArray:
+    """Draw one unit for each row [B] of probabilities [B, V], with one number from the row's own generator.
 
-    The result of a row depends only on its logits, settings and generator, not on the other rows.
+    The result of a row depends only on its probabilities and generator, not on the other rows.
     """
-    cumulative = np.cumsum(distribution(logits, settings), axis=1)
+    cumulative = np.cumsum(probabilities, axis=1)
     # A generator's largest number is 1 - 2**-53, so a target stays below the total even after rounding.
     targets = np.array([g.random() for g in generators]) * cumulative[:, -1]
     drawn: IntArray = (cumulative <= targets[:, None]).sum(axis=1)
     return drawn
+
+
+def most_probable(probabilities: NDArray[np.float64], n: int) -> list[tuple[int, float]]:
+    """The `n` most probable units of a row [V] with their probabilities, fewer if the others have none; ties by the lower id."""
+    best = np.argsort(-probabilities, kind="stable")[:n]
+    return [(unit, p) for unit, p in zip(best.tolist(), probabilities[best].tolist(), strict=True) if p > 0]

@@ -14,7 +14,7 @@ from serving.client.ask import body_of
 from serving.client.client import AsyncClient, Client
 from serving.client.exchange import ServingError
 from serving.endpoints.classification.contract import ClassificationParameters, ClassificationRequest, LabelScore
-from serving.endpoints.generation.contract import GenerationRequest
+from serving.endpoints.generation.contract import Drawn, GeneratedText, GenerationRequest, TokenProbability
 from serving.server.errors import ControlError
 from serving.server.keys import ClientKeys
 
@@ -131,6 +131,19 @@ def test_a_stream_ends_with_the_name(serve: Serve) -> None:
         *drawn, last = client.stream("names", GenerationRequest(inputs="R"))
     assert isinstance(last, list)
     assert last[0].generated_text == "R" + "".join(part.token for part in drawn if not isinstance(part, list))
+
+
+def test_the_most_probable_characters_are_typed(serve: Serve) -> None:
+    drawn = [{"token": text, "top_tokens": [{"token": "t", "probability": 0.5}]} for text in ("t", "")]
+    lines = [*drawn, [{"generated_text": "Rot", "label": "German", "tokens": drawn}]]
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    with Client(serve((200, {}, body), (200, {}, lines[-1])).url, "secret") as client:
+        *streamed, last = client.stream("names", GenerationRequest(inputs="Ro"))
+        assert client.ask("names", GenerationRequest(inputs="Ro")) == [last]
+    typed = [Drawn.model_validate(part) for part in drawn]
+    assert streamed == typed
+    assert last == [GeneratedText(generated_text="Rot", label="German", tokens=typed)]
+    assert [part.top_tokens for part in typed] == [[TokenProbability.model_validate({"token": "t", "probability": 0.5})]] * 2
 
 
 def test_the_async_client_gets_the_same_answers(serve: Serve) -> None:

@@ -56,6 +56,8 @@ BODIES: list[tuple[object, str]] = [
     ({"inputs": "a", "parameters": {"seed": 10**400}}, "invalid_parameter"),
     ({"inputs": "a", "parameters": {"num_return_sequences": 17}}, "invalid_parameter"),
     ({"inputs": "a", "parameters": {"label": {"a": 1}}}, "invalid_parameter"),
+    ({"inputs": "a", "parameters": {"top_n_tokens": 0}}, "invalid_parameter"),
+    ({"inputs": "a", "parameters": {"top_n_tokens": 21}}, "invalid_parameter"),
 ]
 
 

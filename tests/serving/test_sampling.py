@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from serving.predictors.sampling import Sampling, distribution, draw
+from serving.predictors.sampling import Sampling, distribution, draw, most_probable
 
 seeds = st.integers(0, 2**32 - 1)
 settings = st.builds(
@@ -61,8 +61,8 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(seed: int, p: float) -> Non
 @given(st.lists(settings, min_size=1, max_size=5), seeds)
 def test_a_row_draws_the_same_alone_and_among_others(rows: list[Sampling], seed: int) -> None:
     logits = logits_of(seed, rows=len(rows))
-    together = draw(logits, rows, [np.random.default_rng([seed, i]) for i in range(len(rows))])
-    alone = [draw(logits[[i]], [s], [np.random.default_rng([seed, i])])[0] for i, s in enumerate(rows)]
+    together = draw(distribution(logits, rows), [np.random.default_rng([seed, i]) for i in range(len(rows))])
+    alone = [draw(distribution(logits[[i]], [s]), [np.random.default_rng([seed, i])])[0] for i, s in enumerate(rows)]
     assert together.tolist() == alone
 
 
@@ -70,8 +70,9 @@ def test_a_row_draws_the_same_alone_and_among_others(rows: list[Sampling], seed:
 def test_only_units_that_pass_the_filters_are_drawn(setting: Sampling, seed: int) -> None:
     logits = logits_of(seed)
     logits[0, :2] = -np.inf
-    drawn = draw(logits, [setting], [np.random.default_rng(seed)])[0]
-    assert distribution(logits, [setting])[0, drawn] > 0
+    probabilities = distribution(logits, [setting])
+    drawn = draw(probabilities, [np.random.default_rng(seed)])[0]
+    assert probabilities[0, drawn] > 0
     assert drawn >= 2
 
 
@@ -79,7 +80,7 @@ def test_draws_follow_the_distribution() -> None:
     n, setting = 20_000, Sampling(temperature=1.5, top_k=5, top_p=0.95)
     logits = logits_of(3)
     generator = np.random.default_rng(0)
-    drawn = draw(np.repeat(logits, n, axis=0), [setting] * n, [generator] * n)
+    drawn = draw(distribution(np.repeat(logits, n, axis=0), [setting] * n), [generator] * n)
     expected = distribution(logits, [setting])[0]
     observed = np.bincount(drawn, minlength=logits.shape[1]) / n
     assert np.all(np.abs(observed - expected) <= 4 * np.sqrt(expected * (1 - expected) / n))  # four standard errors
@@ -91,5 +92,16 @@ def test_the_largest_number_draws_the_last_unit_with_mass(seed: int) -> None:
     logits[0, 6:] = -np.inf
     almost_one = Mock(spec=np.random.Generator)
     almost_one.random.return_value = np.nextafter(1.0, 0.0)  # the largest number that a generator returns
-    last = np.flatnonzero(distribution(logits, [Sampling(top_k=4)]))[-1]
-    assert draw(logits, [Sampling(top_k=4)], [almost_one]).tolist() == [last]
+    probabilities = distribution(logits, [Sampling(top_k=4)])
+    assert draw(probabilities, [almost_one]).tolist() == [np.flatnonzero(probabilities)[-1]]
+
+
+@given(settings, seeds, st.integers(1, 12))
+def test_the_most_probable_units_are_ranked_with_their_probabilities(setting: Sampling, seed: int, n: int) -> None:
+    (probabilities,) = distribution(logits_of(seed), [setting])
+    ranked = sorted(((int(unit), float(p)) for unit, p in enumerate(probabilities) if p > 0), key=lambda pair: -pair[1])
+    assert most_probable(probabilities, n) == ranked[:n]
+
+
+def test_equally_probable_units_are_ranked_by_their_ids() -> None:
+    assert most_probable(np.array([0.0, 0.2, 0.3, 0.2, 0.3]), 3) == [(2, 0.3), (4, 0.3), (1, 0.2)]

@@ -35,6 +35,28 @@ def test_the_parts_make_up_the_answer(predictor: Predictor, text: str) -> None:
     assert all(len(part["token"]) == 1 for part in parts)
 
 
+@pytest.mark.parametrize("text", ["", "Ro", "Rossi"])
+def test_the_most_probable_characters_are_streamed_on_request(predictor: Predictor, text: str) -> None:
+    (plain,), (without,) = listen(predictor, body(text, stream=True))
+    (streamed,), (parts,) = listen(predictor, body(text, stream=True, top_n_tokens=3))
+    (answered,) = streamed.body
+    assert answered["tokens"] == parts
+    assert [{key: answered[key] for key in answered if key != "tokens"}] == plain.body
+    assert [part["token"] for part in parts if part["token"]] == [part["token"] for part in without]
+    assert all(part.keys() == {"token"} for part in without)
+
+
+def test_the_end_of_a_name_is_streamed_last_on_request(predictor: Predictor) -> None:
+    ended = set()
+    for seed in range(30):
+        _, (without,) = listen(predictor, body("", seed=seed, stream=True))
+        _, (parts,) = listen(predictor, body("", seed=seed, stream=True, top_n_tokens=1))
+        more = [part["token"] for part in parts[len(without) :]]
+        assert more in ([], [""])  # nothing if the name reached its limit
+        ended.add(bool(more))
+    assert ended == {True, False}
+
+
 def test_other_requests_in_a_streamed_batch_get_complete_answers(predictor: Predictor) -> None:
     (alone,), _ = listen(predictor, body("Ma"))
     replies, parts = listen(predictor, body("Ma"), body("Ro", stream=True), body(5), body("Ma"))

@@ -9,7 +9,7 @@ import pytest
 
 from serving.bundle import Bundle, Decoding
 from serving.predictor import load_predictor
-from serving.predictors.generation import Generator, Prompt
+from serving.predictors.generation import DrawnToken, Generator, Prompt
 from serving.predictors.sampling import Sampling
 from serving.predictors.translation import Translator
 from serving.predictors.watch import DeadlineError, Watch
@@ -41,9 +41,9 @@ def test_the_deadline_is_also_checked_between_batches(translator: Translator) ->
 
 def test_generation_stops_between_characters(bundles: dict[str, Path]) -> None:
     generator = Generator(bundles["generation"], Bundle.load(bundles["generation"]))
-    drawn: list[str] = []
+    drawn: list[DrawnToken] = []
 
-    def hear(character: str) -> None:
+    def hear(character: DrawnToken) -> None:
         drawn.append(character)
         time.sleep(0.05)
 

@@ -42,11 +42,41 @@ class GenerationParameters(Strict):
         ge=1,
         description="maximum number of characters to add; default: up to the model's longest name, which always limits it",
     )
+    top_n_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="also return the n most probable next characters at each position, from the distribution that was drawn "
+        "from; default: none",
+    )
     stream: bool = Field(
         default=False,
         description="send each character as it is drawn, as one JSON object per line, and the answer as the last line; "
         "only for a single text and a single sequence; default false",
     )
+
+
+class TokenProbability(Strict):
+    """A character and its probability; the character "" is the end of the name."""
+
+    token: str
+    probability: float
+
+
+class Drawn(Strict):
+    """A character that was added to the name. Each line of a streamed answer is one, except the last line.
+
+    With `top_n_tokens`, the end of the name is also one, with the token "". It is missing if the name ended at its limit.
+    """
+
+    token: str
+    top_tokens: Annotated[
+        list[TokenProbability] | None,
+        Field(
+            description="the most probable characters at this position, best first, with their probabilities after temperature, "
+            "top_k and top_p; only those above zero; absent without top_n_tokens"
+        ),
+    ] = None
 
 
 class GeneratedText(Strict):
@@ -55,12 +85,9 @@ class GeneratedText(Strict):
     generated_text: str
     label: str
     unknown_characters: UnknownCharacters = None
-
-
-class Drawn(Strict):
-    """A line of a streamed answer, except the last: the characters that were added to the name."""
-
-    token: str
+    tokens: Annotated[
+        list[Drawn] | None, Field(description="the characters that were added to the name; absent without top_n_tokens")
+    ] = None
 
 
 Names = list[GeneratedText]

@@ -1,8 +1,10 @@
 """Endpoint of a name generator."""
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,11 +15,26 @@ from serving.contract.requests import input_error, texts
 from serving.endpoints.generation import contract as answers
 from serving.endpoints.generation.contract import GenerationParameters, GenerationRequest
 from serving.endpoints.shared import Emit, Json, as_list, as_sent, check_size, count_unknown
-from serving.predictors.generation import Generator, Prompt
+from serving.predictors.generation import DrawnToken, Generator, Prompt
 from serving.predictors.remember import remember
 from serving.predictors.sampling import Sampling
 from serving.predictors.watch import Watch
 from serving.telemetry.meter import Text
+
+MOST_PROBABILITIES: Final = 60_000  # of an answer, up to 5.5 MB as JSON; TorchServe sends answers of up to 6.5 MB
+
+
+@dataclass(frozen=True)
+class _Sequence:
+    """A sequence of an input.
+
+    Attributes:
+        prompt: what the generator gets.
+        tokens: its characters for the answer, which arrive while they are drawn; None if the answer has none.
+    """
+
+    prompt: Prompt
+    tokens: list[answers.Drawn] | None
 
 
 class Endpoint:
@@ -39,6 +56,7 @@ class Endpoint:
             raise RequestError("invalid_parameter", message)
         if parameters.stream and not (request.single and parameters.num_return_sequences == 1):
             raise RequestError("invalid_parameter", "stream: only for a single text, not a list, and a single sequence")
+        self._check_top_tokens(request)
         check_size(request, bundle.max_length - 1, "characters")
         for i, text in enumerate(texts(request)):
             length = len(self._encode(text))
@@ -46,19 +64,32 @@ class Endpoint:
                 message = f"the text has {length} characters; the beginning of a name has at most {bundle.max_length - 1}"
                 raise input_error(request, i, "input_too_long", message)
 
+    def _check_top_tokens(self, request: GenerationRequest) -> None:
+        """Refuse an answer with more probabilities than TorchServe may be able to send."""
+        parameters, limit = request.parameters, self._generator.bundle.max_length
+        names = len(texts(request)) * parameters.num_return_sequences
+        longest = min(parameters.max_new_tokens or limit, limit)
+        if names * longest * (parameters.top_n_tokens or 0) > MOST_PROBABILITIES:
+            message = (
+                f"top_n_tokens: {names} names of up to {longest} characters with {parameters.top_n_tokens} probabilities each; "
+                f"an answer has at most {MOST_PROBABILITIES} probabilities"
+            )
+            raise RequestError("invalid_parameter", message)
+
     def group(self, _: GenerationRequest) -> Hashable:
         """All requests share one batch: each row keeps its own settings and its own randomness."""
         return None
 
     def answer(self, requests: Sequence[GenerationRequest], emits: Sequence[Emit], watch: Watch) -> list[Json]:
         """The names that continue each text."""
-        prompts = [
-            [self._prompts(text, r.parameters, emit) for text in texts(r)] for r, emit in zip(requests, emits, strict=True)
+        inputs = [
+            [self._sequences(text, r.parameters, emit) for text in texts(r)] for r, emit in zip(requests, emits, strict=True)
         ]
-        names = iter(self._generator.generate([p for inputs in prompts for sequences in inputs for p in sequences], watch=watch))
+        prompts = [sequence.prompt for of_request in inputs for of_text in of_request for sequence in of_text]
+        names = iter(self._generator.generate(prompts, watch=watch))
         return [
-            as_sent(r, [[self._generated(p, next(names)) for p in sequences] for sequences in inputs])
-            for r, inputs in zip(requests, prompts, strict=True)
+            as_sent(r, [[self._generated(sequence, next(names)) for sequence in of_text] for of_text in of_request])
+            for r, of_request in zip(requests, inputs, strict=True)
         ]
 
     def measure(self, request: GenerationRequest, answer: Json) -> Iterator[Text]:
@@ -69,13 +100,13 @@ class Endpoint:
                 len(units), units.count(UNK), sum(len(self._encode(name["generated_text"])) - len(units) for name in names)
             )
 
-    def _generated(self, prompt: Prompt, name: str) -> Json:
-        unseen = count_unknown(self._encode(prompt.text))
-        answer = answers.GeneratedText(generated_text=name, label=prompt.label, unknown_characters=unseen)
+    def _generated(self, sequence: _Sequence, name: str) -> Json:
+        label, unseen = sequence.prompt.label, count_unknown(self._encode(sequence.prompt.text))
+        answer = answers.GeneratedText(generated_text=name, label=label, unknown_characters=unseen, tokens=sequence.tokens)
         return answer.model_dump(exclude_none=True)
 
-    def _prompts(self, text: str, parameters: GenerationParameters, emit: Emit) -> list[Prompt]:
-        """Create a prompt for each sequence of an input.
+    def _sequences(self, text: str, parameters: GenerationParameters, emit: Emit) -> list[_Sequence]:
+        """Create the sequences of an input.
 
         Every input starts from the request's seed, and every sequence has its own generator. An answer depends on the input,
         the parameters and its number among the sequences, but not on how many sequences or inputs the request has.
@@ -83,15 +114,26 @@ class Endpoint:
         bundle = self._generator.bundle
         room = bundle.max_length - len(self._encode(text))
         sampling = Sampling(parameters.temperature, parameters.top_k, parameters.top_p)
-        on_draw = partial(_emit_drawn, emit) if parameters.stream else None
-        prompts = []
+        limit, sequences = min(parameters.max_new_tokens or room, room), []
         for generator in np.random.default_rng(parameters.seed).spawn(parameters.num_return_sequences):
             # Drawn even if a label is given, so that giving the label that would be drawn yields the same name.
             drawn = bundle.labels[generator.integers(len(bundle.labels))]
             label = drawn if parameters.label is None else parameters.label
-            prompts.append(Prompt(text, label, sampling, generator, min(parameters.max_new_tokens or room, room), on_draw))
-        return prompts
+            tokens: list[answers.Drawn] | None = [] if parameters.top_n_tokens else None
+            listens = parameters.stream or tokens is not None
+            on_draw = partial(_on_draw, tokens, emit if parameters.stream else None) if listens else None
+            prompt = Prompt(text, label, sampling, generator, limit, on_draw, parameters.top_n_tokens or 0)
+            sequences.append(_Sequence(prompt, tokens))
+        return sequences
 
 
-def _emit_drawn(emit: Emit, token: str) -> None:
-    emit(answers.Drawn(token=token).model_dump())
+def _on_draw(tokens: list[answers.Drawn] | None, emit: Emit | None, drawn: DrawnToken) -> None:
+    """Add a drawn character to the answer's `tokens` and stream it; the end of a name only if the answer has `tokens`."""
+    if tokens is None and not drawn.token:
+        return
+    top = None if tokens is None else [answers.TokenProbability(token=token, probability=p) for token, p in drawn.top]
+    part = answers.Drawn(token=drawn.token, top_tokens=top)
+    if tokens is not None:
+        tokens.append(part)
+    if emit:
+        emit(part.model_dump(exclude_none=True))
