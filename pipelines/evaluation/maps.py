@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from models.text.principal import principal
 from models.text.vectors import WordVectors
 
 if TYPE_CHECKING:
@@ -49,16 +50,3 @@ def _spots(vectors: WordVectors, words: Sequence[str]) -> dict[str, NDArray[np.f
         return {}
     matrix = np.stack([vectors.vector(word) for word in words])
     return dict(zip(words, principal(matrix / np.linalg.norm(matrix, axis=1, keepdims=True).clip(min=1e-12)), strict=True))
-
-
-def principal(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Project the rows onto their first two principal components, [N, d] -> [N, 2].
-
-    The sign of a component is arbitrary: its largest entry is made positive, as in scikit-learn's PCA, which takes seconds to
-    import.
-    """
-    centred = matrix - matrix.mean(axis=0)
-    components = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1, keepdims=True), axis=1)
-    places: NDArray[np.floating] = centred @ (components * np.sign(largest)).T
-    return places

@@ -7,8 +7,10 @@ from typing import Self
 import numpy as np
 
 from models.text.normalize import normalize
-from models.text.vectors import UnknownWord, WordVectors
+from models.text.principal import principal
+from models.text.vectors import UnknownWord, WordVectors, unit
 from serving.bundle import Bundle, BundleError
+from serving.predictors.watch import Watch
 
 
 class WordSpace:
@@ -39,6 +41,28 @@ class WordSpace:
     def lacking(self, words: Sequence[str]) -> list[str]:
         """The words that have no vector, neither learned nor composed from n-grams."""
         return [word for word in map(self.look_up, words) if not self._has_vector(word)]
+
+    def places(self, words: Sequence[str], k: int, watch: Watch) -> dict[str, tuple[float, float]]:
+        """The places of words and of the `k` nearest neighbours of each on a map.
+
+        Args:
+            words: one or more, as `look_up` returns them.
+            k: number of neighbours of each word.
+            watch: its deadline is checked before each ranking, which reads all vectors.
+
+        Returns:
+            The words, then their neighbours: their unit vectors on the first two principal components, with four decimals.
+
+        Raises:
+            DeadlineError: the deadline passed.
+        """
+        shown = dict.fromkeys(words)
+        for word in tuple(shown):
+            watch.check()
+            shown |= dict.fromkeys(neighbour for neighbour, _ in self.vectors.nearest(word, k))
+        matrix = np.stack([unit(self.vectors.vector(word)) for word in shown])
+        places = principal(matrix.astype(np.float64)).round(4) + 0.0  # which turns -0 into 0
+        return {word: (x, y) for word, (x, y) in zip(shown, places.tolist(), strict=True)}
 
     def _has_vector(self, word: str) -> bool:
         try:

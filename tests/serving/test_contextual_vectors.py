@@ -50,6 +50,7 @@ def test_a_batch_gets_the_same_answers_as_single_requests(contextual: tuple[Path
         body("king queen", "similarity"),
         body("a queen", "context", layer=2),
         body("king"),
+        body("king kingly", "map"),
     ]
     for one, together in zip(bodies, ask(folder, *bodies), strict=True):
         alone = ask(folder, one)[0]

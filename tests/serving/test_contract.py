@@ -99,7 +99,7 @@ def test_translation_parameters_are_checked(parameters: dict[str, object], messa
         ({"top_k": 101}, "101"),
         ({"top_k": "5"}, "top_k"),
         ({"top_k": None}, "null"),
-        ({"question": "nearest word"}, "'nearest', 'similarity', 'analogy' or 'context'"),
+        ({"question": "nearest word"}, "'nearest', 'similarity', 'analogy', 'map' or 'context'"),
         ({"question": ["nearest"]}, "a list"),
         ({"questions": "analogy"}, 'did you mean "question"?'),
         ({"question": "context", "layer": 3}, "layer"),

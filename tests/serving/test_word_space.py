@@ -121,6 +121,7 @@ def test_mixed_questions_in_a_batch_get_the_same_answers_as_alone(fasttext: Path
         body("king", top_k=100),
         body(["man king woman", "king man queen"], "analogy"),
         body(["king queen", "don't film"], "similarity"),
+        body(["king kingly", "film"], "map", top_k=2),
     ]
     replies = ask(fasttext, *bodies)
     assert replies == [ask(fasttext, one)[0] for one in bodies]
@@ -150,9 +151,10 @@ def test_a_word_too_short_for_an_ngram_is_unknown(write_vectors: WriteVectors) -
         ("similarity", "man king woman"),
         ("analogy", "man king"),
         ("analogy", "man king woman queen"),
+        ("map", "king " * 21),
     ],
 )
-def test_each_question_takes_a_fixed_number_of_words(fasttext: Path, question: str, text: str) -> None:
+def test_each_question_takes_its_number_of_words(fasttext: Path, question: str, text: str) -> None:
     error = fault(fasttext, text, question)
     assert error["code"] == "wrong_number_of_words"
     assert f'"{question}" takes ' in error["message"]

@@ -10,28 +10,30 @@ from serving.contract.strict import Strict
 NEEDED: Final = ("methods",)
 ALLOWED: Final = ("max_words",)
 FILES: Final = ()
-Question = Literal["nearest", "similarity", "analogy", "context"]
-QUESTIONS: Final[dict[Question, int]] = {
-    "nearest": 1,
-    "similarity": 2,
-    "analogy": 3,
-}  # words that each takes; "context": any
+Question = Literal["nearest", "similarity", "analogy", "map", "context"]
+QUESTIONS: Final[dict[Question, tuple[int, int]]] = {
+    "nearest": (1, 1),
+    "similarity": (2, 2),
+    "analogy": (3, 3),
+    "map": (1, 20),
+}  # smallest and largest number of words that each takes; for "context", the bundle has the largest
 
 
 class VectorsParameters(Strict):
-    """The question: the words "nearest" to one, the "similarity" of two, the "analogy" of three, or the vectors in "context"."""
+    """The question: the words "nearest" to one, the "similarity" of two, the "analogy" of three, a "map", or "context"."""
 
     question: Question = Field(
         default="nearest",
         description='"nearest": the words most similar to "king"; "similarity": the similarity of "king queen"; '
-        '"analogy": "man king woman", the word that relates to woman as king does to man; "context": the vectors of the words '
-        'of a sentence in their context; default "nearest"',
+        '"analogy": "man king woman", the word that relates to woman as king does to man; "map": 1 to 20 words and their '
+        'neighbours on a plane; "context": the vectors of the words of a sentence in their context; default "nearest"',
     )
     top_k: int = Field(
         default=10,
         ge=1,
         le=100,
-        description='words in the answer, 1 to 100, best first; for "nearest" and "analogy"; default 10',
+        description='words in the answer, 1 to 100, best first, for "nearest" and "analogy"; neighbours of each word for "map"; '
+        "default 10",
     )
     layer: int | None = Field(
         default=None,
@@ -76,6 +78,27 @@ class Similarity(Strict):
     score: float
 
 
+class WordPlace(Strict):
+    """A word and its place on a map, with four decimals."""
+
+    word: str
+    x: float
+    y: float
+
+
+class WordsOnMap(Strict):
+    """The answer to "map": the words of the question, then their nearest neighbours, each word once.
+
+    A place is the word's unit vector, projected onto the first two principal components of all words on the map. Words with
+    similar vectors lie close to each other. The reverse need not hold, because two components show only a part of the
+    differences.
+    """
+
+    method: Method
+    asked: list[AskedWord]
+    words: list[WordPlace]
+
+
 class WordsInContext(Strict):
     """The answer to "context": the words as they were read, and the vector of each."""
 
@@ -83,12 +106,12 @@ class WordsInContext(Strict):
     vectors: list[list[float]]
 
 
-WordsAnswer = NearestWords | Similarity | WordsInContext
+WordsAnswer = NearestWords | Similarity | WordsOnMap | WordsInContext
 ONE: Final = TypeAdapter(WordsAnswer)
 
 
 class VectorsRequest(TextRequest):
-    """Words to compare. Each input is a question: one, two or three words separated by white space.
+    """Words to compare. Each input is a question: words separated by white space, as many as the question takes.
 
     For "context", an input is a sentence. Its words are read in lower case and without punctuation, whether known or not.
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from models.text.vectors import UnknownWord
+from models.text.vectors import Ranking, UnknownWord
 from serving.bundle import Bundle
 from serving.contract.faults import RequestError, shown
 from serving.contract.requests import input_error, texts
@@ -13,7 +13,7 @@ from serving.endpoints.vectors import contract as answers
 from serving.endpoints.vectors.contract import QUESTIONS, VectorsParameters, VectorsRequest
 from serving.predictors.arrays import FloatArray
 from serving.predictors.contexts import Contexts
-from serving.predictors.vectors import WordSpaces
+from serving.predictors.vectors import WordSpace, WordSpaces
 from serving.predictors.watch import Watch
 from serving.telemetry.meter import Text
 
@@ -30,7 +30,8 @@ class Endpoint:
     def check(self, request: VectorsRequest) -> None:
         """Refuse a wrong number of words for the question, too long words, and words without a vector."""
         longest_word = self._spaces.bundle.max_length
-        check_size(request, self._spaces.bundle.max_words or max(QUESTIONS.values()), "words", characters=longest_word + 1)
+        most_words = max(self._spaces.bundle.max_words or 0, *(most for _, most in QUESTIONS.values()))
+        check_size(request, most_words, "words", characters=longest_word + 1)
         for i, text in enumerate(texts(request)):
             words = self._words(request, text)
             longest = max(map(len, words), default=0)
@@ -48,10 +49,10 @@ class Endpoint:
         return self._contexts.words(text)
 
     def _check_words(self, request: VectorsRequest, index: int, words: list[str]) -> None:
-        question, most = request.parameters.question, self._spaces.bundle.max_words or 0
-        taken = range(1, most + 1) if question == "context" else range(QUESTIONS[question], QUESTIONS[question] + 1)
-        if len(words) not in taken:
-            allowed = "-".join(map(str, dict.fromkeys((taken[0], taken[-1]))))
+        question = request.parameters.question
+        least, most = (1, self._spaces.bundle.max_words or 0) if question == "context" else QUESTIONS[question]
+        if not least <= len(words) <= most:
+            allowed = "-".join(map(str, dict.fromkeys((least, most))))
             message = f'words in the text: {len(words)}; the question "{question}" takes {allowed}'
             raise input_error(request, index, "wrong_number_of_words", message)
         if question == "context":
@@ -96,14 +97,21 @@ class Endpoint:
             a, b = words
             score = space.vectors.similarity(a, b)
             return answers.Similarity(method=space.method, asked=asked, score=score).model_dump()
-        if parameters.question == "nearest":
-            (word,) = words
-            ranking = space.vectors.nearest(word, parameters.top_k)
-        else:
-            a, b, c = words
-            ranking = space.vectors.analogy(a, b, c, parameters.top_k)
-        nearest = [answers.WordScore(word=word, score=score) for word, score in ranking]
+        if parameters.question == "map":
+            places = space.places(words, parameters.top_k, watch).items()
+            shown = [answers.WordPlace(word=word, x=x, y=y) for word, (x, y) in places]
+            return answers.WordsOnMap(method=space.method, asked=asked, words=shown).model_dump()
+        nearest = [answers.WordScore(word=word, score=score) for word, score in _ranking(space, words, parameters)]
         return answers.NearestWords(method=space.method, asked=asked, nearest=nearest).model_dump()
+
+
+def _ranking(space: WordSpace, words: list[str], parameters: VectorsParameters) -> Ranking:
+    """The answer to "nearest" or "analogy"."""
+    if parameters.question == "nearest":
+        (word,) = words
+        return space.vectors.nearest(word, parameters.top_k)
+    a, b, c = words
+    return space.vectors.analogy(a, b, c, parameters.top_k)
 
 
 def _pick(layers: FloatArray, layer: int | None) -> FloatArray:

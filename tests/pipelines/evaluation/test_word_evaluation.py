@@ -10,9 +10,7 @@ import pytest
 from gensim.test.utils import datapath
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from models.text.one_hot import OneHot
 from models.text.subword_ngrams import Subwords
@@ -20,7 +18,6 @@ from models.text.vectors import WordVectors
 from models.text.words import WordVocabulary
 from pipelines.data.corpora.pretrained import read_pretrained
 from pipelines.evaluation import words as evaluation
-from pipelines.evaluation.maps import principal
 from pipelines.evaluation.words import (
     Score,
     Section,
@@ -156,13 +153,3 @@ def test_published_glove_vectors_have_their_known_scores() -> None:
     ratings = [similarity(vectors, read_pairs(Path(datapath(name)))) for name in ("wordsim353.tsv", "simlex999.txt")]
     assert [round(r.rho or 0, 3) for r in ratings] == [0.503, 0.265]
     assert [r.covered for r in ratings] == [1, 1]
-
-
-@given(arrays(np.float64, st.tuples(st.integers(3, 12), st.integers(2, 9)), elements=st.integers(-99, 99).map(float)))
-def test_principal_components_explain_the_same_variance_as_scikit_learns(matrix: NDArray[np.float64]) -> None:
-    np.testing.assert_allclose(principal(matrix).var(axis=0), PCA(2).fit_transform(matrix).var(axis=0), atol=1e-6)
-
-
-def test_principal_components_have_the_signs_of_scikit_learns() -> None:
-    matrix = np.random.default_rng(0).normal(size=(40, 9))
-    np.testing.assert_allclose(principal(matrix), PCA(2).fit_transform(matrix), atol=1e-9)
