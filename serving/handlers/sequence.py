@@ -49,7 +49,16 @@ class SequenceHandler:
         replies = self._predictor.answer([_body(row) for row in rows], emit, deadlines, probes)
         for i, reply in enumerate(replies):
             self._head(context, i, reply.status, LINES if i in streamed else "application/json")
-        return [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
+        answers = [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
+        self._record([of_row for i, of_row in enumerate(sent) if i not in probes])
+        return answers
+
+    def _record(self, answered: Sequence[Mapping[str, str]]) -> None:
+        """Record how long it took to answer requests, given their headers with lower-case names."""
+        for sent in answered:
+            seconds = _since_arrival(sent)
+            if seconds is not None:
+                self._meter.answered(seconds)
 
     def _deadline(self, sent: Mapping[str, str]) -> float:
         """The deadline of a request, by `time.monotonic`. With a proxy, its time starts when the request reaches the proxy.
@@ -59,18 +68,23 @@ class SequenceHandler:
         Args:
             sent: the request's headers, with lower-case names.
         """
-        waited = 0.0
-        if arrived := _number(sent.get(headers.ARRIVED.lower())):
-            waited = max(0.0, time.time() - arrived)
+        waited = _since_arrival(sent)
+        if waited is not None:
             self._meter.queued(waited)
         asked = _number(sent.get(headers.DEADLINE.lower())) or self._limit_s
-        return time.monotonic() + min(asked, self._limit_s) - waited
+        return time.monotonic() + min(asked, self._limit_s) - (waited or 0.0)
 
     def _head(self, context: Any, place: int, status: int, content_type: str) -> None:
         context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=place)
         context.set_response_content_type(place, content_type)
         for name, value in self._origin.items():
             context.set_response_header(place, name, value)
+
+
+def _since_arrival(sent: Mapping[str, str]) -> float | None:
+    """Seconds since the request arrived; None if its headers do not tell."""
+    arrived = _number(sent.get(headers.ARRIVED.lower()))
+    return None if arrived is None else max(0.0, time.time() - arrived)
 
 
 def _number(text: str | None) -> float | None:

@@ -17,6 +17,7 @@ MODEL: Final = ("model", "version")
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 UNITS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
+SECONDS_TO_ANSWER = Histogram("seqline_request_seconds", "Seconds from a request's arrival to its answer", MODEL, buckets=SECONDS)
 STAGES = Histogram(
     "seqline_stage_seconds",
     "Seconds: a request in the queue (queue), a batch in reading (tokenize), the graphs (model) and the rest (decode)",
@@ -51,6 +52,7 @@ class PrometheusMeter:
         self._queue, self._read, self._graphs, self._rest = (
             STAGES.labels(*self._model, stage) for stage in ("queue", "tokenize", "model", "decode")
         )
+        self._to_answer = SECONDS_TO_ANSWER.labels(*self._model)
         self._batches, self._lengths = BATCHES.labels(*self._model), LENGTHS.labels(*self._model)
         self._unknown, self._produced = UNKNOWN.labels(*self._model), PRODUCED.labels(*self._model)
         self._drift = Drift(reference)
@@ -58,6 +60,10 @@ class PrometheusMeter:
     def queued(self, seconds: float) -> None:
         """Record how long a request waited for its batch."""
         self._queue.observe(seconds)
+
+    def answered(self, seconds: float) -> None:
+        """Record how long it took from a request's arrival to its answer."""
+        self._to_answer.observe(seconds)
 
     def batch(self, batch: Batch) -> None:
         """Record an answered batch. Counts are summed first where possible, because each increment writes to a file."""

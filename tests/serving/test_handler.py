@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from asking import MakeStore
 
 from serving import handlers
 from serving.predictor import load_predictor
+from serving.telemetry.metrics import SECONDS_TO_ANSWER
 
 pytest.importorskip("ts")
 from ts.context import RequestProcessor
@@ -118,6 +120,41 @@ def test_time_in_the_queue_counts_toward_the_deadline(ask: Ask) -> None:
     ((status, body),) = ask([{"body": {"inputs": "ab"}}], long_ago)
     assert (status, body["error"]["code"]) == (504, "deadline_exceeded")
     assert ask([{"body": {"inputs": "ab"}}], {"X-Request-Start": str(time.time())})[0][0] == 200
+
+
+def answered() -> dict[str, float]:
+    """The samples of the latency histogram over all models, by the ends of their names."""
+    totals = defaultdict[str, float](float)
+    for sample in (sample for family in SECONDS_TO_ANSWER.collect() for sample in family.samples):
+        totals[sample.name.removeprefix("seqline_request_seconds_") + sample.labels.get("le", "")] += sample.value
+    return totals
+
+
+def test_the_time_from_arrival_to_answer_is_recorded_for_each_row(ask: Ask) -> None:
+    before, rows = answered(), [{"body": {"inputs": "ab"}}, {"body": 3.0}]
+    ask(rows, {"X-Request-Start": str(time.time() - 2)})
+    after = answered()
+    assert after["count"] - before["count"] == 2
+    assert 4 <= after["sum"] - before["sum"] < 20
+    assert after["bucket1.0"] == before["bucket1.0"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-Request-Start": "soon"}, {"X-Request-Start": "1", "X-Probe": "1"}, {"x-request-start": "1", "x-probe": "1"}],
+)
+def test_probes_and_requests_without_an_arrival_are_not_recorded(ask: Ask, headers: dict[str, str]) -> None:
+    before = answered()
+    ask([{"body": {"inputs": "ab"}}], headers)
+    assert answered() == before
+
+
+def test_an_arrival_in_the_future_counts_as_now(ask: Ask) -> None:
+    before = answered()
+    assert ask([{"body": {"inputs": "ab"}}], {"X-Request-Start": str(time.time() + 60)})[0][0] == 200
+    after = answered()
+    assert after["count"] - before["count"] == 1
+    assert after["sum"] == before["sum"]
 
 
 def test_a_damaged_bundle_does_not_load(unpacked: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
