@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec
+from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
@@ -70,6 +71,9 @@ def up(
     exporter: Annotated[
         str, typer.Option(metavar="ADDRESS:PORT", help="Address for Prometheus; port 0 chooses a free one.")
     ] = f"{HOST}:0",
+    mlflow: Annotated[
+        str | None, typer.Option(envvar="MLFLOW_TRACKING_URI", help="URL of MLflow's server, to which the page links.")
+    ] = None,
     rate: Annotated[int, typer.Option(help="Requests per second allowed for each key.")] = Limits.rate,
     in_flight: Annotated[int, typer.Option(help="Concurrent requests allowed to each model.")] = Limits.in_flight,
 ) -> int:
@@ -84,7 +88,8 @@ def up(
     elif certificate or keys or access_log or listen != HOST:
         raise ControlError("--certificate, --keys, --listen and --access-log require --proxy")
     with CONSOLE.status("starting TorchServe"):
-        server = control.up(store, instance, port, front, _address(exporter))
+        server = control.up(store, instance, port, front, _address(exporter), _shown(mlflow))
+    CONSOLE.print(f"[bold]page[/] {server.url}/  with the key in {_short(server.authorization)}")
     insecure = "-k " if server.state.proxied and not certificate else ""
     for archive in server.archives:
         examples = server.authorization.with_name("examples")
@@ -178,6 +183,14 @@ def _short(path: Path) -> str:
     """The path relative to the working directory, if it is inside it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _shown(tracking: str | None) -> str | None:
+    """The tracking server's URL if a browser can open it, without a user's name and password."""
+    parts = urlsplit(tracking or "")
+    if parts.scheme not in ("http", "https"):
+        return None
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
 def _address(text: str) -> Address:

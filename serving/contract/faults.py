@@ -26,6 +26,13 @@ class ErrorDetail(BaseModel):
 
 FAILED: Final = ErrorDetail(code="internal_error", message="the model failed on this request; the server's log says why")
 LATE: Final = ErrorDetail(code="deadline_exceeded", message="the answer was not ready before the request's deadline")
+# Errors of whatever is in front of the models.
+NO_KEY: Final = ErrorDetail(code="no_key", message="send a valid key in the header Authorization: Bearer KEY")
+NOT_FOUND: Final = ErrorDetail(code="not_found", message="there is no such model or page; /openapi.json lists the models")
+NOT_POST: Final = ErrorDetail(code="method_not_allowed", message="predictions require POST")
+UNAVAILABLE: Final = ErrorDetail(
+    code="unavailable", message="the model is overloaded or not ready; retry after the time in the header Retry-After"
+)
 
 
 class ErrorAnswer(BaseModel):
@@ -34,6 +41,11 @@ class ErrorAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     error: ErrorDetail
+
+    @classmethod
+    def body(cls, detail: ErrorDetail) -> str:
+        """The JSON text of an error response."""
+        return cls(error=detail).model_dump_json(exclude_none=True)
 
 
 class RequestError(Exception):

@@ -6,4 +6,4 @@ VERSION: Final = "X-Model-Version"  # response: version of the model that answer
 RUN: Final = "X-MLflow-Run-Id"  # response: MLflow run that registered the model
 DEADLINE: Final = "X-Deadline"  # request: time limit for the answer, in seconds
 PROBE: Final = "X-Probe"  # request, set by the server's health checks: do not count it in the metrics
-ARRIVED: Final = "X-Request-Start"  # request, set by the proxy: arrival time, in seconds since 1970
+ARRIVED: Final = "X-Request-Start"  # request, set by the server: arrival time, in seconds since 1970

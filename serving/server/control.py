@@ -1,16 +1,16 @@
 """Starts, stops and manages a TorchServe instance."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serving.server import site
 from serving.server.archive import Archive, find_archives, take
 from serving.server.errors import ControlError
-from serving.server.instance import Instance, Served, State
+from serving.server.instance import GATEWAY, JAVA, Instance, Served, State
 from serving.server.keys import TorchServeKeys
-from serving.server.launch import check_exporter, last_lines, launch, launch_exporter
+from serving.server.launch import last_lines, launch, launch_exporter, launch_gateway
 from serving.server.openapi import document
 from serving.server.ports import HOST, LOCAL, Address, choose_ports
 from serving.server.proxy import Front, Limits, Proxy
@@ -19,7 +19,7 @@ from serving.server.torchserve import TorchServe, worker_error
 START_TIMEOUT_S = 180.0  # every worker imports torch, which is slow on a loaded machine
 POLL_S = 0.1
 SLACK_S = 2.0  # beyond a model's deadline, by which it answers even if only with an error
-OPENAPI = "openapi.json"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - as an address to listen on, which nobody can connect to
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Health:
         return self.fault is None
 
 
-def up(store: Path, folder: Path, port: int, front: Front | None = None, exporter: Address = LOCAL) -> Server:
+def up(
+    store: Path, folder: Path, port: int, front: Front | None = None, exporter: Address = LOCAL, mlflow: str | None = None
+) -> Server:
     """Serve every model archive of the store; returns after each model has answered its examples as expected.
 
     Args:
@@ -58,6 +60,7 @@ def up(store: Path, folder: Path, port: int, front: Front | None = None, exporte
         port: port for requests; 0 chooses a free one.
         front: settings of a proxy, which then gets that port; None starts none.
         exporter: address of the workers' metrics for Prometheus.
+        mlflow: URL of the tracking server, to which the page links.
 
     Raises:
         ControlError: the server could not be started. No process is left running then, nor after an interrupt.
@@ -69,21 +72,24 @@ def up(store: Path, folder: Path, port: int, front: Front | None = None, exporte
     with instance.locked():
         if instance.processes():
             raise ControlError(f"a server already runs in {instance.folder}; stop it with `make stop`, or use another --instance")
-        ports = choose_ports(port, "proxy" if front else "inference", front.address if front else HOST, exporter)
+        ports = choose_ports(port, front.address if front else HOST, exporter)
         instance.prepare()
         try:
             archives = [take(archive.path, instance.store) for archive in found]
+            site.lay_out(instance.site, document(archives, mlflow))
             launch(instance, archives, ports)
-            counting = launch_exporter(instance, exporter.host, ports.exporter)
+            metrics = f"http://{HOST if exporter.host == EVERYWHERE else exporter.host}:{ports.exporter}/metrics"
+            helpers = [launch_exporter(instance, Address(exporter.host, ports.exporter))]
+            helpers += [] if front else [launch_gateway(instance, ports, metrics)]
             models = {archive.name: Served(version=archive.version) for archive in archives}
             shared = front.keys.resolve() if front and front.keys else None
             state = State(ports=ports, proxied=front is not None, keys=shared, models=models)
             keys = _wait(instance, archives, state)
-            check_exporter(instance, counting, exporter.host, ports.exporter)
-            _describe(instance, archives)
+            for helper in helpers:
+                helper.check()
             if front:
                 timeout_s = max(archive.deadline_s for archive in archives) + SLACK_S
-                Proxy(instance).start(front, ports, keys, timeout_s)
+                Proxy(instance).start(front, ports, keys, metrics, timeout_s)
             else:
                 instance.show_key(keys.inference)
             instance.note(state)
@@ -122,14 +128,17 @@ def status(folder: Path) -> dict[str, Health]:
     state = instance.state()
     if state.proxied and not Proxy(instance).processes():
         raise ControlError(f"the proxy of {instance.folder} has ended; run `seqline down`, then `up` again")
+    if not state.proxied and not instance.runs(GATEWAY):
+        raise ControlError(f"the gateway of {instance.folder} has ended; run `seqline down`, then `up` again")
     server = _torchserve(instance, state)
     return {name: Health(served.version, _fault(server, instance, name, served.version)) for name, served in state.models.items()}
 
 
 def runs(folder: Path) -> bool:
-    """Whether TorchServe runs, and the proxy if the instance has one."""
+    """Whether TorchServe runs, and what is in front of it."""
     instance = Instance(folder)
-    return instance.runs_java() and (not instance.state().proxied or bool(Proxy(instance).processes()))
+    in_front = bool(Proxy(instance).processes()) if instance.state().proxied else instance.runs(GATEWAY)
+    return instance.runs(JAVA) and in_front
 
 
 def deploy(archive: Path, folder: Path) -> Served:
@@ -216,11 +225,6 @@ def _end(instance: Instance, drain_s: float) -> int:
     return count + instance.stop()
 
 
-def _describe(instance: Instance, archives: Sequence[Archive]) -> None:
-    text = json.dumps(document(archives), ensure_ascii=False, indent=1)
-    (instance.folder / OPENAPI).write_text(text + "\n", encoding="utf-8")
-
-
 def _wait(instance: Instance, archives: Sequence[Archive], state: State) -> TorchServeKeys:
     """Return TorchServe's keys when all models are ready."""
     deadline = time.monotonic() + START_TIMEOUT_S
@@ -255,5 +259,5 @@ def _check_alive(instance: Instance, waiting: Sequence[Archive]) -> None:
             raise ControlError(
                 f"model {archive.name} does not load: {error}; see the traceback in {instance.logs / 'workers.log'}"
             )
-    if not instance.runs_java():
+    if not instance.runs(JAVA):
         raise ControlError(f"TorchServe failed to start: {last_lines(instance)}")

@@ -19,7 +19,9 @@ from serving.server.ports import Ports
 # a file, it cannot identify an unrelated process.
 MARK = "SEQLINE_INSTANCE"
 LONGEST_SOCKET = 100  # bytes; Unix socket paths end at 103 (macOS) or 107 (Linux)
+JAVA = "org.pytorch.serve.ModelServer"  # TorchServe's main class
 EXPORTER = "serving.server.exporter"  # module that serves the metrics to Prometheus
+GATEWAY = "serving.server.gateway"  # module that serves the page, and passes requests on, where there is no proxy
 GRACE_S = 10.0  # TorchServe closes its channels in about 2 s
 POLL_S = 0.05
 
@@ -54,7 +56,7 @@ class State(BaseModel):
     @property
     def port(self) -> int:
         """The port for clients' requests."""
-        return self.ports.proxy if self.proxied else self.ports.inference
+        return self.ports.front
 
 
 class Instance:
@@ -71,6 +73,7 @@ class Instance:
         self.store = self.folder / "store"  # checked copies of the archives
         self.counts = self.folder / "counts"  # the workers' metrics, for Prometheus
         self.examples = self.folder / "examples"  # example requests, for curl
+        self.site = self.folder / "site"  # what the server shows in a browser
         self.properties = self.folder / "config.properties"
         self.keys = self.folder / "key_file.json"  # name chosen by TorchServe
         self.authorization = self.folder / "authorization"
@@ -95,7 +98,7 @@ class Instance:
 
     def prepare(self) -> None:
         """Remove the files of a previous server."""
-        for folder in (self.tmp, self.logs, self.store, self.counts, self.examples):
+        for folder in (self.tmp, self.logs, self.store, self.counts, self.examples, self.site):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         self.keys.unlink(missing_ok=True)
@@ -124,9 +127,9 @@ class Instance:
         """All running processes of this instance: Java and its Python workers."""
         return [process for process in psutil.process_iter() if self._owns(process)]
 
-    def runs_java(self) -> bool:
-        """Whether TorchServe's Java process runs; its workers may outlive it briefly."""
-        return any(_is_java(process) for process in self.processes())
+    def runs(self, program: str) -> bool:
+        """Whether a process of this instance runs a program: JAVA, EXPORTER or GATEWAY. The workers may outlive Java briefly."""
+        return any(_runs(process, program) for process in self.processes())
 
     def stop(self) -> int:
         """Stop all processes of this instance, remove its temporary files, and return the number of processes.
@@ -138,7 +141,7 @@ class Instance:
         if self._terminate(found):
             self._wait_until_gone(GRACE_S)
         self._kill()
-        for folder in (self.tmp, self.store, self.examples):  # includes the unpacked models
+        for folder in (self.tmp, self.store, self.examples, self.site):  # includes the unpacked models
             shutil.rmtree(folder, ignore_errors=True)
         for path in (self._state, self.keys, self.authorization):
             path.unlink(missing_ok=True)
@@ -149,7 +152,7 @@ class Instance:
         asked = False
         for process in processes:
             with suppress(psutil.NoSuchProcess):
-                if _is_java(process) or EXPORTER in process.cmdline():
+                if any(_runs(process, program) for program in (JAVA, EXPORTER, GATEWAY)):
                     process.terminate()
                     asked = True
         return asked
@@ -176,8 +179,8 @@ class Instance:
             return False
 
 
-def _is_java(process: psutil.Process) -> bool:
+def _runs(process: psutil.Process, program: str) -> bool:
     try:
-        return "org.pytorch.serve.ModelServer" in process.cmdline()
+        return program in process.cmdline()
     except psutil.NoSuchProcess:
         return False

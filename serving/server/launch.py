@@ -7,17 +7,17 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
-from serving.server.instance import EXPORTER, MARK, Instance
+from serving.server.instance import EXPORTER, GATEWAY, MARK, Instance
 from serving.server.java import find_java_home
-from serving.server.ports import HOST, Ports
+from serving.server.ports import HOST, Address, Ports
 
-EXPORTER_LOG = "exporter.log"
-EXPORTER_S, POLL_S = 30.0, 0.1  # time limit until it listens, and polling interval
+LISTEN_S, POLL_S = 30.0, 0.1  # time limit until a process listens, and polling interval
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 
 KEY_MINUTES = 10 * 365 * 24 * 60
@@ -80,24 +80,56 @@ def launch(instance: Instance, archives: Sequence[Archive], ports: Ports) -> Non
         raise ControlError(f"TorchServe could not be launched: {last_lines(instance)}")
 
 
-def launch_exporter(instance: Instance, address: str, port: int) -> "subprocess.Popen[bytes]":
-    """Start the Prometheus exporter of all workers at an address and port, without waiting until it listens."""
-    command = [sys.executable, "-m", EXPORTER, str(instance.counts), address, str(port)]
-    with (instance.logs / EXPORTER_LOG).open("wb") as log:
-        return subprocess.Popen(  # noqa: S603
-            command, env=_environment(instance), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+@dataclass(frozen=True)
+class Helper:
+    """A process beside TorchServe: its name in messages, its address, and its log."""
+
+    name: str
+    address: Address
+    log: Path
+    process: "subprocess.Popen[bytes]"
+
+    def check(self) -> None:
+        """Wait until it listens. Raises ControlError if it has ended or the time is up."""
+        end = time.monotonic() + LISTEN_S
+        while self.process.poll() is None and time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(self.address, POLL_S):
+                return
+            time.sleep(POLL_S)
+        said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        where = f"{self.address.host}:{self.address.port}"
+        raise ControlError(f"the {self.name} at {where} did not start: {said[-1] if said else 'its log is empty'}")
+
+
+def launch_exporter(instance: Instance, address: Address) -> Helper:
+    """Start the Prometheus exporter of all workers, without waiting until it listens."""
+    return _launch(instance, "exporter", address, EXPORTER, str(instance.counts), address.host, str(address.port))
+
+
+def launch_gateway(instance: Instance, ports: Ports, metrics: str) -> Helper:
+    """Start the server of pages and requests for an instance without a proxy, without waiting until it listens.
+
+    Args:
+        instance: the instance.
+        ports: its ports.
+        metrics: URL of the exporter.
+    """
+    arguments = (str(instance.folder), str(ports.inference), metrics, str(ports.front))
+    return _launch(instance, "gateway", Address(HOST, ports.front), GATEWAY, *arguments)
+
+
+def _launch(instance: Instance, name: str, address: Address, module: str, *arguments: str) -> Helper:
+    path = instance.logs / f"{name}.log"
+    with path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", module, *arguments],
+            env=_environment(instance),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
-
-
-def check_exporter(instance: Instance, process: "subprocess.Popen[bytes]", address: str, port: int) -> None:
-    """Wait until the exporter listens. Raises ControlError if it has ended or the time is up."""
-    end = time.monotonic() + EXPORTER_S
-    while process.poll() is None and time.monotonic() < end:
-        with suppress(OSError), socket.create_connection((address, port), POLL_S):
-            return
-        time.sleep(POLL_S)
-    said = (instance.logs / EXPORTER_LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    raise ControlError(f"the exporter at {address}:{port} did not start: {said[-1] if said else 'its log is empty'}")
+    return Helper(name, address, path, process)
 
 
 def last_lines(instance: Instance, count: int = 5) -> str:

@@ -32,12 +32,17 @@ DESCRIPTION: Final = (
 )
 
 
-def document(archives: Sequence[Archive]) -> Json:
-    """OpenAPI 3.1 document of the given models, with the example requests and answers of their archives."""
+def document(archives: Sequence[Archive], mlflow: str | None = None) -> Json:
+    """OpenAPI 3.1 document of the given models, with the example requests and answers of their archives.
+
+    Args:
+        archives: the models.
+        mlflow: URL of the tracking server that has the models' runs, if people can open it.
+    """
     kinds = sorted({archive.kind for archive in archives})
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Seqline", "version": "1", "description": DESCRIPTION},
+        "info": {"title": "Seqline", "version": "1", "description": DESCRIPTION} | ({"x-mlflow": mlflow} if mlflow else {}),
         "paths": {f"/predictions/{archive.name}": {"post": _operation(archive)} for archive in archives},
         "components": {
             "schemas": _schemas(kinds),

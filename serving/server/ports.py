@@ -3,7 +3,7 @@
 import errno
 import socket
 from contextlib import ExitStack
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel
 
@@ -31,24 +31,23 @@ LOCAL = Address()
 
 
 class Ports(BaseModel):
-    """The ports of a server. Clients use `proxy` if there is one, and otherwise `inference`."""
+    """The ports of a server. Clients use `front`, which is the proxy's or the gateway's."""
 
+    front: int
     inference: int
     management: int
     metrics: int
     grpc_inference: int
     grpc_management: int
     exporter: int
-    proxy: int
 
 
-def choose_ports(port: int, first: Literal["inference", "proxy"], listen: str = HOST, exporter: Address = LOCAL) -> Ports:
+def choose_ports(port: int, listen: str = HOST, exporter: Address = LOCAL) -> Ports:
     """Choose all ports.
 
     Args:
-        port: port for `first`; 0 chooses a free one.
-        first: the service that clients use.
-        listen: address for that service to listen on.
+        port: port for clients; 0 chooses a free one.
+        listen: address to listen on for clients.
         exporter: address of the exporter; with port 0, it is chosen like the others. Each of these gets the next number, or
             any free one if that is taken.
 
@@ -56,11 +55,11 @@ def choose_ports(port: int, first: Literal["inference", "proxy"], listen: str = 
         ControlError: a requested address is not available; the message says why.
     """
     with ExitStack() as held:  # all stay bound until the last is chosen, so that none is chosen twice
-        chosen: dict[str, int] = {first: _must_hold(Address(listen, port), "--listen" if listen != HOST else "--port", held)}
+        chosen: dict[str, int] = {"front": _must_hold(Address(listen, port), "--listen" if listen != HOST else "--port", held)}
         if exporter != LOCAL:
             chosen["exporter"] = _must_hold(exporter, "--exporter", held)
         others = [name for name in Ports.model_fields if name not in chosen]
-        numbers = {name: _hold_near(chosen[first] + i, held) for i, name in enumerate(others, 1)}
+        numbers = {name: _hold_near(chosen["front"] + i, held) for i, name in enumerate(others, 1)}
         return Ports.model_validate({**chosen, **numbers})
 
 

@@ -16,7 +16,8 @@ from typing import Final
 
 import psutil
 
-from serving.contract.faults import FAILED, LATE, ErrorAnswer, ErrorDetail
+from serving.contract.faults import FAILED, LATE, NO_KEY, NOT_FOUND, NOT_POST, UNAVAILABLE, ErrorAnswer
+from serving.server import site
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.keys import ClientKeys, TorchServeKeys, write_secret
@@ -25,6 +26,14 @@ from serving.server.ports import HOST, Ports
 HERE: Final = Path(__file__).parent
 PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
 CERTIFICATE: Final = "certificate.pem"  # self-signed
+ERRORS: Final = {
+    "failed": FAILED,
+    "late": LATE,
+    "no_key": NO_KEY,
+    "not_found": NOT_FOUND,
+    "not_post": NOT_POST,
+    "unavailable": UNAVAILABLE,
+}
 UNWRITABLE: Final = re.compile(r"""["$\\\n\r]""")  # inside quotation marks in nginx's configuration
 POLL_S: Final = 0.05
 WAIT_S: Final = 10.0
@@ -113,13 +122,14 @@ class Proxy:
     def __init__(self, instance: Instance) -> None:
         self._instance, self._folder = instance, instance.folder
 
-    def start(self, front: Front, ports: Ports, keys: TorchServeKeys, timeout_s: float) -> None:
+    def start(self, front: Front, ports: Ports, keys: TorchServeKeys, metrics: str, timeout_s: float) -> None:
         """Start nginx and wait until it listens.
 
         Args:
             front: settings.
             ports: the ports of the proxy and of TorchServe.
             keys: TorchServe's keys.
+            metrics: URL of the exporter.
             timeout_s: seconds without an answer after which TorchServe must have lost the request.
 
         Raises:
@@ -139,10 +149,13 @@ class Proxy:
             "access_log": str(front.access_log or self._instance.logs / "access.log"),
             "tmp": str(self._instance.tmp),
             "host": HOST,
-            "listen": f"{front.address}:{ports.proxy}",
+            "listen": f"{front.address}:{ports.front}",
+            "metrics_url": metrics,
+            "site": str(self._instance.site),
+            "site_headers": " ".join(f'add_header {name} "{value}" always;' for name, value in site.HEADERS.items()),
+            "views": "".join(f"        location = {path} {{ try_files /{name} =404; }}\n" for path, name in site.VIEWS.items()),
             "token": keys.inference,
-            "failed": _error(FAILED),
-            "late": _error(LATE),
+            **{name: ErrorAnswer.body(detail).replace("'", "\\'") for name, detail in ERRORS.items()},
             "certificate": str(certificate.chain.resolve()),
             "certificate_key": str(certificate.key.resolve()),
         }
@@ -229,10 +242,6 @@ class Proxy:
         if done.returncode:
             raise ControlError(f"openssl failed to create a certificate: {done.stderr.strip()}")
         return certificate
-
-
-def _error(detail: ErrorDetail) -> str:
-    return ErrorAnswer(error=detail).model_dump_json(exclude_none=True).replace("'", "\\'")
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> bool:

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from serving.server.archive import find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.java import find_java_home
-from serving.server.launch import EXPORTER_LOG, check_exporter
+from serving.server.launch import launch_exporter
 from serving.server.ports import HOST, Address, choose_ports
 from serving.server.torchserve import worker_error
 
@@ -61,18 +61,18 @@ def test_a_port_in_use_is_named_with_the_option_to_choose_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ControlError, match=rf"port {port} is in use.*--port"):
-            choose_ports(port, "inference")
+            choose_ports(port)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((99999, "inference"), "--port: 99999 is not a valid port; use 1 to 65535"),
-        ((-1, "inference"), "--port: -1 is not a valid port"),
-        ((0, "proxy", "198.51.100.1"), r"--listen: 198\.51\.100\.1 is not an address of this machine"),
-        ((0, "proxy", "no such host"), "--listen: no such host is not a valid address"),
-        ((0, "inference", HOST, Address("198.51.100.1", 9099)), r"--exporter: 198\.51\.100\.1 is not an address of this machine"),
-        ((0, "inference", HOST, Address(HOST, 70000)), "--exporter: 70000 is not a valid port"),
+        ((99999,), "--port: 99999 is not a valid port; use 1 to 65535"),
+        ((-1,), "--port: -1 is not a valid port"),
+        ((0, "198.51.100.1"), r"--listen: 198\.51\.100\.1 is not an address of this machine"),
+        ((0, "no such host"), "--listen: no such host is not a valid address"),
+        ((0, HOST, Address("198.51.100.1", 9099)), r"--exporter: 198\.51\.100\.1 is not an address of this machine"),
+        ((0, HOST, Address(HOST, 70000)), "--exporter: 70000 is not a valid port"),
     ],
 )
 def test_an_unavailable_address_is_reported(arguments: tuple[Any, ...], message: str) -> None:
@@ -81,11 +81,11 @@ def test_an_unavailable_address_is_reported(arguments: tuple[Any, ...], message:
 
 
 def test_other_ports_in_use_are_skipped() -> None:
-    first = choose_ports(0, "inference").inference
+    first = choose_ports(0).front
     with socket.create_server(("127.0.0.1", first + 1)):
-        ports = choose_ports(first, "proxy")
+        ports = choose_ports(first)
     numbers = list(ports.model_dump().values())
-    assert ports.proxy == first
+    assert ports.front == first
     assert first + 1 not in numbers
     assert len(set(numbers)) == len(numbers)
 
@@ -143,10 +143,10 @@ def test_the_command_line_fails_in_one_line(tmp_path: Path) -> None:
 
 def test_an_exporter_that_failed_is_reported_with_its_output(tmp_path: Path) -> None:
     instance = Instance(tmp_path)
-    instance.logs.mkdir(parents=True, exist_ok=True)
-    with (instance.logs / EXPORTER_LOG).open("wb") as log, socket.create_server((HOST, 0)) as taken:
-        command = [sys.executable, "-m", "serving.server.exporter", str(tmp_path), HOST, str(taken.getsockname()[1])]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        process.wait()
+    instance.folder.mkdir(exist_ok=True)
+    instance.prepare()
+    with socket.create_server((HOST, 0)) as taken:
+        helper = launch_exporter(instance, Address(HOST, taken.getsockname()[1]))
+        helper.process.wait()
     with pytest.raises(ControlError, match=r"the exporter at 127\.0\.0\.1:9 did not start: OSError: .*Address already in use"):
-        check_exporter(instance, process, HOST, 9)
+        replace(helper, address=Address(HOST, 9)).check()

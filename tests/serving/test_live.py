@@ -207,7 +207,7 @@ def test_metrics_are_exported_to_prometheus(live: Live) -> None:
     assert codes[""] >= 1
     assert codes["invalid_inputs"] >= 1
     stages = {s.labels["stage"] for s in counted["seqline_stage_seconds"].samples if s.name.endswith("_count") and s.value}
-    assert stages == {"tokenize", "model", "decode"}  # "queue" needs the arrival time from a proxy
+    assert stages == {"queue", "tokenize", "model", "decode"}
 
 
 def test_concurrent_requests_share_a_batch_and_each_gets_its_own_answer(slow: Live, live: Live) -> None:
@@ -230,7 +230,7 @@ def test_a_second_up_on_a_running_instance_is_refused(slow: Live) -> None:
 
 
 def test_a_port_in_use_is_refused(live: Live, tmp_path: Path) -> None:
-    port = live.server.state.ports.inference
+    port = live.server.state.port
     with pytest.raises(ControlError, match=rf"port {port} is in use"):
         control.up(live.folder / "packaged", tmp_path, port)
     assert not Instance(tmp_path).processes()

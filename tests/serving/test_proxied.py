@@ -94,7 +94,11 @@ def test_every_example_in_the_document_gets_its_documented_answer(kind: str, pro
         ("POST", "/predictions/classification", GOOD, {"Authorization": ""}, 401, "no_key"),
         ("POST", "/predictions/none", GOOD, {}, 404, "not_found"),
         ("POST", "/predictions/classification/1", GOOD, {}, 404, "not_found"),
-        ("GET", "/", b"", {}, 404, "not_found"),
+        ("GET", "/index.html", b"", {}, 404, "not_found"),
+        ("GET", "/keys.conf", b"", {}, 404, "not_found"),
+        ("GET", "/web/", b"", {}, 404, "not_found"),
+        ("GET", "/web/../keys.conf", b"", {}, 404, "not_found"),
+        ("GET", "/web/..%2f..%2fkeys.conf", b"", {}, 404, "not_found"),
         ("POST", "/predictions/classification", b'{"inputs": "' + b"a" * 300_000 + b'"}', {}, 413, "body_too_large"),
         *(
             ("POST", "/predictions/classification", GOOD, {"X-Deadline": wrong}, 400, "invalid_deadline")
@@ -111,7 +115,8 @@ def test_every_example_in_the_document_gets_its_documented_answer(kind: str, pro
         ("GET", "/models", b"", {}, 404, "not_found"),
         ("POST", "/models?url=other.mar", b"", {}, 404, "not_found"),
         ("POST", "/workflows?url=other.war", b"", {}, 404, "not_found"),
-        ("GET", "/metrics", b"", {}, 404, "not_found"),
+        ("POST", "/metrics", b"", {}, 404, "not_found"),
+        ("GET", "/metrics", b"", {"Authorization": ""}, 401, "no_key"),
         ("POST", "/invocations", GOOD, {}, 404, "not_found"),
         ("POST", "/predictions/..%2f..%2fmodels", GOOD, {}, 400, "bad_request"),
     ],

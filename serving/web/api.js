@@ -1,0 +1,91 @@
+// The server: its description of the models, requests to them, and its metrics. The key is in the tab's session alone.
+
+import { words } from "./words.js";
+
+const KEY = "seqline-key";
+
+/** The key, as the person typed it; "" if there is none. */
+export const key = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (text) => sessionStorage.setItem(KEY, text.trim().replace(/^(Authorization:\s*)?(Bearer\s+)?/i, "")),
+  forget: () => sessionStorage.removeItem(KEY),
+};
+
+/** An error as the API gives it. The status is 0 where no answer came. */
+export class ServerError extends Error {
+  constructor(status, { code, message, input }, retryAfter) {
+    super(message);
+    Object.assign(this, { status, code, input, retryAfter });
+  }
+}
+
+/** The OpenAPI document of the models. */
+export async function describe() {
+  return json(await send("/openapi.json"));
+}
+
+/** The metrics, in Prometheus' text format. */
+export async function metrics(signal) {
+  return (await send("/metrics", { headers: authorization(), signal })).text();
+}
+
+/**
+ * Asks a model. With `onLine`, a streamed answer's lines go there as they arrive, except the last, which is the answer.
+ * Returns { answer, ms, version, run }.
+ */
+export async function ask(model, body, { signal, onLine }) {
+  const start = performance.now();
+  const headers = { "Content-Type": "application/json", ...authorization() };
+  const path = `/predictions/${encodeURIComponent(model)}`;
+  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  const streamed = response.headers.get("Content-Type")?.startsWith("application/x-ndjson");
+  const answer = streamed ? await lastLine(response, onLine) : await json(response);
+  if (answer?.error) throw new ServerError(500, answer.error);
+  return {
+    answer,
+    ms: performance.now() - start,
+    version: response.headers.get("X-Model-Version"),
+    run: response.headers.get("X-MLflow-Run-Id"),
+  };
+}
+
+const authorization = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
+
+async function send(path, options) {
+  const response = await fetch(path, options).catch(unreachable);
+  if (response.ok) return response;
+  const { error } = await json(response);
+  const fault = error ?? { code: "error", message: response.statusText };
+  throw new ServerError(response.status, fault, response.headers.get("Retry-After"));
+}
+
+async function json(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError(response.status, { code: "not_json", message: words.notJson });
+  }
+}
+
+/** Reads a streamed answer: lines with a token are parts of it, and go to `onLine` at once; the last one is the answer. */
+async function lastLine(response, onLine) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let answer = null;
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read().catch(unreachable);
+    const lines = (rest + (value ?? "")).split("\n");
+    rest = lines.pop();
+    for (const part of lines.map((line) => JSON.parse(line))) {
+      if (part.token === undefined) answer = part;
+      else onLine?.(part);
+    }
+    if (done) return answer ?? unreachable(new Error());
+  }
+}
+
+function unreachable(error) {
+  if (error.name === "AbortError") throw error;
+  throw new ServerError(0, { code: "unreachable", message: words.unreachable });
+}

@@ -1,0 +1,32 @@
+// Classes with their calibrated probabilities, and the words that they were computed from.
+
+import { bars } from "../charts.js";
+import { h } from "../dom.js";
+import { percent, words } from "../words.js";
+
+export const initial = (examples) => (examples.some(({ parameters }) => parameters?.explain) ? { explain: true } : {});
+
+export function show(answer) {
+  const labels = answer.labels ?? answer;
+  return [
+    bars(labels.map(({ label, score }) => ({ label, value: score })), 1),
+    answer.words ? weighed(answer.words) : null,
+    unknown(labels[0]),
+  ];
+}
+
+function weighed(read) {
+  const most = Math.max(...read.map(({ importance }) => importance), 1e-9);
+  const shade = ({ word, known, importance }) => {
+    const title = `${percent(importance)}${known ? "" : `, ${words.unknownWord}`}`;
+    // Not isolated from its neighbours, as they decide the direction of the line together.
+    return [h("span", { class: known ? "word" : "word unknown", title, style: { "--share": (importance / most).toFixed(4) } }, word), " "];
+  };
+  return h("figure", {}, h("figcaption", {}, words.importance), h("p", { class: "words", dir: "auto" }, read.map(shade)));
+}
+
+/** What the model did not know of an input, if anything. */
+export function unknown({ unknown_characters: characters, unknown_words: missing }) {
+  if (characters) return h("p", { class: "note" }, words.unknownCharacters(characters));
+  return missing ? h("p", { class: "note" }, words.unknownWords(missing)) : null;
+}

@@ -1,0 +1,54 @@
+// Names, letter by letter: each letter tells what else could have come in its place.
+
+import { bars } from "../charts.js";
+import { h, said, show as put } from "../dom.js";
+import { words } from "../words.js";
+import { unknown } from "./classification.js";
+
+const TOPS = 8;
+
+export const initial = () => ({ num_return_sequences: 1, stream: true, top_n_tokens: TOPS });
+
+/** A stream is of a single text and a single sequence; anything else gets its answer as a whole. */
+export function adapt({ inputs, parameters = {} }) {
+  if (!parameters.stream || (!Array.isArray(inputs) && (parameters.num_return_sequences ?? 1) === 1)) return { inputs, parameters };
+  const { stream, ...others } = parameters;
+  return { inputs, parameters: others };
+}
+
+export function show(names) {
+  const panel = candidates();
+  const one = ({ generated_text: text, label, tokens = [], unknown_characters }) => {
+    const drawn = tokens.map(({ token }) => token).join("");
+    const { element, add } = name(text.slice(0, text.length - drawn.length), label, panel);
+    tokens.forEach(add);
+    return [element, unknown({ unknown_characters })];
+  };
+  return [names.map(one), panel];
+}
+
+/** Shows a streamed name while it grows: returns what takes its lines. */
+export function live(place, { inputs, parameters }) {
+  const panel = candidates();
+  const { element, add } = name(inputs, parameters.label ?? "…", panel);
+  put(place, element, panel);
+  return add;
+}
+
+const candidates = () => h("div", { class: "candidates", "aria-live": "polite" }, h("p", { class: "about" }, words.nextHint));
+
+function name(start, label, panel) {
+  const letters = h("p", { class: "name", dir: "auto" }, start);
+  const add = ({ token, top_tokens: tops }) => letters.append(letter(token, tops, panel));
+  return { element: h("figure", {}, h("figcaption", {}, `${words.label}: `, said(label)), letters), add };
+}
+
+function letter(token, tops, panel) {
+  const shown = token || words.ended;
+  const kind = token ? "letter" : "letter end";
+  if (!tops) return h("span", { class: kind }, shown);
+  const tell = () => put(panel, h("p", {}, `${words.next}: `, said(shown, "strong")), bars(tops.map(({ token: other, probability }) => ({ label: spaced(other), value: probability })), 1));
+  return h("button", { type: "button", class: kind, onmouseenter: tell, onfocus: tell, "aria-label": `${words.next}: ${spaced(token)}` }, shown);
+}
+
+const spaced = (token) => (token ? token.replace(" ", "␣") : words.ended);

@@ -1,0 +1,311 @@
+"""The page in a real browser: each model answers through it, in its own form, and a page does nothing behind one's back."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from benchmarks.browsing import NARROW, WIDE, Visitor, key_of
+from serving.predictor import load_predictor
+from serving.server import control
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+MODELS = ["an-own-task", "classification", "generation", "qlike", "schedule", "sentiment", "translation", "vectors"]
+HOSTILE = [
+    "<img src=x onerror=\"document.title='attacked'\">",
+    "</textarea><script>document.title='attacked'</script>",
+    "x" * 10_000,
+    "😀👩‍👩‍👧‍👦🏳️‍🌈",
+    "مرحبا بالعالم",
+    '{"__proto__": {"attacked": 1}} \\ \' " ` ${1}',
+]
+
+
+def test_every_model_of_the_store_is_listed_without_an_edit(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open()
+        links = visitor.page.locator("#models a")
+        expect(links).to_have_count(len(MODELS))
+        assert links.all_inner_texts() == MODELS
+        assert visitor.errors == visitor.foreign == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_model_answers_its_first_example(browser: Browser, server: control.Server, model: str) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open(f"/#/{model}", key_of(server))
+        visitor.ask()
+        expect(visitor.page.locator(".answer .alert")).to_have_count(0)
+        text = visitor.text()
+        archive = next(archive for archive in server.archives if archive.name == model)
+        assert f"model version {archive.version}" in text
+        assert re.search(r"answered in [\d,]+ ms", text)
+        link = visitor.page.get_by_role("link", name="MLflow run")
+        assert link.get_attribute("href") == "http://127.0.0.1:5000/#/runs/0123abcd"
+        assert visitor.errors == visitor.foreign == []
+
+
+def test_bars_have_the_probabilities_of_the_answer(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/classification", key_of(server))
+        visitor.ask("Rossi")
+        raw = json.loads(visitor.page.locator(".answer pre").last.text_content() or "")
+        shown = visitor.page.locator(".bars li").all_inner_texts()
+        assert [line.split("\n")[0] for line in shown] == [one["label"] for one in raw]
+        assert [float(line.split("\n")[1].rstrip("%")) for line in shown] == [
+            pytest.approx(100 * one["score"], abs=0.06) for one in raw
+        ]
+
+
+def test_words_are_shaded_by_importance_and_unknown_ones_marked(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/sentiment", key_of(server))
+        visitor.ask("good film zzyzx")
+        words = visitor.page.locator(".word")
+        assert words.all_inner_texts() == ["good", "film", "zzyzx"]
+        expect(words.nth(2)).to_have_class(re.compile("unknown"))
+        shares = [float(words.nth(i).evaluate("e => e.style.getPropertyValue('--share')")) for i in range(3)]
+        assert max(shares) == 1
+
+
+def test_a_name_grows_letter_by_letter_and_each_tells_its_rivals(
+    browser: Browser, server: control.Server, bundles: dict[str, Path]
+) -> None:
+    predictor = load_predictor(bundles["generation"])
+
+    def length(seed: int) -> int:
+        (reply,) = predictor.answer([{"inputs": "", "parameters": {"label": "German", "seed": seed}}])
+        return len(reply.body[0]["generated_text"])
+
+    seed = next(seed for seed in range(1000) if length(seed) == 12)  # the longest name
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/generation", key_of(server))
+        visitor.page.get_by_text("Parameters", exact=True).click()
+        visitor.page.get_by_label("seed").fill(str(seed))
+        visitor.page.evaluate("""() => {
+            window.counts = [];
+            new MutationObserver(() => window.counts.push(document.querySelectorAll('.letter').length))
+                .observe(document.querySelector('.answer'), {childList: true, subtree: true});
+        }""")
+        visitor.ask("")
+        letters = visitor.page.locator(".letter")
+        assert letters.count() >= 2
+        assert len(set(visitor.page.evaluate("window.counts"))) > 2, "the letters came all at once"
+        letters.first.hover()
+        candidates = visitor.page.locator(".candidates")
+        expect(candidates.locator("li")).not_to_have_count(0)
+        expect(candidates).to_contain_text(letters.first.inner_text())
+        letters.nth(1).focus()  # the same by keyboard
+        expect(candidates).to_contain_text(letters.nth(1).inner_text())
+
+
+def test_a_translation_has_its_attention_alternatives_and_tree(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/translation", key_of(server))
+        visitor.ask("le chat dort")
+        page, found = visitor.page, json.loads(visitor.page.locator(".answer pre").last.text_content() or "")[0]
+        assert page.locator(".translation").inner_text() == found["translation_text"].strip()
+        expect(page.locator(".alternatives li")).to_have_count(len(found["alternatives"]))
+        attention = found["sentences"][0]["attention"]
+        expect(page.locator(".heat tbody tr")).to_have_count(len(attention["target"]))
+        page.get_by_label("by word").first.check()
+        words = 1 + sum(piece.startswith("▁") or i == 0 for i, piece in enumerate(attention["target"][:-1]))
+        expect(page.locator(".heat tbody tr")).to_have_count(words)
+        page.get_by_text("The search as a tree").click()
+        scores = page.locator(".tree .value")
+        expect(scores).to_have_count(1 + len(found["alternatives"]))
+
+
+def test_sliders_change_the_search(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/translation", key_of(server))
+        visitor.page.get_by_text("Parameters", exact=True).click()
+        slider = visitor.page.get_by_role("slider", name="num_beams")
+        assert slider.get_attribute("type") == "range"
+        slider.fill("6")
+        with visitor.page.expect_request("**/predictions/translation") as asked:
+            visitor.ask()
+        assert json.loads(asked.value.post_data or "")["parameters"]["num_beams"] == 6
+        visitor.page.get_by_label("set num_beams to its default").click()
+        with visitor.page.expect_request("**/predictions/translation") as asked:
+            visitor.ask()
+        assert "num_beams" not in json.loads(asked.value.post_data or "")["parameters"]
+
+
+def test_words_have_neighbours_a_map_that_zooms_and_senses(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/vectors", key_of(server))
+        page = visitor.page
+        page.get_by_text("Parameters", exact=True).click()
+        page.get_by_label("question").select_option("map")
+        visitor.ask("king queen")
+        canvas = page.locator(".map")
+        before = canvas.get_attribute("viewBox")
+        page.get_by_role("button", name="Zoom in").click()
+        zoomed = canvas.get_attribute("viewBox")
+        assert float((zoomed or "").split()[2]) < float((before or "").split()[2])
+        canvas.focus()
+        page.keyboard.press("-")
+        page.keyboard.press("ArrowLeft")
+        assert canvas.get_attribute("viewBox") not in (before, zoomed)
+        page.get_by_label("question").select_option("context")
+        page.get_by_label("each line is an input of its own").check()
+        visitor.ask("the king of the film\na king and a queen")
+        expect(page.get_by_text("The same word in its contexts")).to_be_visible()
+        assert "king" in page.locator(".bars").first.inner_text()
+
+
+def test_a_forecast_has_its_series_and_its_fan(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/qlike", key_of(server))
+        visitor.ask()
+        expect(visitor.page.locator("svg .line")).to_have_count(1)
+        expect(visitor.page.locator("svg .point")).to_have_count(2)  # horizons
+        expect(visitor.page.locator("svg .band")).to_have_count(4)  # two bands each
+        expect(visitor.page.locator("svg .column")).to_have_count(8)  # days that the attention sees
+
+
+def test_a_link_repeats_the_request(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/classification", key_of(server))
+        visitor.ask("O'Neill & Söhne?#")
+        first, link = visitor.page.locator(".bars").inner_text(), visitor.page.url
+        visitor.page.goto("about:blank")
+        visitor.page.goto(link)
+        visitor.answered()
+        assert visitor.page.locator("#input").input_value() == "O'Neill & Söhne?#"
+        assert visitor.page.locator(".bars").inner_text() == first
+
+
+def test_the_printed_commands_give_the_answer(browser: Browser, server: control.Server) -> None:
+    """Run in a shell and in Python as they stand."""
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/classification", key_of(server))
+        visitor.ask('O\'Neill "x" $HOME `id` \\n')
+        visitor.page.get_by_text("The same request elsewhere").click()
+        curl, python = (block.text_content() or "" for block in visitor.page.locator(".answer pre code").all())
+        raw = json.loads(visitor.page.locator(".answer pre").last.text_content() or "")
+    environment = {"KEY": key_of(server), "PATH": "/usr/bin:/bin"}
+    for command, read in ((["bash", "-c", curl], json.loads), ([sys.executable, "-c", python], ast.literal_eval)):
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        assert [one["label"] for one in read(done.stdout)] == [one["label"] for one in raw]
+
+
+@pytest.mark.parametrize("model", ["classification", "generation", "sentiment", "translation", "vectors"])
+def test_hostile_texts_are_harmless(browser: Browser, server: control.Server, model: str) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open(f"/#/{model}", key_of(server))
+        for text in HOSTILE:
+            visitor.ask(text)
+            assert "attacked" not in visitor.page.title()
+            assert visitor.page.locator(".answer img, .answer script").count() == 0
+            assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{text[:20]} is too wide"
+        refused = [error for error in visitor.errors if "status of 400" not in error]
+        assert refused == visitor.foreign == []
+
+
+def test_text_from_right_to_left_is_shown_so(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/sentiment", key_of(server))
+        visitor.ask("مرحبا فيلم")
+        for selector in ("#input", ".words", ".word >> nth=0"):
+            assert visitor.page.locator(selector).evaluate("e => getComputedStyle(e).direction") == "rtl", selector
+
+
+def test_labels_are_in_the_language_of_the_browser(browser: Browser, server: control.Server) -> None:
+    for locale, language, label in (("fr-CA", "fr", "Demander"), ("en-US", "en", "Ask"), ("ja-JP", "en", "Ask")):
+        with Visitor.at(browser, server, locale=locale) as visitor:
+            visitor.page.goto(server.url)
+            expect(visitor.page.locator("button.main")).to_have_text(label)
+            assert visitor.page.locator("html").get_attribute("lang") == language
+
+
+def test_the_keyboard_alone_is_enough(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/#/classification")
+        expect(visitor.page.locator("#input")).to_be_visible()
+        press = visitor.page.keyboard.press
+
+        def to(selector: str) -> None:
+            for _ in range(40):
+                if visitor.page.evaluate("s => document.activeElement.matches(s)", selector):
+                    return
+                press("Tab")
+            pytest.fail(f"Tab does not reach {selector}")
+
+        to("#key")
+        visitor.page.keyboard.type(key_of(server))
+        press("Enter")
+        to("#input")
+        visitor.page.keyboard.type("Rossi")
+        to("button.main")
+        press("Enter")
+        visitor.answered()
+        expect(visitor.page.locator(".bars li")).not_to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_axe_finds_nothing_wrong(browser: Browser, server: control.Server, size: tuple[int, int], scheme: str) -> None:
+    with Visitor.at(browser, server, size, color_scheme=scheme) as visitor:
+        visitor.open("/", key_of(server))
+        for model in MODELS:
+            visitor.open(f"/#/{model}")
+            visitor.page.get_by_text("Parameters", exact=True).click()
+            visitor.ask()
+            for details in visitor.page.locator(".answer details > summary").all():
+                details.click()
+            assert visitor.violations() == [], model
+            assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{model} is too wide"
+        visitor.open("/status")
+        expect(visitor.page.locator("table")).to_be_visible()
+        assert visitor.violations() == []
+
+
+@pytest.mark.parametrize("model", ["classification", "translation"])
+def test_nothing_jumps(browser: Browser, server: control.Server, model: str) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.page.add_init_script("""
+            window.jumps = [];
+            new PerformanceObserver(list => list.getEntries().forEach(e => e.hadRecentInput || window.jumps.push(e.value)))
+                .observe({type: 'layout-shift', buffered: true});
+        """)
+        visitor.open(f"/#/{model}", key_of(server))
+        visitor.ask()
+        assert sum(visitor.page.evaluate("window.jumps")) < 0.02
+
+
+def test_the_reference_sends_requests_with_the_key(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/", key_of(server))
+        visitor.open("/docs")
+        page = visitor.page
+        operation = page.locator("#operations-default-classification")
+        operation.locator(".opblock-summary-control").click()
+        operation.get_by_role("button", name="Try it out").click()
+        operation.get_by_role("button", name="Execute").click()
+        expect(operation.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
+        assert visitor.errors == visitor.foreign == []
+
+
+def test_the_status_has_a_line_for_each_model(browser: Browser, server: control.Server) -> None:
+    with Visitor.at(browser, server) as visitor:
+        visitor.open("/status")
+        expect(visitor.page.locator("#said")).to_have_text("The status needs the key.")
+        visitor.open("/#/schedule", key_of(server))
+        visitor.ask("{}")
+        visitor.ask(json.dumps(next(a for a in server.archives if a.name == "schedule").examples[0].request["inputs"]))
+        visitor.open("/status")
+        rows = visitor.page.locator("tbody tr")
+        expect(rows).to_have_count(len(MODELS))
+        cells = rows.filter(has_text="schedule").locator("td").all_inner_texts()
+        assert cells[0] == next(archive.version for archive in server.archives if archive.name == "schedule")
+        assert int(cells[1]) >= 2
+        assert re.fullmatch(r"\d+(\.\d)?%", cells[2])
+        assert cells[3] == "0%"
+        assert all(re.fullmatch(r"[\d,.]+ ms", cell) for cell in cells[4:6])
