@@ -68,7 +68,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help repro publish docs serve serve-open-inference stop test test-fast test-containers lint format soak study sweep benchmark \
-	lessons notebooks images docs-image secrets constraints clean
+	lessons notebooks screenshots images docs-image secrets constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
@@ -115,7 +115,7 @@ lint: $(WORKSHOP) ## Check style, types and spelling
 	$(BIN)/mypy
 	@# mypy cannot check several modules of the same name, such as conftest.py, at once. A test copies the vowels elsewhere.
 	$(MYPY_OF_TESTS) --exclude '/conftest\.py$$|/kinds/vowels/' tests tests/conftest.py
-	for file in tests/*/conftest.py; do $(MYPY_OF_TESTS) $$file || exit 1; done
+	for file in $$(find tests -mindepth 2 -name conftest.py); do $(MYPY_OF_TESTS) $$file || exit 1; done
 
 format: $(WORKSHOP) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix
@@ -137,6 +137,7 @@ benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, t
 	$(BIN)/python -m benchmarks.translation
 	$(BIN)/python -m benchmarks.lessons
 	$(BIN)/python -m benchmarks.teaching
+	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.cpus
 	$(BIN)/python -m benchmarks.containers
 
@@ -149,6 +150,9 @@ notebooks: $(WORKSHOP) ## Turn lessons/ into notebooks, in build/notebooks/
 	@mkdir -p build/notebooks
 	for lesson in lessons/*.py; do \
 		$(BIN)/jupytext --quiet --to ipynb --output build/notebooks/$$(basename $$lesson .py).ipynb $$lesson || exit 1; done
+
+screenshots: $(WORKSHOP) ## Take pictures of the page with the models that repro built, for docs/pictures/; needs Chromium
+	$(BIN)/python -m benchmarks.page screenshots
 
 serve-open-inference: $(OTHER) ## Serve what repro built by the Open Inference Protocol, on PORT=8080, until interrupted
 	$(OTHER_VENV)/bin/python -m serving.handlers.open_inference build/model-store build/open-inference

@@ -153,7 +153,7 @@ class Proxy:
             "metrics_url": metrics,
             "site": str(self._instance.site),
             "site_headers": " ".join(f'add_header {name} "{value}" always;' for name, value in site.HEADERS.items()),
-            "views": "".join(f"        location = {path} {{ try_files /{name} =404; }}\n" for path, name in site.VIEWS.items()),
+            "views": "".join(_view(path, name) for path, name in site.VIEWS.items()),
             "token": keys.inference,
             **{name: ErrorAnswer.body(detail).replace("'", "\\'") for name, detail in ERRORS.items()},
             "certificate": str(certificate.chain.resolve()),
@@ -242,6 +242,12 @@ class Proxy:
         if done.returncode:
             raise ControlError(f"openssl failed to create a certificate: {done.stderr.strip()}")
         return certificate
+
+
+def _view(path: str, name: str) -> str:
+    """The location of a page."""
+    kind = "text/html" if name.endswith(".html") else "application/json"
+    return f"        location = {path} {{ default_type {kind}; try_files /{name} =404; }}\n"
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> bool:

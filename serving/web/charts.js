@@ -30,7 +30,7 @@ export function heat(rows, columns, values, caption) {
 
 const WIDE = 640;
 const HIGH = 220;
-const MARGIN = { left: 64, right: 12, top: 10, bottom: 24 };
+const MARGIN = { left: 84, right: 12, top: 10, bottom: 24 };
 
 /** Scales for a chart of N places from left to right, and values from bottom to top. */
 function scales(count, values) {

@@ -151,7 +151,7 @@ def test_other_machines_reach_the_proxy_but_not_torchserve(front: Target) -> Non
         with socket.socket() as asking:
             asking.settimeout(5)
             reached = asking.connect_ex((min(others), port)) == 0
-        assert reached == (name == "proxy"), name
+        assert reached == (name == "front"), name
 
 
 def test_keys_can_be_changed_in_the_key_file(front: Target) -> None:

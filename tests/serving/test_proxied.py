@@ -98,7 +98,7 @@ def test_every_example_in_the_document_gets_its_documented_answer(kind: str, pro
         ("GET", "/keys.conf", b"", {}, 404, "not_found"),
         ("GET", "/web/", b"", {}, 404, "not_found"),
         ("GET", "/web/../keys.conf", b"", {}, 404, "not_found"),
-        ("GET", "/web/..%2f..%2fkeys.conf", b"", {}, 404, "not_found"),
+        ("GET", "/web/..%2f..%2fkeys.conf", b"", {}, 400, "bad_request"),
         ("POST", "/predictions/classification", b'{"inputs": "' + b"a" * 300_000 + b'"}', {}, 413, "body_too_large"),
         *(
             ("POST", "/predictions/classification", GOOD, {"X-Deadline": wrong}, 400, "invalid_deadline")

@@ -35,20 +35,31 @@ export function live(place, { inputs, parameters }) {
   return add;
 }
 
-const candidates = () => h("div", { class: "candidates", "aria-live": "polite" }, h("p", { class: "about" }, words.nextHint));
+/** The place for the rivals of a character. Those of the first character are shown unasked, so that the place is not empty. */
+const candidates = () => h("div", { class: "candidates", "aria-live": "polite" });
 
 function name(start, label, panel) {
   const letters = h("p", { class: "name", dir: "auto" }, start);
-  const add = ({ token, top_tokens: tops }) => letters.append(letter(token, tops, panel));
+  const add = ({ token, top_tokens: tops }) => {
+    const tell = () => put(panel, rivals(token, tops));
+    if (tops && !panel.hasChildNodes()) tell();
+    letters.append(letter(token, tops ? tell : null));
+  };
   return { element: h("figure", {}, h("figcaption", {}, `${words.label}: `, said(label)), letters), add };
 }
 
-function letter(token, tops, panel) {
-  const shown = token || words.ended;
+const rivals = (token, tops) => [
+  h("p", {}, `${words.next}: `, said(spaced(token), "strong")),
+  bars(tops.map(({ token: other, probability }) => ({ label: spaced(other), value: probability })), 1),
+  h("p", { class: "about" }, words.nextHint),
+];
+
+function letter(token, tell) {
   const kind = token ? "letter" : "letter end";
-  if (!tops) return h("span", { class: kind }, shown);
-  const tell = () => put(panel, h("p", {}, `${words.next}: `, said(shown, "strong")), bars(tops.map(({ token: other, probability }) => ({ label: spaced(other), value: probability })), 1));
-  return h("button", { type: "button", class: kind, onmouseenter: tell, onfocus: tell, "aria-label": `${words.next}: ${spaced(token)}` }, shown);
+  const shown = token || words.ended;
+  if (!tell) return h("span", { class: kind }, shown);
+  const name = `${words.next}: ${spaced(token)}`;
+  return h("button", { type: "button", class: kind, onmouseenter: tell, onfocus: tell, "aria-label": name }, shown);
 }
 
 const spaced = (token) => (token ? token.replace(" ", "␣") : words.ended);

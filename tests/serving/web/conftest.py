@@ -20,7 +20,7 @@ from pipelines.stages.package import Origin, package
 from serving.server import control
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer, as its driver runs an event loop in the thread of the tests
 def browser() -> Iterator[Browser]:
     try:
         with launched() as found:
