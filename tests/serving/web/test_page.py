@@ -15,6 +15,7 @@ from serving.predictor import load_predictor
 from serving.server import control
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+BYTES_PER_S = 4_000  # the lines of a name have about that many bytes
 MODELS = ["an-own-task", "classification", "generation", "qlike", "schedule", "sentiment", "translation", "vectors"]
 HOSTILE = [
     "<img src=x onerror=\"document.title='attacked'\">",
@@ -92,6 +93,9 @@ def test_a_name_grows_letter_by_letter_and_each_tells_its_rivals(
             new MutationObserver(() => window.counts.push(document.querySelectorAll('.letter').length))
                 .observe(document.querySelector('.answer'), {childList: true, subtree: true});
         }""")
+        slow = visitor.page.context.new_cdp_session(visitor.page)  # so small a model draws all letters at once
+        limits = {"offline": False, "latency": 0, "downloadThroughput": BYTES_PER_S, "uploadThroughput": -1}
+        slow.send("Network.emulateNetworkConditions", limits)
         visitor.ask("")
         letters = visitor.page.locator(".letter")
         assert letters.count() >= 2
