@@ -16,6 +16,8 @@ STAGES ?=
 JOBS ?=
 # A folder in pipelines/studies/, for `study`, or a file in pipelines/sweep/, for `sweep`.
 NAME ?=
+# A revision of Git, for `results`.
+BASE ?= main
 # Tag of the images, for `images`.
 TAG ?= latest
 # Additional package index, for example one of CPU-only builds of torch.
@@ -67,7 +69,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro publish docs serve serve-open-inference stop test test-fast test-containers lint format soak study sweep benchmark \
+.PHONY: help repro publish results release docs serve serve-open-inference stop test test-fast test-containers lint format soak study sweep benchmark \
 	lessons notebooks screenshots images docs-image secrets constraints clean
 
 help: ## List the targets
@@ -93,6 +95,18 @@ endif
 publish: $(ENVIRONMENT) ## Write the results of this clone into the pages that state them, for a commit
 	@$(BIN)/python -m pipelines.report.pages --write
 
+results: $(ENVIRONMENT) ## Compare the metrics and plots of this clone with those of BASE=main, in build/results/
+	@mkdir -p build/results
+	@echo "Results beside those of $(BASE)" > build/results/results.md
+	@echo >> build/results/results.md
+	$(BIN)/dvc metrics diff --md --precision 4 $(BASE) >> build/results/results.md
+	$(BIN)/dvc plots diff --out build/results/plots $(BASE)
+
+release: $(WORKSHOP) ## Build the package, and a bill of materials (CycloneDX) of the environment that it was tested with, in build/release/
+	rm -rf build/release
+	$(BIN)/uv build --out-dir build/release
+	$(BIN)/cyclonedx-py environment $(VENV) --output-format JSON --output-file build/release/sbom.cdx.json
+
 docs: $(WORKSHOP) ## Build the documentation as a site in build/site/, and check all links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
@@ -108,8 +122,10 @@ test: $(WORKSHOP) $(OTHER) ## Run every test that this machine can run
 test-fast: $(WORKSHOP) ## Run the unit tests alone: no server, no whole pipeline, nothing slow
 	$(PYTEST) -m "not slow and not live and not pipeline and not containers"
 
-lint: $(WORKSHOP) ## Check style, types and spelling
+lint: $(WORKSHOP) ## Check style, types, spelling and the workflows of .github/
 	$(BIN)/codespell
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
