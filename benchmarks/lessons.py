@@ -1,13 +1,14 @@
 """Runs the lessons and the labs: `python -m benchmarks.lessons [--seeds 5] [lesson ...] [mistakes]`, everything by default.
 
 Each lesson first runs with --smoke in an empty folder, where it has to download its data. Then it runs in full once per seed,
-with that data, on two threads. Its last line says whether the result lies in the interval that the lesson states. `mistakes`
-plants the mistakes of lessons/labs, each in a copy of the project, and runs the tests that should catch them.
+with that data, on one core; there are as many lessons at a time as cores. Its last line says whether the result lies in the
+interval that the lesson states. `mistakes` plants the mistakes of lessons/labs, each in a copy of the project, and runs the tests
+that should catch them.
 
 The figures:
 
 - lessons_run: number of lessons whose runs all succeeded;
-- slowest_lesson_s: duration of the slowest full run, without the download;
+- slowest_lesson_s: duration of the slowest full run, on one core, without the download;
 - lessons_in_interval: number of lessons with all results in their intervals;
 - lessons_seeds: number of seeds;
 - NAME_s, NAME_lowest and NAME_highest for each lesson: median duration, lowest and highest result;
@@ -23,6 +24,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -35,7 +37,6 @@ from pipelines.report.record import Figures, record
 LESSONS = Path("lessons").resolve()
 LABS = "mistakes"
 PACKAGES = ("matplotlib", "numpy", "torch")
-THREADS = 2
 LINE = re.compile(r"^RESULT lesson=\w+ metric=\w+ value=(\S+) .* within=(yes|no)$", re.MULTILINE)
 
 
@@ -56,7 +57,7 @@ class Run(NamedTuple):
 def run(lesson: str, folder: Path, *options: str) -> Run | None:
     """Run a lesson in a folder, without the project on Python's path. On failure, print its stderr and return None."""
     command = [sys.executable, "-I", str(LESSONS / f"{lesson}.py"), *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     start = perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     seconds, found = perf_counter() - start, LINE.findall(done.stdout)
@@ -119,7 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts = chosen.lessons or [*names(), LABS]
     if unknown := set(parts) - {*names(), LABS}:
         parser.error(f"unknown lesson: {', '.join(sorted(unknown))}; the lessons are {', '.join(names())}")
-    results = {lesson: measure(lesson, chosen.seeds) for lesson in parts if lesson != LABS}
+    lessons = [lesson for lesson in parts if lesson != LABS]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as side_by_side:
+        results = dict(zip(lessons, side_by_side.map(lambda lesson: measure(lesson, chosen.seeds), lessons), strict=True))
     command = " ".join(["python -m benchmarks.lessons", *chosen.lessons, "--seeds", str(chosen.seeds)])
     figures = {**figures_of(results, chosen.seeds), **(catch_mistakes() if LABS in parts else {})}
     record("teaching", command, PACKAGES, figures)
