@@ -89,12 +89,14 @@ class Stack:
 
     def ask(self, model: str, body: Any) -> requests.Response:
         """Send a request to a model through the proxy."""
+        return self.request("POST", f"/predictions/{model}", json=body)
+
+    def request(self, method: str, path: str, **content: Any) -> requests.Response:
+        """Send a request with the key to the proxy."""
         secrets = self.clone / "docker/secrets"
-        key = (secrets / "keys").read_text(encoding="utf-8").split()[-1]
-        url = f"https://localhost:{self.ports['serve']}/predictions/{model}"
-        return requests.post(
-            url, json=body, headers={"Authorization": f"Bearer {key}"}, verify=str(secrets / "certificate"), timeout=60
-        )
+        headers = {"Authorization": f"Bearer {(secrets / 'keys').read_text(encoding='utf-8').split()[-1]}"}
+        url = f"https://localhost:{self.ports['serve']}{path}"
+        return requests.request(method, url, headers=headers, verify=str(secrets / "certificate"), timeout=60, **content)
 
     def prometheus(self, query: str) -> list[dict[str, Any]]:
         """Return the result of a Prometheus query, run inside its container, as its port is not published."""

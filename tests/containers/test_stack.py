@@ -6,6 +6,7 @@ The tests depend on each other and run in this order.
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import time
@@ -75,6 +76,17 @@ def test_everything_becomes_healthy_and_every_model_gives_its_archives_example_a
             response = stack.ask(model, example["request"])
             assert response.status_code == 200, response.text
             assert rounded(response.json()) == rounded(example["answer"]), model
+
+
+def test_the_image_has_the_pages(stack: Stack) -> None:
+    page = stack.request("GET", "/")
+    files = re.findall(r'(?:src|href)="(/web/[^"]+)"', page.text)
+    assert "/web/app.js" in files
+    assert all(stack.request("GET", file).status_code == 200 for file in files)
+    document = stack.request("GET", "/openapi.json").json()
+    assert set(document["paths"]) == {f"/predictions/{model}" for model in MODELS}
+    assert document["info"]["x-mlflow"] == f"http://localhost:{stack.ports['mlflow']}"
+    assert "seqline_request_seconds_bucket" in stack.request("GET", "/metrics").text
 
 
 def rounded(body: Any) -> Any:
