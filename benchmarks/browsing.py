@@ -83,12 +83,18 @@ class Visitor:
         """Send the form, with another input if one is given, and wait until there is an answer or an error."""
         if text is not None:
             self.page.locator("#input").fill(text)
+        before = int(self.page.locator(".answer").get_attribute("data-answers") or 0)
         self.page.locator("button.main").click()
-        self.answered()
+        self.answered(before + 1)
 
-    def answered(self) -> None:
-        """Wait until there is an answer or an error."""
-        expect(self.page.locator(".answer details, .answer .alert").first).to_be_visible()
+    def answered(self, count: int = 1) -> None:
+        """Wait until that many requests of this view have ended, with an answer or an error."""
+        expect(self.page.locator(".answer")).to_have_attribute("data-answers", str(count))
+
+    def choose(self, model: str) -> None:
+        """Go to the view of a model, in a page that is open."""
+        self.page.locator("#models").get_by_role("link", name=model, exact=True).click()
+        expect(self.page.locator("h2")).to_have_attribute("data-model", model)
 
     def text(self) -> str:
         """The text of the answer."""

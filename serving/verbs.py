@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from serving.client.ask import body_of, open_client, read_document
 from serving.client.exchange import ServingError
@@ -89,7 +90,7 @@ def up(
         raise ControlError("--certificate, --keys, --listen and --access-log require --proxy")
     with CONSOLE.status("starting TorchServe"):
         server = control.up(store, instance, port, front, _address(exporter), _shown(mlflow))
-    CONSOLE.print(f"[bold]page[/] {server.url}/  with the key in {_short(server.authorization)}")
+    CONSOLE.print(f"[bold]page[/] {server.url}/  with the key in {escape(_short(server.authorization))}")
     insecure = "-k " if server.state.proxied and not certificate else ""
     for archive in server.archives:
         examples = server.authorization.with_name("examples")
@@ -187,7 +188,10 @@ def _short(path: Path) -> str:
 
 def _shown(tracking: str | None) -> str | None:
     """The tracking server's URL if a browser can open it, without a user's name and password."""
-    parts = urlsplit(tracking or "")
+    try:
+        parts = urlsplit(tracking or "")
+    except ValueError as error:
+        raise ControlError(f"--mlflow: {tracking} is not a URL: {error}") from error
     if parts.scheme not in ("http", "https"):
         return None
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))

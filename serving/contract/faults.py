@@ -29,6 +29,10 @@ LATE: Final = ErrorDetail(code="deadline_exceeded", message="the answer was not 
 # Errors of whatever is in front of the models.
 NO_KEY: Final = ErrorDetail(code="no_key", message="send a valid key in the header Authorization: Bearer KEY")
 NOT_FOUND: Final = ErrorDetail(code="not_found", message="there is no such model or page; /openapi.json lists the models")
+ENCODED: Final = ErrorDetail(code="encoded_body", message="send the body uncompressed, without a Content-Encoding")
+INVALID_DEADLINE: Final = ErrorDetail(
+    code="invalid_deadline", message="the header X-Deadline takes seconds: a positive number below 100,000"
+)
 NOT_POST: Final = ErrorDetail(code="method_not_allowed", message="predictions require POST")
 UNAVAILABLE: Final = ErrorDetail(
     code="unavailable", message="the model is overloaded or not ready; retry after the time in the header Retry-After"

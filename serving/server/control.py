@@ -80,15 +80,15 @@ def up(
             launch(instance, archives, ports)
             metrics = f"http://{HOST if exporter.host == EVERYWHERE else exporter.host}:{ports.exporter}/metrics"
             helpers = [launch_exporter(instance, Address(exporter.host, ports.exporter))]
-            helpers += [] if front else [launch_gateway(instance, ports, metrics)]
+            timeout_s = max(archive.deadline_s for archive in archives) + SLACK_S
+            helpers += [] if front else [launch_gateway(instance, ports, metrics, timeout_s)]
             models = {archive.name: Served(version=archive.version) for archive in archives}
             shared = front.keys.resolve() if front and front.keys else None
-            state = State(ports=ports, proxied=front is not None, keys=shared, models=models)
+            state = State(ports=ports, proxied=front is not None, keys=shared, mlflow=mlflow, models=models)
             keys = _wait(instance, archives, state)
             for helper in helpers:
                 helper.check()
             if front:
-                timeout_s = max(archive.deadline_s for archive in archives) + SLACK_S
                 Proxy(instance).start(front, ports, keys, metrics, timeout_s)
             else:
                 instance.show_key(keys.inference)
@@ -203,15 +203,23 @@ def _fault(server: TorchServe, instance: Instance, model: str, version: str) -> 
     if not server.ready(model, version):
         return f"not all of its workers run; see {instance.logs}"
     try:
-        server.check(replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model))
+        server.check(_taken(instance, model, version))
     except ControlError as error:
         return str(error)
     return None
 
 
 def _note(instance: Instance, state: State, model: str, served: Served) -> Served:
-    instance.note(state.model_copy(update={"models": {**state.models, model: served}}))
+    """Save that another version of a model is active, and describe that one from now on."""
+    models = {**state.models, model: served}
+    instance.note(state.model_copy(update={"models": models}))
+    archives = [_taken(instance, name, one.version) for name, one in models.items()]
+    site.describe(instance.site, document(archives, state.mlflow))
     return served
+
+
+def _taken(instance: Instance, model: str, version: str) -> Archive:
+    return replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model)
 
 
 def _torchserve(instance: Instance, state: State) -> TorchServe:

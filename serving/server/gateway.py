@@ -1,9 +1,11 @@
-"""The server of pages and requests where there is no proxy: `python -m serving.server.gateway FOLDER INFERENCE EXPORTER PORT`.
+"""The server of pages and requests without a proxy: `python -m serving.server.gateway FOLDER INFERENCE EXPORTER PORT TIMEOUT_S`.
 
 TorchServe serves no pages, and a page may only send requests to where it came from. So both have one origin here.
 """
 
 import hmac
+import logging
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,8 +14,8 @@ from typing import Final
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, hdrs, web
 
-from serving.contract import headers
-from serving.contract.faults import FAILED, NO_KEY, NOT_FOUND, NOT_POST, UNAVAILABLE, ErrorAnswer, ErrorDetail
+from serving.contract import faults, headers
+from serving.contract.faults import ErrorAnswer, ErrorDetail
 from serving.server import site
 from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
@@ -21,9 +23,19 @@ from serving.server.ports import HOST
 
 LARGEST: Final = 2**20  # bytes of a body, as TorchServe's own limit
 TOO_LARGE: Final = ErrorDetail(code="body_too_large", message=f"the body is larger than {LARGEST // 1024}k")
-FORWARDED: Final = (hdrs.CONTENT_TYPE, hdrs.AUTHORIZATION, headers.DEADLINE)
 RETURNED: Final = (hdrs.CONTENT_TYPE, headers.VERSION, headers.RUN, "X-Request-Id")
-ERRORS: Final = {401: NO_KEY, 404: NOT_FOUND, 405: NOT_POST, 413: TOO_LARGE, 503: UNAVAILABLE, 507: UNAVAILABLE}
+ERRORS: Final = {
+    401: faults.NO_KEY,
+    404: faults.NOT_FOUND,
+    405: faults.NOT_POST,
+    413: TOO_LARGE,
+    503: faults.UNAVAILABLE,
+    504: faults.LATE,
+}
+# Errors with another meaning here: a folder, and TorchServe's for a worker that died.
+SAME: Final = {403: 404, 502: 503, 507: 503}
+EXTRA: Final = {401: {hdrs.WWW_AUTHENTICATE: "Bearer"}, 405: {hdrs.ALLOW: "POST"}, 503: {hdrs.RETRY_AFTER: "1"}}
+SECONDS: Final = re.compile(r"(?=.*[1-9])([0-9]{1,5}(\.[0-9]{0,6})?|\.[0-9]{1,6})", re.ASCII)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -34,16 +46,18 @@ class Gateway:
         instance: the server's folder.
         inference: TorchServe's port for predictions.
         exporter: URL of the metrics.
+        timeout_s: seconds without a part of an answer after which TorchServe must have lost the request.
     """
 
-    def __init__(self, instance: Instance, inference: int, exporter: str) -> None:
+    def __init__(self, instance: Instance, inference: int, exporter: str, timeout_s: float) -> None:
         self._instance, self._models, self._metrics = instance, f"http://{HOST}:{inference}", exporter
+        self._patience = ClientTimeout(total=None, sock_connect=2, sock_read=timeout_s)
 
     def application(self) -> web.Application:
         """The application with all its routes."""
         application = web.Application(middlewares=[_errors_as_json], client_max_size=LARGEST)
         application.cleanup_ctx.append(self._connected)
-        application.router.add_post(r"/predictions/{model:[\w.-]+}", self._predict)
+        application.router.add_post(r"/predictions/{model:[A-Za-z0-9_][A-Za-z0-9_.-]*}", self._predict)
         application.router.add_get("/metrics", self._measured)
         for path, name in site.VIEWS.items():
             application.router.add_get(path, self._file(name))
@@ -52,27 +66,36 @@ class Gateway:
         return application
 
     async def _connected(self, _: web.Application) -> AsyncIterator[None]:
-        connector, patience = TCPConnector(limit=0), ClientTimeout(total=None, sock_connect=2)
-        # What is passed on must not be compressed on the way here.
+        # Without the header, what is passed on is not compressed on the way here.
+        without = [hdrs.ACCEPT_ENCODING]
         async with ClientSession(
-            connector=connector, timeout=patience, skip_auto_headers=[hdrs.ACCEPT_ENCODING]
+            connector=TCPConnector(limit=0), timeout=self._patience, skip_auto_headers=without
         ) as self._session:
             yield
 
     async def _predict(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on with the time of its arrival, and return the answer as it comes."""
-        self._check_key(request)
-        sent = {name: request.headers[name] for name in FORWARDED if name in request.headers}
+        # TorchServe parses bodies that are declared as JSON, and accepts duplicate keys; the model's own parser is stricter.
+        sent: dict[str, str] = {
+            hdrs.AUTHORIZATION: f"Bearer {self._key(request)}",
+            hdrs.CONTENT_TYPE: "application/octet-stream",
+        }
         sent[headers.ARRIVED] = f"{time.time():.3f}"
-        model, body = request.match_info["model"], await request.read()
-        async with self._session.post(f"{self._models}/predictions/{model}", data=body, headers=sent) as answer:
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+            return _response(415, faults.ENCODED)
+        if deadline := request.headers.get(headers.DEADLINE):
+            if not SECONDS.fullmatch(deadline):
+                return _response(400, faults.INVALID_DEADLINE)
+            sent[headers.DEADLINE] = deadline
+        url, body = f"{self._models}/predictions/{request.match_info['model']}", await request.read()
+        async with self._session.post(url, data=body, headers=sent) as answer:
             if answer.status >= 400 and headers.VERSION not in answer.headers:  # from TorchServe, not from a model
-                return _error(answer.status if answer.status in ERRORS else 500)
+                return _error(answer.status)
             return await _passed_on(request, answer)
 
     async def _measured(self, request: web.Request) -> web.StreamResponse:
-        self._check_key(request)
-        async with self._session.get(self._metrics) as answer:
+        self._key(request)
+        async with self._session.get(self._metrics, raise_for_status=True) as answer:
             return web.Response(body=await answer.read(), headers={hdrs.CONTENT_TYPE: answer.headers[hdrs.CONTENT_TYPE]})
 
     def _file(self, name: str) -> Handler:
@@ -81,12 +104,13 @@ class Gateway:
 
         return handler
 
-    def _check_key(self, request: web.Request) -> None:
-        """Raise HTTPUnauthorized if a request does not have TorchServe's key."""
+    def _key(self, request: web.Request) -> str:
+        """TorchServe's key. Raises HTTPUnauthorized if the request does not have it."""
         scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         right = TorchServeKeys.read(self._instance.keys).inference
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), right.encode()):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(errors="surrogateescape"), right.encode()):
             raise web.HTTPUnauthorized
+        return right
 
 
 async def _passed_on(request: web.Request, answer: ClientResponse) -> web.StreamResponse:
@@ -96,8 +120,12 @@ async def _passed_on(request: web.Request, answer: ClientResponse) -> web.Stream
         return web.Response(status=answer.status, headers=kept, body=await answer.read())
     response = web.StreamResponse(status=answer.status, headers=kept)
     await response.prepare(request)
-    async for piece in answer.content.iter_any():
-        await response.write(piece)
+    try:
+        async for piece in answer.content.iter_any():
+            await response.write(piece)
+    except (ClientError, OSError):
+        if request.transport:
+            request.transport.abort()  # the client must not take half an answer for the whole
     return response
 
 
@@ -109,16 +137,24 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _error(404 if error.status == 403 else error.status)  # 403: a folder
+        only_post = request.path.startswith("/predictions/")
+        return _error(404 if error.status == 405 and not only_post else error.status)
     except (ClientError, OSError):
         return _error(503)
+    except Exception:
+        logging.getLogger(__name__).exception("a request failed")
+        return _error(500)
 
 
 def _error(status: int) -> web.Response:
-    status = 503 if status == 507 else status
-    extra = {401: {hdrs.WWW_AUTHENTICATE: "Bearer"}, 405: {hdrs.ALLOW: "POST"}, 503: {hdrs.RETRY_AFTER: "1"}}
-    text = ErrorAnswer.body(ERRORS.get(status, FAILED))
-    return web.Response(status=status, text=text, content_type="application/json", headers=extra.get(status))
+    status = SAME.get(status, status)
+    known = ERRORS.get(status)
+    return _response(status, known) if known else _response(500, faults.FAILED)
+
+
+def _response(status: int, detail: ErrorDetail) -> web.Response:
+    text = ErrorAnswer.body(detail)
+    return web.Response(status=status, text=text, content_type="application/json", headers=EXTRA.get(status))
 
 
 async def _guard(request: web.Request, response: web.StreamResponse) -> None:
@@ -126,9 +162,9 @@ async def _guard(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(site.HEADERS)
 
 
-def main(folder: str, inference: str, exporter: str, port: str) -> None:
-    """Serve until SIGTERM; answers in progress are finished first."""
-    gateway = Gateway(Instance(Path(folder)), int(inference), exporter)
+def main(folder: str, inference: str, exporter: str, port: str, timeout_s: str) -> None:
+    """Serve until SIGTERM."""
+    gateway = Gateway(Instance(Path(folder)), int(inference), exporter, float(timeout_s))
     web.run_app(gateway.application(), host=HOST, port=int(port), access_log=None, print=None, shutdown_timeout=1.0)
 
 

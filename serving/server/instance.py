@@ -45,12 +45,14 @@ class State(BaseModel):
         ports: all ports.
         proxied: whether there is a proxy.
         keys: the file of client keys given by `--keys`, if any.
+        mlflow: URL of the tracking server, if the page links to it.
         models: served models by name.
     """
 
     ports: Ports
     proxied: bool
     keys: Path | None = None
+    mlflow: str | None = None
     models: dict[str, Served]
 
     @property

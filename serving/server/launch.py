@@ -106,15 +106,16 @@ def launch_exporter(instance: Instance, address: Address) -> Helper:
     return _launch(instance, "exporter", address, EXPORTER, str(instance.counts), address.host, str(address.port))
 
 
-def launch_gateway(instance: Instance, ports: Ports, metrics: str) -> Helper:
+def launch_gateway(instance: Instance, ports: Ports, metrics: str, timeout_s: float) -> Helper:
     """Start the server of pages and requests for an instance without a proxy, without waiting until it listens.
 
     Args:
         instance: the instance.
         ports: its ports.
         metrics: URL of the exporter.
+        timeout_s: see `Gateway`.
     """
-    arguments = (str(instance.folder), str(ports.inference), metrics, str(ports.front))
+    arguments = (str(instance.folder), str(ports.inference), metrics, str(ports.front), str(timeout_s))
     return _launch(instance, "gateway", Address(HOST, ports.front), GATEWAY, *arguments)
 
 

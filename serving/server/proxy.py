@@ -16,7 +16,8 @@ from typing import Final
 
 import psutil
 
-from serving.contract.faults import FAILED, LATE, NO_KEY, NOT_FOUND, NOT_POST, UNAVAILABLE, ErrorAnswer
+from serving.contract import faults
+from serving.contract.faults import ErrorAnswer
 from serving.server import site
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
@@ -27,12 +28,14 @@ HERE: Final = Path(__file__).parent
 PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
 CERTIFICATE: Final = "certificate.pem"  # self-signed
 ERRORS: Final = {
-    "failed": FAILED,
-    "late": LATE,
-    "no_key": NO_KEY,
-    "not_found": NOT_FOUND,
-    "not_post": NOT_POST,
-    "unavailable": UNAVAILABLE,
+    "encoded": faults.ENCODED,
+    "failed": faults.FAILED,
+    "invalid_deadline": faults.INVALID_DEADLINE,
+    "late": faults.LATE,
+    "no_key": faults.NO_KEY,
+    "not_found": faults.NOT_FOUND,
+    "not_post": faults.NOT_POST,
+    "unavailable": faults.UNAVAILABLE,
 }
 UNWRITABLE: Final = re.compile(r"""["$\\\n\r]""")  # inside quotation marks in nginx's configuration
 POLL_S: Final = 0.05
@@ -247,7 +250,8 @@ class Proxy:
 def _view(path: str, name: str) -> str:
     """The location of a page."""
     kind = "text/html" if name.endswith(".html") else "application/json"
-    return f"        location = {path} {{ default_type {kind}; try_files /{name} =404; }}\n"
+    only_read = "if ($request_method !~ ^(GET|HEAD)$) { return 404; }"
+    return f"        location = {path} {{ {only_read} default_type {kind}; try_files /{name} =404; }}\n"
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = WAIT_S) -> bool:

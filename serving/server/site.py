@@ -24,4 +24,13 @@ HEADERS: Final = {
 def lay_out(folder: Path, document: dict[str, Any]) -> None:
     """Write the files into a folder: the pages' own, and the OpenAPI document of the models."""
     shutil.copytree(WEB, folder / "web", dirs_exist_ok=True)
-    (folder / OPENAPI).write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    describe(folder, document)
+
+
+def describe(folder: Path, document: dict[str, Any]) -> None:
+    """Write the OpenAPI document of the models, with the kinds for whose answers the page has a view."""
+    views = sorted(path.stem for path in (WEB / "kinds").glob("*.js"))
+    shown = {**document, "info": {**document["info"], "x-views": views}}
+    partial = folder / f"{OPENAPI}.part"
+    partial.write_text(json.dumps(shown, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / OPENAPI)

@@ -7,7 +7,13 @@ const KEY = "seqline-key";
 /** The key, as the person typed it; "" if there is none. */
 export const key = {
   get: () => sessionStorage.getItem(KEY) ?? "",
-  set: (text) => sessionStorage.setItem(KEY, text.trim().replace(/^(Authorization:\s*)?(Bearer\s+)?/i, "")),
+  /** Keeps a key, or a line of the server's file; false if it has characters that no header can have. */
+  set: (text) => {
+    const typed = text.trim().replace(/^(Authorization:\s*)?(Bearer\s+)?/i, "");
+    if (!/^[\x21-\x7e]*$/.test(typed)) return false;
+    sessionStorage.setItem(KEY, typed);
+    return true;
+  },
   forget: () => sessionStorage.removeItem(KEY),
 };
 
@@ -40,7 +46,7 @@ export async function ask(model, body, { signal, onLine }) {
   const response = await send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
   const streamed = response.headers.get("Content-Type")?.startsWith("application/x-ndjson");
   const answer = streamed ? await lastLine(response, onLine) : await json(response);
-  if (answer?.error) throw new ServerError(500, answer.error);
+  if (streamed && answer.error) throw new ServerError(500, answer.error); // it failed after it had begun
   return {
     answer,
     ms: performance.now() - start,
@@ -54,8 +60,7 @@ const authorization = () => (key.get() ? { Authorization: `Bearer ${key.get()}` 
 async function send(path, options) {
   const response = await fetch(path, options).catch(unreachable);
   if (response.ok) return response;
-  const { error } = await json(response);
-  const fault = error ?? { code: "error", message: response.statusText };
+  const fault = (await json(response))?.error ?? { code: "error", message: response.statusText };
   throw new ServerError(response.status, fault, response.headers.get("Retry-After"));
 }
 
@@ -77,11 +82,19 @@ async function lastLine(response, onLine) {
     const { value, done } = await reader.read().catch(unreachable);
     const lines = (rest + (value ?? "")).split("\n");
     rest = lines.pop();
-    for (const part of lines.map((line) => JSON.parse(line))) {
+    for (const part of lines.map(parsed)) {
       if (part.token === undefined) answer = part;
       else onLine?.(part);
     }
     if (done) return answer ?? unreachable(new Error());
+  }
+}
+
+function parsed(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new ServerError(200, { code: "not_json", message: words.notJson });
   }
 }
 

@@ -78,21 +78,25 @@ export function columns(values, labels, caption) {
 }
 
 /**
- * A fan for each place: bands between quantiles of equal distance from the middle, and a point for the mean.
+ * A fan for each place: bands between quantiles of equal rank from both ends, a line for one in the middle, a point for the mean.
  * `places`: [{ label, mean, quantiles: [{ level, value }] }].
  */
-export function fan(places, caption) {
-  const all = places.flatMap(({ mean, quantiles = [] }) => [mean, ...quantiles.map(({ value }) => value)]);
+export function fan(unsorted, caption) {
+  const places = unsorted.map(({ quantiles = [], ...others }) => ({ ...others, quantiles: quantiles.toSorted((a, b) => a.level - b.level) }));
+  const all = places.flatMap(({ mean, quantiles }) => [mean, ...quantiles.map(({ value }) => value)]);
   const to = scales(places.length, all.filter((value) => value !== undefined));
-  const marks = places.map(({ label, mean, quantiles = [] }, i) => [
+  const marks = places.map(({ label, mean, quantiles }, i) => [
     bands(quantiles).map(([low, high]) =>
       s("line", { class: "band", x1: to.x(i), x2: to.x(i), y1: to.y(low.value), y2: to.y(high.value) }, s("title", {}, `${label}: ${percent(low.level)} - ${percent(high.level)}`)),
     ),
     mean === undefined ? null : s("circle", { class: "point", cx: to.x(i), cy: to.y(mean), r: 5 }),
+    quantiles.length % 2 ? middle(to.x(i), to.y(quantiles[(quantiles.length - 1) / 2].value)) : null,
     s("text", { x: to.x(i), y: HIGH - 6, "text-anchor": "middle" }, label),
   ]);
   return picture(caption, axes(to, places.map(() => "")), marks);
 }
+
+const middle = (x, y) => s("line", { class: "middle", x1: x - 14, x2: x + 14, y1: y, y2: y });
 
 /** Pairs of the lowest and the highest quantile, the second ones, and so on. */
 const bands = (quantiles) => quantiles.slice(0, Math.floor(quantiles.length / 2)).map((low, i) => [low, quantiles.at(-1 - i)]);
@@ -129,7 +133,7 @@ export function map(points, caption) {
 }
 
 const spot = (x, y, label, strong) =>
-  s("g", { class: strong ? "strong" : null, transform: `translate(${x} ${y})` }, s("circle", {}), s("text", { direction: "inherit" }, label));
+  s("g", { class: strong ? "strong" : null, transform: `translate(${x} ${y})` }, s("circle", {}), s("text", {}, label));
 
 function listen(canvas, zoom, move) {
   const keys = { "+": () => zoom(0.8), "-": () => zoom(1.25), ArrowLeft: () => move(-0.1, 0), ArrowRight: () => move(0.1, 0), ArrowUp: () => move(0, -0.1), ArrowDown: () => move(0, 0.1) };
@@ -139,6 +143,7 @@ function listen(canvas, zoom, move) {
     keys[event.key]();
   });
   canvas.addEventListener("wheel", (event) => {
+    if (document.activeElement !== canvas) return; // the page scrolls on, unless the map was chosen
     event.preventDefault();
     zoom(event.deltaY > 0 ? 1.1 : 0.9);
   });

@@ -9,6 +9,7 @@ window.SwaggerUIBundle({
   domNode: document.querySelector("#reference"),
   deepLinking: true,
   supportedSubmitMethods: ["post"],
+  showMutatedRequest: false, // else the curl command there shows the key
   validatorUrl: null, // no request to another host
   // The key of the tab, unless another was typed there.
   requestInterceptor: (request) => {

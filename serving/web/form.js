@@ -29,14 +29,14 @@ function control(name, schema, document) {
   const options = (schema.anyOf ?? [schema]).map((option) => resolve(option, document));
   const type = options.find((option) => option.type !== "null");
   const id = `parameter-${name}`;
-  const made = editor(type, { id, "aria-describedby": `${id}-about` }, name);
+  const made = editor(type, schema.default, { id, "aria-describedby": `${id}-about` }, name);
   const about = h("p", { id: `${id}-about`, class: "about", lang: "en" }, schema.description ?? "");
   return { ...made, element: h("div", { class: "field" }, h("label", { for: id }, name), made.element, about) };
 }
 
-function editor(type, attributes, name) {
+function editor(type, standard, attributes, name) {
   if (type.enum) return choice(type, attributes);
-  if (type.type === "boolean") return checkbox(attributes);
+  if (type.type === "boolean") return checkbox(standard, attributes);
   if (type.type === "array") return list(type, attributes);
   if (type.type !== "number" && type.type !== "integer") return text(attributes);
   const low = type.minimum ?? type.exclusiveMinimum;
@@ -47,12 +47,14 @@ function editor(type, attributes, name) {
 function choice(type, attributes) {
   const options = type.enum.map((value) => h("option", { value }, value));
   const element = h("select", attributes, h("option", { value: "" }, words.unset), options);
-  return { element, read: () => element.value || undefined, write: (value) => (element.value = value ?? "") };
+  const read = () => type.enum.find((value) => String(value) === element.value); // as it was, perhaps a number
+  return { element, read, write: (value) => (element.value = value ?? "") };
 }
 
-function checkbox(attributes) {
+function checkbox(standard, attributes) {
   const element = h("input", { type: "checkbox", ...attributes });
-  return { element, read: () => element.checked || undefined, write: (value) => (element.checked = Boolean(value)) };
+  const read = () => (element.checked === Boolean(standard) ? undefined : element.checked);
+  return { element, read, write: (value) => (element.checked = Boolean(value ?? standard)) };
 }
 
 function text(attributes) {
@@ -61,8 +63,10 @@ function text(attributes) {
 }
 
 function number(type, attributes) {
-  const step = type.type === "integer" ? 1 : "any";
-  const element = h("input", { type: "number", step, min: type.minimum, placeholder: words.unset, ...attributes });
+  const whole = type.type === "integer";
+  const step = whole ? 1 : "any";
+  const max = whole ? Math.min(type.maximum ?? Infinity, Number.MAX_SAFE_INTEGER) : type.maximum; // else it would be rounded
+  const element = h("input", { type: "number", step, min: type.minimum, max, placeholder: words.unset, ...attributes });
   const read = () => (element.value === "" ? undefined : Number(element.value));
   return { element, read, write: (value) => (element.value = value ?? "") };
 }
@@ -70,8 +74,9 @@ function number(type, attributes) {
 /** Several values with commas between them. What is no number is sent as it is, so that the server says what is wrong. */
 function list(type, attributes) {
   const { element } = text(attributes);
-  const parts = () => element.value.split(",").map((part) => part.trim());
-  const read = () => (element.value.trim() ? parts().map((part) => (isNaN(part) ? part : Number(part))) : undefined);
+  const numbers = ["number", "integer"].includes(type.items?.type);
+  const parts = () => element.value.split(",").map((part) => part.trim()).filter((part) => part);
+  const read = () => (parts().length ? parts().map((part) => (numbers && !isNaN(part) ? Number(part) : part)) : undefined);
   return { element, read, write: (values) => (element.value = (values ?? []).join(", ")) };
 }
 
@@ -83,15 +88,15 @@ function slider(type, low, high, attributes, name) {
   const input = h("input", { type: "range", min, max, step, ...attributes });
   const output = h("output", { for: attributes.id });
   const reset = h("button", { type: "button", class: "reset", "aria-label": words.reset(name), onclick: () => write() }, "×");
-  let unset = true;
-  const write = (value) => {
-    unset = value === undefined || value === null;
-    if (!unset) input.value = value;
-    output.textContent = unset ? words.unset : value;
-    reset.disabled = unset;
+  let value; // exactly as given: the slider itself rounds to its steps
+  const write = (given) => {
+    value = given ?? undefined;
+    if (value !== undefined) input.value = value;
+    output.textContent = value ?? words.unset;
+    input.setAttribute("aria-valuetext", value ?? words.unset);
+    reset.disabled = value === undefined;
   };
   input.addEventListener("input", () => write(Number(Number(input.value).toFixed(6))));
   write();
-  const element = h("span", { class: "slider" }, input, output, reset);
-  return { element, read: () => (unset ? undefined : Number(Number(input.value).toFixed(6))), write };
+  return { element: h("span", { class: "slider" }, input, output, reset), read: () => value, write };
 }

@@ -9,18 +9,18 @@ export function onKey(changed = () => {}) {
   const field = document.querySelector("#key");
   const button = form.querySelector("button");
   const hint = document.querySelector("#key-hint");
-  const draw = () => {
+  const draw = (problem) => {
+    const kept = Boolean(key.get());
     field.value = "";
-    field.disabled = Boolean(key.get());
-    field.placeholder = key.get() ? "••••••••" : "";
-    button.textContent = key.get() ? words.forget : words.use;
-    hint.textContent = key.get() ? words.keyKept : words.keyHint;
+    field.readOnly = kept; // not disabled, so that it can have the focus
+    field.placeholder = kept ? "••••••••" : "";
+    button.textContent = kept ? words.forget : words.use;
+    hint.textContent = problem ?? (kept ? words.keyKept : words.keyHint);
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (key.get()) key.forget();
-    else key.set(field.value);
-    draw();
+    const accepted = key.get() ? key.forget() : key.set(field.value);
+    draw(accepted === false ? words.keyWrong : null);
     changed();
   });
   draw();

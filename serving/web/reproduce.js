@@ -11,35 +11,49 @@ export function code(title, text) {
   return h("section", {}, h("h3", {}, title), copier(words.copy, () => text), block);
 }
 
-/** A button that copies a text, and says so. */
-export function copier(label, text) {
-  const button = h("button", { type: "button", class: "copy" }, label);
+/** A button that copies a text, and says so; an error goes to `failed`. */
+export function copier(label, text, failed = () => (button.textContent = words.notCopied)) {
+  const button = h("button", { type: "button" }, label);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text());
-    button.textContent = words.copied;
+    try {
+      await navigator.clipboard.writeText(text());
+      button.textContent = words.copied;
+    } catch (error) {
+      failed(error);
+    }
     setTimeout(() => (button.textContent = label), 1500);
   });
   return button;
 }
 
+/** Whether the server has a certificate of its own, which nobody else trusts: it listens on this machine alone. */
+const ownCertificate = () => location.protocol === "https:" && LOCAL.includes(location.hostname);
+
+const address = (model) => `${location.origin}/predictions/${encodeURIComponent(model)}`;
+
 export function curl(model, body) {
-  const insecure = location.protocol === "https:" && LOCAL.includes(location.hostname) ? "-k " : ""; // its certificate is its own
+  const options = [body.parameters?.stream ? "-N " : "", ownCertificate() ? "-k " : ""].join("");
   const data = JSON.stringify(body).replaceAll("'", "'\\''");
   const headers = `-H "Authorization: Bearer $KEY" -H 'Content-Type: application/json'`;
-  return `curl -s ${insecure}${location.origin}/predictions/${model} ${headers} -d '${data}'`;
+  return `curl -s ${options}${address(model)} ${headers} -d '${data}'`;
 }
 
-export const python = (model, body) => `import os
+export function python(model, body) {
+  const streamed = Boolean(body.parameters?.stream);
+  const more = `${ownCertificate() ? "\n    verify=False,  # the server's certificate is its own" : ""}${streamed ? "\n    stream=True," : ""}`;
+  const printed = streamed ? "for line in response.iter_lines():\n    print(json.loads(line))" : "print(response.json())";
+  return `${streamed ? "import json\n" : ""}import os
 
 import requests
 
 response = requests.post(
-    "${location.origin}/predictions/${model}",
+    "${address(model)}",
     json=${literal(body)},
     headers={"Authorization": f"Bearer {os.environ['KEY']}"},
-    timeout=30,
+    timeout=30,${more}
 )
-print(response.json())`;
+${printed}`;
+}
 
 /** A JSON value as Python writes it. */
 function literal(value) {

@@ -19,7 +19,9 @@ async function refresh() {
     return;
   }
   try {
-    show(table, draw(parse(await metrics(AbortSignal.timeout(EVERY_MS)))));
+    const samples = parse(await metrics(AbortSignal.timeout(EVERY_MS)));
+    if (!key.get()) return; // it was forgotten meanwhile
+    show(table, draw(samples));
     message.textContent = words.updated(new Date().toLocaleTimeString(language));
   } catch (error) {
     message.textContent = error instanceof ServerError ? error.message : words.unreachable;

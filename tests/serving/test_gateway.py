@@ -1,23 +1,31 @@
 """A server without a proxy: pages, requests and metrics at one address, with the errors of the contract."""
 
+import asyncio
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import requests
+from aiohttp import ClientError, web
+from aiohttp.test_utils import TestClient, TestServer
 from asking import MakeStore
 
 from serving.bundle import sha256
 from serving.client.client import Client
 from serving.contract.faults import ErrorAnswer
+from serving.contract.headers import VERSION
 from serving.server import control, site
+from serving.server.gateway import Gateway
+from serving.server.instance import Instance
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 pytest.importorskip("ts")
+PAUSE_S = 0.3
 VENDOR = site.WEB / "vendor/swagger-ui"
 
 
@@ -41,6 +49,10 @@ def headers(server: control.Server) -> dict[str, str]:
         ("POST", "/predictions/classification", "", 401, "no_key"),
         ("POST", "/predictions/classification", "Bearer wrong", 401, "no_key"),
         ("POST", "/predictions/classification", "Basic é", 401, "no_key"),
+        ("POST", "/predictions/classification", "Bearer é", 401, "no_key"),
+        ("POST", "/predictions/..", None, 404, "not_found"),
+        ("POST", "/predictions/%2e%2e", None, 404, "not_found"),
+        ("POST", "/status", None, 404, "not_found"),
         ("GET", "/metrics", "Bearer wrong", 401, "no_key"),
         ("POST", "/predictions/surnam", None, 404, "not_found"),
         ("POST", "/predictions/", None, 404, "not_found"),
@@ -55,13 +67,28 @@ def headers(server: control.Server) -> dict[str, str]:
 def test_errors_have_the_form_of_the_contract(
     server: control.Server, method: str, path: str, key: str | None, status: int, code: str
 ) -> None:
-    sent = headers(server) if key is None else {"Authorization": key.encode()}
+    sent = headers(server) if key is None else {"Authorization": key.encode("latin-1")}
     session = requests.Session()
     request = session.prepare_request(requests.Request(method, server.url, headers=sent, data=b"{}"))
     request.url = server.url + path  # as it is, without the changes that a client makes
     response = session.send(request, timeout=30)
     assert response.status_code == status
     assert ErrorAnswer.model_validate_json(response.content).error.code == code
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status", "code"),
+    [
+        ("X-Deadline", "soon", 400, "invalid_deadline"),
+        ("X-Deadline", "0.0", 400, "invalid_deadline"),
+        ("X-Deadline", "0.000001", 504, "deadline_exceeded"),
+        ("Content-Encoding", "gzip", 415, "encoded_body"),
+    ],
+)
+def test_headers_are_checked_as_behind_nginx(server: control.Server, header: str, value: str, status: int, code: str) -> None:
+    sent = headers(server) | {header: value}
+    response = requests.post(f"{server.url}/predictions/classification", json={"inputs": "ab"}, headers=sent, timeout=30)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
 def test_a_body_that_is_too_large_is_refused(server: control.Server) -> None:
@@ -94,15 +121,40 @@ def test_metrics_need_the_key(server: control.Server) -> None:
     assert float(counted[1]) >= 1
 
 
-def test_a_streamed_answer_arrives_in_pieces(server: control.Server) -> None:
-    body = {"inputs": "", "parameters": {"seed": 3, "stream": True}}
-    with requests.post(
-        f"{server.url}/predictions/generation", json=body, headers=headers(server), stream=True, timeout=30
-    ) as response:
-        pieces = list(response.iter_content(None))
-    assert len(pieces) > 1
-    *parts, last = [json.loads(line) for line in b"".join(pieces).splitlines()]
-    assert "".join(part["token"] for part in parts) == last[0]["generated_text"]
+async def stream(request: web.Request) -> web.StreamResponse:
+    """A model that pauses between the lines of its answer; `broken` ends in the middle."""
+    response = web.StreamResponse(headers={VERSION: "1-0"})
+    await response.prepare(request)
+    for number in range(3):
+        await response.write(b"%d\n" % number)
+        await asyncio.sleep(PAUSE_S)
+    if request.match_info["model"] == "broken" and request.transport:
+        request.transport.abort()
+    return response
+
+
+async def streamed(folder: Path, model: str) -> list[tuple[float, bytes]]:
+    """The pieces of an answer that comes through a gateway, and when each arrived."""
+    (folder / "site/web").mkdir(parents=True)
+    (folder / "key_file.json").write_text(json.dumps({name: {"key": "right"} for name in ("management", "inference")}))
+    upstream = web.Application()
+    upstream.router.add_post("/predictions/{model}", stream)
+    async with TestServer(upstream) as behind:
+        gateway = Gateway(Instance(folder), behind.port or 0, "", 10.0)
+        async with TestClient(TestServer(gateway.application())) as client:
+            answer = await client.post(f"/predictions/{model}", data=b"{}", headers={"Authorization": "Bearer right"})
+            return [(time.monotonic(), piece) async for piece in answer.content.iter_any()]
+
+
+def test_a_streamed_answer_arrives_in_pieces(tmp_path: Path) -> None:
+    pieces = asyncio.run(streamed(tmp_path, "model"))
+    assert [piece for _, piece in pieces] == [b"0\n", b"1\n", b"2\n"]
+    assert pieces[-1][0] - pieces[0][0] > PAUSE_S
+
+
+def test_a_stream_that_breaks_off_does_not_look_whole(tmp_path: Path) -> None:
+    with pytest.raises(ClientError):
+        asyncio.run(streamed(tmp_path, "broken"))
 
 
 def test_pipelined_requests_get_their_answers_in_order(server: control.Server) -> None:
@@ -116,8 +168,8 @@ def test_pipelined_requests_get_their_answers_in_order(server: control.Server) -
     with socket.create_connection(("127.0.0.1", server.state.port), 30) as connection:
         connection.sendall(raw)
         received = b""
-        while received.count(b"]") < len(texts):
-            received += connection.recv(65536)
+        while received.count(b"]") < len(texts) and (more := connection.recv(65536)):
+            received += more
     answers = [json.loads(line) for line in re.findall(rb"^\[.*?\]", received, re.MULTILINE)]
     with Client(server.url, value.removeprefix("Bearer ")) as client:
         alone = [json.loads(client.send("classification", json.dumps({"inputs": text}).encode())) for text in texts]
@@ -160,8 +212,8 @@ def test_both_languages_have_the_same_words() -> None:
     }
     for page in site.WEB.glob("*.html"):
         used |= set(re.findall(r'data-words="(\w+)"', page.read_text(encoding="utf-8")))
-    indexed = {"mean", "probability", "threshold", "model", "requests", "wrong", "errors", "p50", "p99", "drift"}  # by a name
-    assert set(english) == used | indexed
+    by_name = "mean probability threshold model requests wrong errors p50 p99 drift text lines json"
+    assert set(english) == used | set(by_name.split())
 
 
 def test_what_others_wrote_is_as_they_published_it() -> None:

@@ -110,12 +110,12 @@ def test_every_kind_answers_as_its_predictor_does(kind: str, inputs: Json, live:
     [
         ("", "application/json", "empty_body"),
         ('{"inputs": ', "application/json", "invalid_json"),
-        ('{"inputs": NaN}', "application/json", "invalid_inputs"),
+        ('{"inputs": NaN}', "application/json", "invalid_json"),
+        ('{"inputs": "ab", "inputs": "cd"}', "application/json", "invalid_json"),
         ("[" * 100_000, "application/json", "invalid_json"),
         ("{}", "application/json", "missing_inputs"),
         ('{"inputs": "ab", "top_k": 1}', "application/json", "unknown_field"),
-        ("inputs=ab", "application/x-www-form-urlencoded", "empty_body"),
-        ('{"inputs": "ab"}', "application/x-www-form-urlencoded", "empty_body"),
+        ("inputs=ab", "application/x-www-form-urlencoded", "invalid_json"),
         ("ab", "text/plain", "invalid_json"),
         (b"\xff\xfe", "application/octet-stream", "not_utf8"),
     ],
@@ -139,7 +139,10 @@ def test_a_name_is_streamed_line_by_line(live: Live, bundles: dict[str, Path]) -
     assert "Ro" + "".join(part["token"] for part in parts) == last[0]["generated_text"]
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/octet-stream", "application/json; charset=utf-8", "application/x-www-form-urlencoded"],
+)
 def test_json_with_another_content_type_is_accepted(content_type: str, live: Live) -> None:
     response = live.post("classification", data='{"inputs": "ab"}', headers={"Content-Type": content_type})
     assert answer(response) == live.ask("classification", {"inputs": "ab"})

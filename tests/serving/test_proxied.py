@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from serving.client.exchange import ServingError
 from serving.client.grpc import Grpc
 from serving.endpoints.classification.contract import ClassificationRequest
 from serving.endpoints.generation.contract import GenerationParameters, GenerationRequest
-from serving.server import control
+from serving.server import control, site
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.proxy import Front, Limits, Proxy, find_nginx
@@ -160,6 +161,25 @@ def test_every_port_listens_on_the_loopback_address_only(proxied: Target) -> Non
     hosts = {c.laddr.ip for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN}
     assert ports == set(proxied.state.ports.model_dump().values())
     assert {host.removeprefix("::ffff:") for host in hosts} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("path", [*site.VIEWS, "/web/app.js", "/web/base.css", "/web/vendor/swagger-ui/swagger-ui-bundle.js"])
+def test_pages_have_their_types_and_headers_behind_nginx(proxied: Target, path: str) -> None:
+    response = proxied.request("GET", path, headers={"Authorization": ""})
+    assert response.status_code == 200
+    kinds = {"json": "application/json", "js": "text/javascript", "css": "text/css"}
+    assert response.headers["Content-Type"].split(";")[0] == kinds.get(path.rpartition(".")[2], "text/html")
+    assert {name: response.headers[name] for name in site.HEADERS} == site.HEADERS
+    assert proxied.request("POST", path, b"{}").status_code == 404
+
+
+def test_the_address_that_torchserve_gets_is_the_one_that_was_checked(proxied: Target) -> None:
+    """A path that only becomes a prediction when it is normalized."""
+    context = ssl.create_default_context(cafile=str(proxied.certificate))
+    connection = HTTPSConnection("127.0.0.1", proxied.state.port, timeout=30, context=context)
+    connection.request("POST", "/explanations/x/../../predictions/classification?x=1", GOOD, proxied.headers())
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())) == (200, proxied.ask("classification", GOOD).json())
 
 
 @pytest.mark.filterwarnings("ignore:.*TLSv1.*:DeprecationWarning")

@@ -4,7 +4,8 @@ import { bars } from "../charts.js";
 import { h } from "../dom.js";
 import { percent, words } from "../words.js";
 
-export const initial = (examples) => (examples.some(({ parameters }) => parameters?.explain) ? { explain: true } : {});
+/** Explanations, if the model has any: then an example shows one. */
+export const proposed = (parameters, examples) => (examples.some(({ explain }) => explain) ? { explain: true, ...parameters } : parameters);
 
 export function show(answer) {
   const labels = answer.labels ?? answer;

@@ -2,15 +2,16 @@
 
 import { columns, fan, line } from "../charts.js";
 import { h } from "../dom.js";
-import { percent, significant, words } from "../words.js";
+import { brief, percent, words } from "../words.js";
 
 const SHOWN = 120; // values of the past
 
-export const initial = (examples) => {
-  const sent = examples.map(({ parameters }) => parameters ?? {});
-  const quantiles = sent.some((one) => one.quantiles) ? { quantiles: [0.05, 0.25, 0.75, 0.95] } : {};
-  return sent.some((one) => one.attention) ? { ...quantiles, attention: true } : quantiles;
-};
+/** Quantiles and attention, if the model has them: then an example shows them. */
+export function proposed(parameters, examples) {
+  const quantiles = examples.some((one) => one.quantiles) ? { quantiles: [0.05, 0.25, 0.5, 0.75, 0.95] } : {};
+  const attention = examples.some((one) => one.attention) ? { attention: true } : {};
+  return { ...quantiles, ...attention, ...parameters };
+}
 
 export function show({ forecasts, attention, dates }, { input }) {
   const places = forecasts.map(({ horizon, mean, quantiles }) => ({ label: String(horizon), mean, quantiles }));
@@ -39,14 +40,15 @@ export function past(input, preferred = "close") {
 }
 
 function table(forecasts) {
-  const columns = ["mean", "probability", "threshold"].filter((name) => forecasts.some((one) => one[name] !== undefined));
+  const names = ["mean", "probability", "threshold"].filter((name) => forecasts.some((one) => one[name] !== undefined));
   const levels = forecasts[0].quantiles?.map(({ level }) => level) ?? [];
-  const head = [words.horizon, ...columns.map((name) => words[name]), ...levels.map((level) => percent(level))];
-  const row = (one) => [...columns.map((name) => one[name]), ...(one.quantiles ?? []).map(({ value }) => value)];
-  return h(
+  const head = [words.horizon, ...names.map((name) => words[name]), ...levels.map((level) => percent(level))];
+  const row = (one) => [...names.map((name) => one[name]), ...(one.quantiles ?? []).map(({ value }) => value)];
+  const made = h(
     "table",
     { class: "numbers" },
     h("thead", {}, h("tr", {}, head.map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", {}, forecasts.map((one) => h("tr", {}, h("th", { scope: "row" }, String(one.horizon)), row(one).map((value) => h("td", {}, significant(value, 4)))))),
+    h("tbody", {}, forecasts.map((one) => h("tr", {}, h("th", { scope: "row" }, String(one.horizon)), row(one).map((value) => h("td", {}, brief(value)))))),
   );
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": words.forecasts }, made);
 }

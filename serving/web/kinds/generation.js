@@ -7,13 +7,16 @@ import { unknown } from "./classification.js";
 
 const TOPS = 8;
 
-export const initial = () => ({ num_return_sequences: 1, stream: true, top_n_tokens: TOPS });
+export const proposed = (parameters) => ({ stream: true, top_n_tokens: TOPS, ...parameters });
+
+/** The page opens with a single name, which is streamed. */
+export const opening = ({ num_return_sequences: _, ...others }) => others;
 
 /** A stream is of a single text and a single sequence; anything else gets its answer as a whole. */
-export function adapt({ inputs, parameters = {} }) {
-  if (!parameters.stream || (!Array.isArray(inputs) && (parameters.num_return_sequences ?? 1) === 1)) return { inputs, parameters };
+export function adapted({ inputs, parameters }) {
   const { stream, ...others } = parameters;
-  return { inputs, parameters: others };
+  const single = !Array.isArray(inputs) && (parameters.num_return_sequences ?? 1) === 1;
+  return { inputs, parameters: single ? parameters : others };
 }
 
 export function show(names) {
@@ -36,7 +39,7 @@ export function live(place, { inputs, parameters }) {
 }
 
 /** The place for the rivals of a character. Those of the first character are shown unasked, so that the place is not empty. */
-const candidates = () => h("div", { class: "candidates", "aria-live": "polite" });
+const candidates = () => h("div", { class: "candidates" });
 
 function name(start, label, panel) {
   const letters = h("p", { class: "name", dir: "auto" }, start);
@@ -59,7 +62,8 @@ function letter(token, tell) {
   const shown = token || words.ended;
   if (!tell) return h("span", { class: kind }, shown);
   const name = `${words.next}: ${spaced(token)}`;
-  return h("button", { type: "button", class: kind, onmouseenter: tell, onfocus: tell, "aria-label": name }, shown);
+  // No button element: that would part letters that are joined in writing, as in Arabic.
+  return h("span", { role: "button", tabindex: 0, class: kind, onmouseenter: tell, onfocus: tell, onclick: tell, "aria-label": name }, shown);
 }
 
 const spaced = (token) => (token ? token.replace(" ", "␣") : words.ended);

@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { decimals, percent, words } from "../words.js";
 import { past } from "./forecasting.js";
 
-export const initial = () => ({ closed_form: true });
+export const proposed = (parameters) => ({ closed_form: true, ...parameters });
 
 export function show({ days, simulated }, { input }) {
   const { order, ...market } = input;

@@ -7,7 +7,9 @@ import { unknown } from "./classification.js";
 
 const START = "▁"; // begins a word among subwords
 
-export const initial = () => ({ num_beams: 4, num_return_sequences: 4, attention: true, sentences: true });
+export function proposed({ num_beams = 4, num_return_sequences = Math.min(4, num_beams), ...others }) {
+  return { attention: true, sentences: true, ...others, num_beams, num_return_sequences };
+}
 
 export const each = (answer) => answer; // a list even for a single text
 

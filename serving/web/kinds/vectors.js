@@ -4,7 +4,7 @@ import { bars, heat, map } from "../charts.js";
 import { h } from "../dom.js";
 import { decimals, words } from "../words.js";
 
-export const initial = () => ({});
+export const proposed = (parameters) => parameters;
 
 export function show(answer) {
   if (answer.vectors) return null; // see `together`
