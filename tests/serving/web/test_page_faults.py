@@ -147,13 +147,8 @@ def test_a_model_that_is_not_there_is_named(browser: Browser, alone: control.Ser
     with Visitor.at(browser, alone) as visitor:
         visitor.open("/#/surnam")
         expect(visitor.page.locator(".alert")).to_have_text("There is no model named surnam.")
-        for part in (
-            "%7B%22inputs",
-            "5",
-            "null",
-            "%E0%A4%A",
-            "%7B%22parameters%22%3Anull%7D",
-        ):  # links that were cut off, or worse
+        cut_off_or_worse = ("%7B%22inputs", "5", "null", "%E0%A4%A", "%7B%22parameters%22%3Anull%7D")
+        for part in cut_off_or_worse:
             visitor.open("/status")
             visitor.open(f"/#/classification?{part}")
             expect(visitor.page.locator("#input")).to_have_value(re.compile("."))  # the first example
