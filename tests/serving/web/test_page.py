@@ -320,7 +320,7 @@ def test_the_reference_sends_requests_with_the_key(browser: Browser, server: con
 def test_the_status_has_a_line_for_each_model(browser: Browser, server: control.Server) -> None:
     with Visitor.at(browser, server) as visitor:
         visitor.open("/status")
-        expect(visitor.page.locator("#said")).to_have_text("The status needs the key.")
+        expect(visitor.page.locator("#said")).to_have_text("Enter the key to see the status.")
         visitor.open("/#/schedule", key_of(server))
         visitor.ask("{}")
         visitor.ask(json.dumps(next(a for a in server.archives if a.name == "schedule").examples[0].request["inputs"]))
