@@ -73,7 +73,7 @@ def first_answer(browser: Browser, server: control.Server, model: str) -> float:
         visitor.open("/status", key_of(server))
         visitor.page.add_init_script(WATCH)
         visitor.page.goto(f"{server.url}/#/{model}?{quote(json.dumps(request))}")
-        visitor.page.wait_for_function("window.answered")
+        visitor.answered()
         return float(visitor.page.evaluate(PAINTED))
 
 
