@@ -60,18 +60,34 @@ class Options(NamedTuple):
         return sums / ((self.length_offset + lengths) / (self.length_offset + 1)) ** self.length_penalty
 
 
+class Trace(NamedTuple):
+    """The hypotheses in each sentence's beam after each step, finished or not.
+
+    Attributes:
+        tokens: the last token of each, [N, L, K].
+        rows: the beam position of the hypothesis that it extends, in the step before, [N, L, K].
+        sums: its log-probability, -inf at unused positions, [N, L, K].
+    """
+
+    tokens: Tensor
+    rows: Tensor
+    sums: Tensor
+
+
 class Found(NamedTuple):
-    """Each sentence's finished hypotheses, best first.
+    """Each sentence's finished hypotheses, best first, and the search that led to them.
 
     Attributes:
         tokens: each ends with EOS, then padding, [N, K, L].
         scores: -inf where there is no hypothesis, [N, K].
         attention: of each token, zero after EOS, [N, K, L, S].
+        trace: all that was in the beam.
     """
 
     tokens: Tensor
     scores: Tensor
     attention: Tensor
+    trace: Trace
 
 
 class Beam(NamedTuple):
@@ -86,6 +102,9 @@ class Beam(NamedTuple):
     state: Tensor  # the decoder's, [N, K, P]
     coverage: Tensor  # attention that each source position has received, [N, K, S]
     attention: Tensor  # of each token, by the beam position where it was generated, [L, N, K, S]
+    trace_tokens: Tensor  # see Trace, but [L, N, K]
+    trace_rows: Tensor
+    trace_sums: Tensor
     done_tokens: Tensor  # [N, K, L]
     done_rows: Tensor  # [N, K, L]
     done_scores: Tensor  # best first, -inf where there is none, [N, K]
@@ -136,6 +155,9 @@ def start(state: Tensor, mask: Tensor, first: Tensor, longest: int) -> Beam:
         state=state[:, None].expand(-1, shape[1], -1).clone(),
         coverage=covered.clone(),
         attention=covered.new_zeros((longest, *covered.shape)),
+        trace_tokens=empty.new_zeros((longest, *shape)),
+        trace_rows=empty.new_zeros((longest, *shape)),
+        trace_sums=torch.full((longest, *shape), -torch.inf, dtype=first.dtype, device=mask.device),
         done_tokens=empty.clone(),
         done_rows=empty.clone(),
         done_scores=torch.full(shape, -torch.inf, dtype=first.dtype, device=mask.device),
@@ -177,6 +199,9 @@ def step(decode: Decode, beam: Beam, limits: Tensor, options: Options) -> Beam:
         state=pick(state, rows),
         coverage=coverage,
         attention=torch.where(now[:, None, None, None], attention, beam.attention),
+        trace_tokens=torch.where(now[:, None, None], latest, beam.trace_tokens),
+        trace_rows=torch.where(now[:, None, None], rows, beam.trace_rows),
+        trace_sums=torch.where(now[:, None, None], sums, beam.trace_sums),
         done_tokens=pick(torch.cat((beam.done_tokens, tokens), 1), best),
         done_rows=pick(torch.cat((beam.done_rows, history), 1), best),
         done_scores=done_scores,
@@ -225,4 +250,5 @@ def found(beam: Beam) -> Found:
     by_sentence = beam.attention.transpose(0, 1)  # [N, L, K, S]
     attention = by_sentence.gather(2, made_in.expand(-1, -1, -1, by_sentence.shape[3]))
     written = (beam.done_tokens != PAD)[..., None]
-    return Found(beam.done_tokens, beam.done_scores, attention.transpose(1, 2) * written)
+    trace = Trace(*(steps.transpose(0, 1) for steps in (beam.trace_tokens, beam.trace_rows, beam.trace_sums)))
+    return Found(beam.done_tokens, beam.done_scores, attention.transpose(1, 2) * written, trace)

@@ -15,7 +15,8 @@ class TranslatorGraph(nn.Module):
     """A full translation: encoder, decoder and beam search.
 
     (source [N, S], source_lengths [N], first [K], and the fields of models.beam.Options, [1] each) ->
-    tokens [N, K, L], scores [N, K], attention [N, K, L, S], with L = 2 S + 10: see models.beam.Found.
+    tokens [N, K, L], scores [N, K], attention [N, K, L, S], and the fields of the trace [N, L, K], with L = 2 S + 10: see
+    models.beam.Found.
     `first` are the initial sums of the beam, 0 followed by -inf; its size K is the beam width.
 
     An output has at most 2 S + 10 tokens. That is ample for French and English, whose lengths hardly ever differ by half, and
@@ -45,7 +46,7 @@ class TranslatorGraph(nn.Module):
         min_length: Tensor,
         ngram: Tensor,
         n_best: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """See the class."""
         memory, state = self.model.encode(source, source_lengths)
         memory = memory._replace(values=memory.values.clone())  # they may be the keys, and a loop does not accept a tensor twice
@@ -58,4 +59,5 @@ class TranslatorGraph(nn.Module):
         limits, longest = 2 * source_lengths + 10, 2 * source.shape[1] + 10
         options = (length_penalty, length_offset, coverage_penalty, min_length, ngram, n_best)
         scalars = Options(*(option.reshape(()) for option in options))
-        return beam_search(decode, state, memory.mask, limits, first, longest, scalars)
+        found = beam_search(decode, state, memory.mask, limits, first, longest, scalars)
+        return found.tokens, found.scores, found.attention, *found.trace

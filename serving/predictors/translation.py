@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nlargest
 from pathlib import Path
 from statistics import fmean
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from models.text.subwords import SubwordTokenizer
 from serving.bundle import CASE, GRAPH, TOKENIZER, Bundle, BundleError, Decoding
 from serving.predictors.arrays import FloatArray, IntArray, batches_by_length, pad
 from serving.predictors.remember import remember
+from serving.predictors.search import Node, Prefix
+from serving.predictors.search import tree as search_tree
 from serving.predictors.session import Session
 from serving.predictors.watch import Watch
 
@@ -35,12 +37,13 @@ class Alignment:
 
 @dataclass(frozen=True)
 class TranslatedSentence:
-    """A sentence, a translation, its length-normalized natural log-probability, and its alignment on request."""
+    """A sentence, a translation, and its length-normalized natural log-probability; on request, its alignment and its search."""
 
     source: str
     text: str
     score: float
     alignment: Alignment | None
+    search: list[Node] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class Translator:
         *,
         n_best: int = 1,
         attention: bool = False,
+        tree: bool = False,
         batch_size: int = BATCH_SIZE,
         watch: Watch | None = None,
     ) -> list[list[Candidate]]:
@@ -127,6 +131,7 @@ class Translator:
             decoding: search settings; None uses the bundle's.
             n_best: number of translations for each text, 1 to num_beams.
             attention: whether to return each sentence's alignment.
+            tree: whether to return the search of each sentence, with its best translation.
             batch_size: sentences per batch.
             watch: stops the search at its deadline.
 
@@ -134,14 +139,15 @@ class Translator:
             DeadlineError: the deadline passed.
         """
         readings = [self.read(text) for text in texts]
-        found = iter(self._search_all(readings, _options(decoding or self.decoding, n_best), attention, batch_size, watch))
+        more = _More(attention, tree)
+        found = iter(self._search_all(readings, _options(decoding or self.decoding, n_best), more, batch_size, watch))
         return [_candidates(reading.parts, [next(found) for _ in reading.ids], n_best) for reading in readings]
 
     def _search_all(
         self,
         readings: Sequence[Reading],
         options: Mapping[str, FloatArray | IntArray],
-        attention: bool,
+        more: "_More",
         batch_size: int,
         watch: Watch | None,
     ) -> Found:
@@ -150,18 +156,22 @@ class Translator:
         sources = [ids for reading in readings for ids in reading.ids]
         restore = [restore for reading in readings for restore in reading.restore]
 
-        def translated(i: int, tokens: IntArray, score: float, weights: FloatArray) -> TranslatedSentence:
-            target = tokens[: tokens.tolist().index(EOS) + 1].tolist()
-            alignment = self._alignment(sources[i], target, weights) if attention else None
+        def translated(i: int, target: Prefix, score: float, weights: FloatArray) -> TranslatedSentence:
+            alignment = self._alignment(sources[i], target, weights) if more.attention else None
             return TranslatedSentence(texts[i], restore[i](self.tokenizer.decode(target[:-1])), score, alignment)
+
+        def all_of(i: int, tokens: IntArray, scores: FloatArray, weights: FloatArray, *trace: Any) -> list[TranslatedSentence]:
+            targets = [_ended(row) for row, score in zip(tokens.tolist(), scores, strict=True) if np.isfinite(score)]
+            found = [translated(i, target, float(scores[k]), weights[k]) for k, target in enumerate(targets)]
+            if more.tree and found:
+                last_tokens, rows, sums = trace
+                found[0] = replace(found[0], search=search_tree(last_tokens, rows, sums, targets))
+            return found
 
         def search(batch: Sequence[int]) -> Found:
             source, lengths = pad([sources[i] for i in batch])
             found = self._search(watch, source=source, source_lengths=lengths, **options)
-            return [
-                [translated(i, tokens[k], float(scores[k]), weights[k]) for k in range(len(scores)) if np.isfinite(scores[k])]
-                for i, tokens, scores, weights in zip(batch, *found, strict=True)
-            ]
+            return [all_of(*of_sentence) for of_sentence in zip(batch, *found, strict=True)]
 
         results: Found = [[] for _ in texts]
         batches = list(batches_by_length(sources, batch_size))
@@ -180,6 +190,19 @@ class Translator:
     def _alignment(self, source: Sequence[int], target: Sequence[int], weights: FloatArray) -> Alignment:
         pieces = self.tokenizer.pieces
         return Alignment(pieces(source), pieces(target), weights[: len(target), : len(source)])
+
+
+@dataclass(frozen=True)
+class _More:
+    """What to return beside the translations."""
+
+    attention: bool
+    tree: bool
+
+
+def _ended(tokens: list[int]) -> Prefix:
+    """The tokens up to EOS."""
+    return tuple(tokens[: tokens.index(EOS) + 1])
 
 
 def _candidates(parts: Sentences, found: Found, n_best: int) -> list[Candidate]:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.beam import Options, beam_search
+from models.beam import Found, Options, beam_search
 from models.text.special import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
+from serving.predictors.search import tree
 
 STATES = 10_007  # many, so that two histories do not go through the same states: the order of ties is arbitrary
 NEVER = [PAD, UNK, BOS]
@@ -44,19 +45,22 @@ class Decoder:
         after = self.follow(state[..., 0], previous, state[..., 1])
         return self.log_probs[after], torch.stack([after, state[..., 1]], -1), torch.stack(self.attention(after.double()), -1)
 
+    def run(self, limits: list[int], sentences: Sequence[int], beams: int, n_best: int, **chosen: Any) -> Found:
+        """Search for translations of sentences."""
+        state = torch.tensor([[0, sentence] for sentence in sentences])
+        first = torch.full((beams,), -torch.inf, dtype=torch.float64)
+        first[0] = 0
+        options = options_of(n_best=n_best, **chosen)
+        mask = torch.ones(len(limits), 2).bool()
+        return beam_search(self, state, mask, torch.tensor(limits), first, max(limits), options)
+
     def search(
         self, limits: list[int], sentences: Sequence[int] | None = None, *, beams: int, n_best: int | None = None, **chosen: Any
     ) -> list[list[Hypothesis]]:
         """Each sentence's hypotheses as (tokens, score, attention)."""
         sentences = range(len(limits)) if sentences is None else sentences
-        state = torch.tensor([[0, sentence] for sentence in sentences])
-        first = torch.full((beams,), -torch.inf, dtype=torch.float64)
-        first[0] = 0
         n_best = beams if n_best is None else n_best
-        options = options_of(n_best=n_best, **chosen)
-        tokens, scores, attention = beam_search(
-            self, state, torch.ones(len(limits), 2).bool(), torch.tensor(limits), first, max(limits), options
-        )
+        tokens, scores, attention, _ = self.run(limits, sentences, beams, n_best, **chosen)
         return [
             [
                 (tuple(row[: row.index(EOS)]), float(score), weights[: row.index(EOS) + 1])
@@ -205,6 +209,25 @@ def test_too_short_outputs_and_repeated_ngrams_are_excluded(
         assert_same(hypotheses, plain_beam(model, i, limit, beams, min_length=min_length, ngram=ngram))
         assert all(not repeats(tokens, ngram) for tokens, _, _ in hypotheses)
         assert all(min(min_length, limit - 1) <= len(tokens) < limit for tokens, _, _ in hypotheses)
+
+
+@given(seeds, limits, st.integers(1, 4))
+def test_the_trace_has_every_hypothesis_that_was_in_the_beam(seed: int, limits: list[int], beams: int) -> None:
+    model = decoder(seed, units=3)
+    found = model.run(limits, range(len(limits)), beams, beams)
+    for i, limit in enumerate(limits):
+        tokens, rows, sums = (steps[i].numpy() for steps in found.trace)
+        nodes = tree(tokens, rows, sums, [])
+        live: list[Scored] = [((), 0.0)]
+        ended = 0
+        for length in range(1, max(len(node.prefix) for node in nodes) + 1):
+            grown = [new for known, total in live for new in continuations(model, i, known, total, limit)]
+            grown = sorted(grown, key=lambda h: -h[1])[: beams - ended]
+            assert {n.prefix: pytest.approx(n.log_probability) for n in nodes if len(n.prefix) == length} == dict(grown)
+            ended += sum(known[-1] == EOS for known, _ in grown)
+            live = [h for h in grown if h[0][-1] != EOS]
+        for node in nodes:
+            assert node.prefix[:-1] == (() if node.parent is None else nodes[node.parent].prefix)
 
 
 def test_search_stops_for_a_sentence_that_cannot_improve() -> None:

@@ -18,7 +18,7 @@ print(f"training loss after 120 steps: {float(loss.total.detach()) / loss.units:
 
 asked, options = strings(8, seed=1000), Options(*(torch.tensor([value]) for value in (1.0, 0.0, 0.0, 0, 0, 1)))
 with torch.no_grad():
-    tokens, _, _ = TranslatorGraph(model.eval())(asked["source"], asked["source_lengths"], torch.tensor([0.0]), *options)
+    tokens, *_ = TranslatorGraph(model.eval())(asked["source"], asked["source_lengths"], torch.tensor([0.0]), *options)
 for wanted, found in zip(asked["target"][:3, 1:].tolist(), tokens[:3, 0].tolist(), strict=True):
     ends = [row.index(EOS) if EOS in row else LONGEST for row in (wanted, found)]
     print(f"wanted {wanted[: ends[0]]}, got {found[: ends[1]]}")

@@ -38,7 +38,7 @@ def graph(model: Translator, make: MakeAffine) -> Graph:
         TranslatorGraph(model, make),
         example,
         {"source": UNITS, "source_lengths": ROWS, "first": {0: "beams"}},
-        ["tokens", "scores", "attention"],
+        ["tokens", "scores", "attention", "trace_tokens", "trace_rows", "trace_sums"],
         proved=("scores",),
         rounded=make is not exact,
         choices="tokens",

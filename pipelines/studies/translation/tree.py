@@ -1,38 +1,35 @@
 """Study `translation`, stage `tree`: draw one beam search, step by step. `python -m pipelines.studies.translation.tree TASK`.
 
-The served graph contains the whole search and returns finished translations alone. Here the same steps run in torch, on the
-weights of the task in float32, so that the hypotheses that the search drops can be seen too.
+It is the search of the exported graph, with the hypotheses that it drops.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from safetensors.torch import load_model
-from torch import Tensor
 
-from models.beam import Options, can_improve, found, start, step
 from models.text.special import EOS
 from models.text.subwords import SubwordTokenizer
-from models.translation.graph import TranslatorGraph
-from models.translation.translator import Translator
-from pipelines.data.prepared import TOKENIZER
 from pipelines.evaluation.findings import Report, Table
-from pipelines.kinds.translation.model import build
 from pipelines.kinds.translation.settings import TranslationTask
-from pipelines.paths import PLOTS, PREPARED, WEIGHTS
+from pipelines.paths import BUNDLES, PLOTS
 from pipelines.settings.params import load_params
 from pipelines.stage import run_stage
 from pipelines.tracking.runs import track
+from serving.predictors.search import Prefix
+from serving.predictors.translation import Translator
 
 BEAMS = 3  # narrow enough to be drawn
 COLUMN, ROW = 1.0, 0.5  # inches of a node
+PLAIN = {  # scores are means per token, and nothing else is asked for
+    "length_normalization": "length",
+    "length_penalty": 1.0,
+    "coverage_penalty": 0.0,
+    "min_length": 0,
+    "no_repeat_ngram_size": 0,
+}
 COLORS = {"best": "tab:blue", "finished": "tab:green", "dropped": "0.55"}
-
-Prefix = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -65,40 +62,20 @@ class Tree:
         return self.scores[prefix] * len(prefix) if prefix in self.scores else self.sums[prefix]
 
 
-@torch.no_grad()
-def grow(model: Translator, source: Sequence[int], beams: int) -> Tree:
-    """Search by the steps of `models.beam`, and keep every hypothesis that was in the beam.
+def grow(translator: Translator, sentence: str, beams: int) -> Tree:
+    """Return the search for one sentence, with scores that are means per token.
 
     Args:
-        model: in evaluation mode.
-        source: ids, EOS at the end.
+        translator: of an exported bundle.
+        sentence: a single one.
         beams: width K.
     """
-    graph, limits = TranslatorGraph(model), torch.tensor([2 * len(source) + 10])
-    memory, state = model.encode(torch.tensor([source]), torch.tensor([len(source)]))
-    advance = model.decoder.stepper(memory, graph.maps)
-
-    def decode(previous: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        output, state, weights = advance(model.decoder.embedding(previous), state)
-        return torch.log_softmax(graph.logits(output), -1), state, weights
-
-    first = torch.full((beams,), -inf)
-    first[0] = 0.0
-    sums: dict[Prefix, float] = {(): 0.0}
-    beam, options = start(state, memory.mask, first, int(limits[0])), _options(beams)
-    while bool(can_improve(beam, limits, options).any()):
-        beam = step(decode, beam, limits, options)
-        rows = zip(beam.tokens[0, :, : int(beam.length)].tolist(), beam.sums[0].tolist(), strict=True)
-        sums |= {tuple(tokens): total for tokens, total in rows if isfinite(total)}
-    tokens, scores, _ = found(beam)
-    ended = zip(tokens[0].tolist(), scores[0].tolist(), strict=True)
-    return Tree(sums, {tuple(ids[: ids.index(EOS) + 1]): score for ids, score in ended if isfinite(score)})
-
-
-def _options(beams: int) -> Options:
-    """Scores are means per token, nothing else is asked for, and the search ends when all K best hypotheses are known."""
-    none = torch.tensor(0)
-    return Options(torch.tensor(1.0), torch.tensor(0.0), torch.tensor(0.0), none, none, torch.tensor(beams))
+    decoding = translator.decoding.model_copy(update=PLAIN | {"num_beams": beams})
+    (candidates,) = translator.translate([sentence], decoding, n_best=beams, tree=True)
+    nodes = candidates[0].sentences[0].search or []
+    found = {node.rank: node.prefix for node in nodes if node.rank is not None}
+    sums = {node.prefix: node.log_probability for node in nodes if node.prefix[-1] != EOS}
+    return Tree({(): 0.0, **sums}, {found[rank]: candidate.score for rank, candidate in enumerate(candidates)})
 
 
 def places(tree: Tree) -> dict[Prefix, int]:
@@ -170,13 +147,11 @@ def _last_pieces(tree: Tree, tokenizer: SubwordTokenizer) -> Iterator[tuple[Pref
 
 def main(task: str) -> None:
     """Write plots/studies/translation/tree."""
-    block, prepared = load_params().task_of(task, TranslationTask), PREPARED / task
-    tokenizer, model = SubwordTokenizer.load(prepared / TOKENIZER), build(block, prepared)
-    load_model(model, WEIGHTS / task / "model.safetensors")
-    sentence = str(block.examples[0])
+    sentence = str(load_params().task_of(task, TranslationTask).examples[0])
+    translator = Translator.load(BUNDLES / task)
     with track("tree", task) as run:
-        tree = grow(model.eval(), [*tokenizer.encode(sentence), EOS], BEAMS)
-        pieces = dict(_last_pieces(tree, tokenizer))
+        tree = grow(translator, sentence, BEAMS)
+        pieces = dict(_last_pieces(tree, translator.tokenizer))
         report = Report({}, {"tree.csv": tabulate(tree, pieces)}, {"tree.png": draw_tree(tree, pieces, sentence)})
         report.write_plots(PLOTS / "studies" / "translation" / "tree")
         run.artifacts(PLOTS / "studies" / "translation" / "tree")

@@ -1,6 +1,6 @@
 """Requests to translators, and their answers."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter
 
@@ -35,6 +35,11 @@ class TranslationParameters(Strict):
     num_return_sequences: int = Field(default=1, ge=1, description="translations for each input, 1 to num_beams; default 1")
     attention: bool = Field(default=False, description="also return the attention weights; default false")
     sentences: bool = Field(default=False, description="also return each sentence and its translation; default false")
+    tree: bool = Field(
+        default=False,
+        description="also return the search: every hypothesis that was in the beam; only for a single text, not a list; "
+        "default false",
+    )
 
 
 class Attention(Strict):
@@ -45,6 +50,17 @@ class Attention(Strict):
     weights: list[list[float]]
 
 
+class Hypothesis(Strict):
+    """A node of a search: the hypothesis that its last subword extends."""
+
+    piece: Annotated[str, Field(description="its last subword; <eos> ends it")]
+    parent: Annotated[int | None, Field(description="place in this list, from 0, of the hypothesis that it extends")] = None
+    log_probability: Annotated[float, Field(description="natural, of all its subwords, with four decimals")]
+    rank: Annotated[
+        int | None, Field(description="place among the translations that were found, 1 for the best; absent for all others")
+    ] = None
+
+
 class Sentence(Strict):
     """A sentence of a text and its translation."""
 
@@ -52,6 +68,7 @@ class Sentence(Strict):
     translation_text: str
     score: float
     attention: Attention | None = None
+    tree: list[Hypothesis] | None = None
 
 
 class Alternative(Strict):
@@ -68,7 +85,7 @@ class Translation(Strict):
     The score of a sentence is its length-normalized natural log-probability; that of a text is the mean over its sentences.
 
     `alternatives` is present if num_return_sequences is above 1. `sentences` is present on request. For a text of several
-    sentences, the attention is inside `sentences`, which is then also present if only `attention` was requested.
+    sentences, attention and tree are inside `sentences`, which is then also present if only these were requested.
     """
 
     translation_text: str
@@ -76,6 +93,7 @@ class Translation(Strict):
     unknown_characters: UnknownCharacters = None
     alternatives: list[Alternative] | None = None
     attention: Attention | None = None
+    tree: list[Hypothesis] | None = None
     sentences: list[Sentence] | None = None
 
 

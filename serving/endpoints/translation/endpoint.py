@@ -12,6 +12,7 @@ from serving.contract.requests import input_error, texts
 from serving.endpoints.shared import Emit, Json, check_length, check_size, count_unknown
 from serving.endpoints.translation import contract as answers
 from serving.endpoints.translation.contract import TranslationParameters, TranslationRequest
+from serving.predictors.search import Node
 from serving.predictors.translation import Alignment, Candidate, TranslatedSentence, Translator
 from serving.predictors.watch import Watch
 from serving.telemetry.meter import Text
@@ -31,6 +32,8 @@ class Endpoint:
         wanted, beams = request.parameters.num_return_sequences, self._decoding(request).num_beams
         if wanted > beams:
             raise RequestError("invalid_parameter", f"num_return_sequences: at most num_beams, which is {beams}, not {wanted}")
+        if request.parameters.tree and not request.single:
+            raise RequestError("invalid_parameter", "tree: only for a single text, not a list")
         longest, most = self._translator.bundle.max_length, self._translator.bundle.max_sentences or 1
         check_size(request, most * longest, "subwords", characters=4)
         total = 0
@@ -48,7 +51,8 @@ class Endpoint:
 
     def group(self, request: TranslationRequest) -> Hashable:
         """Requests with the same settings share one beam search."""
-        return self._decoding(request), request.parameters.num_return_sequences, request.parameters.attention
+        asked = request.parameters
+        return self._decoding(request), asked.num_return_sequences, asked.attention, asked.tree
 
     def answer(self, requests: Sequence[TranslationRequest], _: Sequence[Emit], watch: Watch) -> list[Json]:
         """The best translation of each text, and what else was requested."""
@@ -59,10 +63,11 @@ class Endpoint:
                 decoding,
                 n_best=parameters.num_return_sequences,
                 attention=parameters.attention,
+                tree=parameters.tree,
                 watch=watch,
             )
         )
-        return [[_translation(next(found), r.parameters, count_unknown(self._ids(text))) for text in texts(r)] for r in requests]
+        return [[self._translation(text, next(found), r.parameters) for text in texts(r)] for r in requests]
 
     def measure(self, request: TranslationRequest, answer: Json) -> Iterator[Text]:
         """Subwords of each text, unknown subwords, and subwords of its translation."""
@@ -79,30 +84,47 @@ class Endpoint:
         given = request.parameters.model_dump(include={*Decoding.model_fields}, exclude_none=True)
         return self._translator.decoding.model_copy(update=given)
 
+    def _translation(self, text: str, candidates: list[Candidate], parameters: TranslationParameters) -> Json:
+        best, *others = candidates
+        several = len(best.sentences) > 1
+        shown = parameters.sentences or (several and (parameters.attention or parameters.tree))
 
-def _translation(candidates: list[Candidate], parameters: TranslationParameters, unseen: int | None) -> Json:
-    best, *others = candidates
-    several = len(best.sentences) > 1
-    shown = parameters.sentences or (parameters.attention and several)
+        def sentences(candidate: Candidate) -> list[answers.Sentence] | None:
+            return [self._sentence(s, with_tree=candidate is best) for s in candidate.sentences] if shown else None
 
-    def sentences(candidate: Candidate) -> list[answers.Sentence] | None:
-        return [_sentence(sentence) for sentence in candidate.sentences] if shown else None
+        alternatives = [answers.Alternative(translation_text=c.text, score=c.score, sentences=sentences(c)) for c in others]
+        return answers.Translation(
+            translation_text=best.text,
+            score=best.score,
+            unknown_characters=count_unknown(self._ids(text)),
+            alternatives=alternatives if parameters.num_return_sequences > 1 else None,
+            attention=None if several else _attention(best.sentences[0].alignment),
+            tree=None if several else self._tree(best.sentences[0].search),
+            sentences=sentences(best),
+        ).model_dump(exclude_none=True)
 
-    alternatives = [answers.Alternative(translation_text=c.text, score=c.score, sentences=sentences(c)) for c in others]
-    return answers.Translation(
-        translation_text=best.text,
-        score=best.score,
-        unknown_characters=unseen,
-        alternatives=alternatives if parameters.num_return_sequences > 1 else None,
-        attention=None if several else _attention(best.sentences[0].alignment),
-        sentences=sentences(best),
-    ).model_dump(exclude_none=True)
+    def _sentence(self, found: TranslatedSentence, *, with_tree: bool) -> answers.Sentence:
+        return answers.Sentence(
+            source_text=found.source,
+            translation_text=found.text,
+            score=found.score,
+            attention=_attention(found.alignment),
+            tree=self._tree(found.search) if with_tree else None,
+        )
 
-
-def _sentence(found: TranslatedSentence) -> answers.Sentence:
-    return answers.Sentence(
-        source_text=found.source, translation_text=found.text, score=found.score, attention=_attention(found.alignment)
-    )
+    def _tree(self, search: list[Node] | None) -> list[answers.Hypothesis] | None:
+        if search is None:
+            return None
+        pieces = self._translator.tokenizer.pieces([node.prefix[-1] for node in search])
+        return [
+            answers.Hypothesis(
+                piece=piece,
+                parent=node.parent,
+                log_probability=round(node.log_probability, 4),
+                rank=None if node.rank is None else node.rank + 1,
+            )
+            for piece, node in zip(pieces, search, strict=True)
+        ]
 
 
 def _attention(alignment: Alignment | None) -> answers.Attention | None:

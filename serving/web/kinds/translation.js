@@ -8,20 +8,27 @@ import { unknown } from "./classification.js";
 const START = "▁"; // begins a word among subwords
 
 export function proposed({ num_beams = 4, num_return_sequences = Math.min(4, num_beams), ...others }) {
-  return { attention: true, sentences: true, ...others, num_beams, num_return_sequences };
+  return { attention: true, sentences: true, tree: true, ...others, num_beams, num_return_sequences };
+}
+
+/** A tree is of a single text. */
+export function adapted({ inputs, parameters }) {
+  const { tree: _, ...others } = parameters;
+  return { inputs, parameters: Array.isArray(inputs) ? others : parameters };
 }
 
 export const each = (answer) => answer; // a list even for a single text
 
 export function show(found) {
-  const sentences = found.sentences ?? [{ attention: found.attention }];
+  const sentences = found.sentences ?? [found];
+  const title = (word, i) => (sentences.length > 1 ? `${word} · ${words.sentence(i + 1)}` : word);
   return [
     said(found.translation_text, "p", { class: "translation" }),
     h("p", { class: "about" }, `${words.score} ${decimals(found.score, 3)}`),
     unknown(found),
     found.alternatives?.length ? alternatives(found.alternatives) : null,
-    sentences.map(({ attention }, i) => (attention ? attended(attention, sentences.length > 1 ? words.sentence(i + 1) : words.attention) : null)),
-    tree(found),
+    sentences.map(({ attention }, i) => (attention ? attended(attention, title(words.attention, i)) : null)),
+    sentences.map((one, i) => (one.tree ? tree(one.tree, title(words.tree, i)) : null)),
   ];
 }
 
@@ -64,28 +71,25 @@ function groups(pieces) {
   return found;
 }
 
-/** A tree of the translations of a text of one sentence; none where there is only one. */
-function tree(found) {
-  const paths = [found, ...(found.alternatives ?? [])]
-    .map((one) => ({ score: one.score, pieces: one.attention?.target ?? (one.sentences?.length === 1 ? one.sentences[0].attention?.target : undefined) }))
-    .filter(({ pieces }) => pieces);
-  if (paths.length < 2) return null;
-  paths[0].best = true;
-  return h("details", {}, h("summary", {}, words.tree), h("p", { class: "about" }, words.treeHint), h("ul", { class: "tree" }, branches(paths, 0)));
-}
-
-function branches(paths, depth) {
-  const by = Map.groupBy(paths, ({ pieces }) => pieces[depth]);
-  return [...by.values()].map((together) => branch(together, depth));
-}
-
-/** A branch: the pieces that all its paths share, then a branch for each way to continue. */
-function branch(paths, depth) {
-  const shared = (at) => paths.every(({ pieces }) => at < pieces.length && pieces[at] === paths[0].pieces[at]);
-  let end = depth + 1;
-  while (shared(end)) end += 1;
-  const text = paths[0].pieces.slice(depth, end).join("").replaceAll(START, " ").trim();
-  const ended = paths.length === 1 ? h("span", { class: "value" }, decimals(paths[0].score, 3)) : null;
-  const best = paths.some((path) => path.best);
-  return h("li", { class: best ? "strong" : null }, said(text), ended, paths.length > 1 ? h("ul", {}, branches(paths, end)) : null);
+/** The search as nested lists: a hypothesis, and those that extend it. */
+function tree(nodes, title) {
+  const children = new Map();
+  nodes.forEach((node, i) => children.set(node.parent ?? -1, [...(children.get(node.parent ?? -1) ?? []), i]));
+  const best = new Set();
+  for (let i = nodes.findIndex(({ rank }) => rank === 1); i !== undefined && i >= 0; i = nodes[i].parent) best.add(i);
+  const below = (i) => children.get(i) ?? [];
+  const finished = (i) => nodes[i].rank !== undefined || below(i).some(finished);
+  const branch = (start) => {
+    let [i, text] = [start, nodes[start].piece];
+    while (below(i).length === 1) {
+      [i] = below(i);
+      text += nodes[i].piece;
+    }
+    const { rank, log_probability: sum } = nodes[i];
+    const kind = best.has(start) ? "strong" : finished(start) ? null : "dropped";
+    const value = h("span", { class: "value" }, `${rank ? `${rank}. · ` : ""}${decimals(sum, 2)}`);
+    return h("li", { class: kind }, said(text.replaceAll(START, " ").trim()), value, below(i).length ? h("ul", {}, below(i).map(branch)) : null);
+  };
+  const hint = h("p", { class: "about" }, words.treeHint);
+  return h("details", {}, h("summary", {}, title), hint, h("ul", { class: "tree" }, below(-1).map(branch)));
 }

@@ -72,7 +72,7 @@ def test_a_translator_learns_to_turn_strings_around(attention: ContextName, cell
     first = torch.tensor([0.0, -torch.inf, -torch.inf])
     options = Options(*(torch.tensor([value]) for value in (1.0, 0.0, 0.0, 0, 0, 1)))
     with torch.no_grad():
-        tokens, _, _ = TranslatorGraph(model.eval())(unseen["source"], unseen["source_lengths"], first, *options)
+        tokens, *_ = TranslatorGraph(model.eval())(unseen["source"], unseen["source_lengths"], first, *options)
     best, wanted = tokens[:, 0], unseen["target"][:, 1:]
     right = [(row[: wanted.shape[1]] == target).all() for row, target in zip(best, wanted, strict=True)]
     assert sum(right) >= 0.9 * len(right)

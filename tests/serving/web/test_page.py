@@ -132,8 +132,11 @@ def test_a_translation_has_its_attention_alternatives_and_tree(browser: Browser,
         words = 1 + sum(piece.startswith("▁") or i == 0 for i, piece in enumerate(attention["target"][:-1]))
         expect(page.locator(".heat tbody tr")).to_have_count(words)
         page.get_by_text("The search as a tree").click()
-        scores = page.locator(".tree .value")
-        expect(scores).to_have_count(1 + len(found["alternatives"]))
+        tree = found["sentences"][0]["tree"]
+        ends = [i for i in range(len(tree)) if all(node.get("parent") != i for node in tree)]
+        expect(page.locator(".tree li:not(:has(li))")).to_have_count(len(ends))
+        ranks = [value.split(".")[0] for value in page.locator(".tree .value").all_inner_texts() if " · " in value]
+        assert sorted(ranks) == [str(rank) for rank in range(1, 2 + len(found["alternatives"]))]
 
 
 def test_sliders_change_the_search(browser: Browser, server: control.Server) -> None:
