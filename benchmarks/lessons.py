@@ -7,18 +7,20 @@ that should catch them.
 
 The figures:
 
-- lessons_run: number of lessons whose runs all succeeded;
-- slowest_lesson_s: duration of the slowest full run, on one core, without the download;
-- lessons_in_interval: number of lessons with all results in their intervals;
+- NAME_s, NAME_slowest_s, NAME_lowest and NAME_highest for each lesson: median and longest duration, without the download, and the
+  lowest and the highest result; none if a run fails;
 - lessons_seeds: number of seeds;
-- NAME_s, NAME_lowest and NAME_highest for each lesson: median duration, lowest and highest result;
+- lessons_run: number of lessons whose runs all succeeded;
+- slowest_lesson_s: the longest of all durations;
+- lessons_in_interval: number of lessons with all results in their intervals;
 - mistakes_planted: number of mistakes in lessons/labs;
 - mistakes_caught: number of mistakes whose test fails by an assertion.
 
-The figures over all lessons are only written if no lesson is named.
+Those over all lessons also count the lessons that are not named, by their latest figures.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -32,11 +34,12 @@ from time import perf_counter
 from typing import NamedTuple
 
 from lessons.labs.catch import MISTAKES, outcome
-from pipelines.report.record import Figures, record
+from pipelines.report.record import RESULTS, Figures, record
 
 LESSONS = Path("lessons").resolve()
 LABS = "mistakes"
 PACKAGES = ("matplotlib", "numpy", "torch")
+EXPECTED = re.compile(r"^EXPECTED = \(([\d.]+), ([\d.]+)\)", re.MULTILINE)
 LINE = re.compile(r"^RESULT lesson=\w+ metric=\w+ value=(\S+) .* within=(yes|no)$", re.MULTILINE)
 
 
@@ -79,21 +82,36 @@ def measure(lesson: str, seeds: int) -> list[Run]:
     return [one for one in runs if one is not None]
 
 
-def figures_of(results: dict[str, list[Run]], seeds: int) -> Figures:
-    """Compute the figures of these lessons."""
-    figures: Figures = {}
-    for lesson, runs in results.items():
-        if runs:
-            figures[f"{lesson}_s"] = median(one.seconds for one in runs)
-            figures[f"{lesson}_lowest"] = min(one.value for one in runs)
-            figures[f"{lesson}_highest"] = max(one.value for one in runs)
-    if len(results) == len(names()):
-        complete = [runs for runs in results.values() if len(runs) == seeds]
-        figures["lessons_run"] = len(complete)
-        figures["lessons_in_interval"] = sum(all(one.within for one in runs) for runs in complete)
-        figures["lessons_seeds"] = seeds
-        figures["slowest_lesson_s"] = max((one.seconds for runs in results.values() for one in runs), default=0.0)
-    return figures
+def figures_of(lesson: str, runs: Sequence[Run], seeds: int) -> Figures:
+    """The figures of a lesson."""
+    if len(runs) < seeds:
+        return {}
+    return {
+        f"{lesson}_s": median(one.seconds for one in runs),
+        f"{lesson}_slowest_s": max(one.seconds for one in runs),
+        f"{lesson}_lowest": min(one.value for one in runs),
+        f"{lesson}_highest": max(one.value for one in runs),
+    }
+
+
+def over_all(figures: Figures) -> Figures:
+    """The figures over all lessons that have their own."""
+    complete = [lesson for lesson in names() if f"{lesson}_slowest_s" in figures]
+    within = [
+        lesson
+        for lesson in complete
+        if expected(lesson)[0] <= figures[f"{lesson}_lowest"] and figures[f"{lesson}_highest"] <= expected(lesson)[1]
+    ]
+    slowest = max((figures[f"{lesson}_slowest_s"] for lesson in complete), default=0.0)
+    return {"lessons_run": len(complete), "lessons_in_interval": len(within), "slowest_lesson_s": slowest}
+
+
+def expected(lesson: str) -> tuple[float, float]:
+    """The interval that a lesson states."""
+    found = EXPECTED.search((LESSONS / f"{lesson}.py").read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(f"{lesson}.py states no interval")
+    return float(found[1]), float(found[2])
 
 
 def catch_mistakes() -> Figures:
@@ -104,6 +122,13 @@ def catch_mistakes() -> Figures:
         caught += found
         print(f"{mistake}: {'caught' if found else 'not caught'}", flush=True)  # noqa: T201
     return {"mistakes_planted": len(MISTAKES), "mistakes_caught": caught}
+
+
+def known_without(lessons: Sequence[str]) -> Figures:
+    """The figures of earlier runs, but not those of these lessons."""
+    path = RESULTS / "teaching.json"
+    content = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
+    return {key: value for key, value in content.items() if not key.startswith(tuple(f"{lesson}_" for lesson in lessons))}
 
 
 def names() -> list[str]:
@@ -124,8 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as side_by_side:
         results = dict(zip(lessons, side_by_side.map(lambda lesson: measure(lesson, chosen.seeds), lessons), strict=True))
     command = " ".join(["python -m benchmarks.lessons", *chosen.lessons, "--seeds", str(chosen.seeds)])
-    figures = {**figures_of(results, chosen.seeds), **(catch_mistakes() if LABS in parts else {})}
-    record("teaching", command, PACKAGES, figures)
+    figures: Figures = {"lessons_seeds": chosen.seeds} if lessons else {}
+    for lesson, runs in results.items():
+        figures |= figures_of(lesson, runs, chosen.seeds)
+    if lessons:
+        figures |= over_all({**known_without(lessons), **figures})
+    record("teaching", command, PACKAGES, figures | (catch_mistakes() if LABS in parts else {}))
 
 
 if __name__ == "__main__":

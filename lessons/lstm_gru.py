@@ -261,7 +261,7 @@ def options() -> argparse.Namespace:
     """Parse the command line. In a notebook, the kernel's own arguments are ignored."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--rows", type=int, default=3000, help="distinct strings, a third of them for the test")
     parser.add_argument("--shortest", type=int, default=12, help="minimum length of the inner string")
     parser.add_argument("--hidden", type=int, default=32, help="H")
