@@ -91,5 +91,6 @@ function tree(nodes, title) {
     return h("li", { class: kind }, said(text.replaceAll(START, " ").trim()), value, below(i).length ? h("ul", {}, below(i).map(branch)) : null);
   };
   const hint = h("p", { class: "about" }, words.treeHint);
-  return h("details", {}, h("summary", {}, title), hint, h("ul", { class: "tree" }, below(-1).map(branch)));
+  const list = h("ul", { class: "tree" }, below(-1).map(branch));
+  return h("details", {}, h("summary", {}, title), hint, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": title }, list));
 }
