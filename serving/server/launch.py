@@ -44,6 +44,8 @@ vmargs=-Xmx512m -XX:+ExitOnOutOfMemoryError -Dlog4j.configurationFile={log_confi
 job_queue_size=64
 # bytes; far more than the longest input that any model accepts
 max_request_size=1048576
+# The same; the longest answer has the vectors of 64 sentences of 100 words.
+max_response_size=67108864
 metrics_mode=prometheus
 disable_system_metrics=true
 """

@@ -1,5 +1,6 @@
 """Server control, as far as it can be tested without starting a server."""
 
+import re
 import socket
 import subprocess
 from dataclasses import replace
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 from asking import SEQLINE
 
+from pipelines.settings.params import load_params
+from pipelines.settings.vectors import ElmoVectors
+from serving.contract.faults import MAX_INPUTS
 from serving.server import control
 from serving.server.archive import find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.java import find_java_home
-from serving.server.launch import launch_exporter
+from serving.server.launch import PROPERTIES, launch_exporter
 from serving.server.ports import HOST, Address, choose_ports
 from serving.server.torchserve import worker_error
 
@@ -150,3 +154,13 @@ def test_an_exporter_that_failed_is_reported_with_its_output(tmp_path: Path) -> 
         helper.process.wait()
     with pytest.raises(ControlError, match=r"the exporter at 127\.0\.0\.1:9 did not start: OSError: .*Address already in use"):
         replace(helper, address=Address(HOST, 9)).check()
+
+
+def test_the_longest_answer_is_within_torchserves_limit() -> None:
+    """The vectors of as many sentences and words as a request may have; a float32 has up to 22 characters as JSON."""
+    params = load_params()
+    elmo, limits = params.method("elmo"), params.word_vectors("vectors").export
+    assert isinstance(elmo, ElmoVectors)
+    limit = re.search(r"^max_response_size=(\d+)$", PROPERTIES, re.MULTILINE)
+    assert limit
+    assert MAX_INPUTS * limits.max_words * 2 * elmo.model.size * 22 < int(limit[1])
