@@ -109,7 +109,7 @@ class View {
   async open(query) {
     const { view, examples } = this.model;
     const first = examples[0]?.value ?? { inputs: "" };
-    const asked = requestIn(query);
+    const asked = readRequest(query);
     if (!asked) return this.propose(view?.opening ? { ...first, parameters: view.opening(first.parameters ?? {}) } : first);
     this.fill(asked);
     await this.send();
@@ -229,7 +229,7 @@ class View {
 }
 
 /** The request in an address; null if there is none, or no valid one, as in a link that was cut off. */
-function requestIn(query) {
+function readRequest(query) {
   try {
     const found = JSON.parse(query);
     return found !== null && typeof found === "object" && "inputs" in found ? found : null;
