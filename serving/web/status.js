@@ -33,7 +33,7 @@ function draw(samples) {
   const seen = new Map(samples.filter(({ name }) => name === "seqline_batch_requests_count").map(({ labels }) => [`${labels.model} ${labels.version}`, labels]));
   const rows = [...seen.values()].sort((a, b) => a.model.localeCompare(b.model) || a.version.localeCompare(b.version));
   const head = h("tr", {}, names.map((name) => h("th", { scope: "col" }, name === "version" ? "Version" : words[name])));
-  return h("table", { class: "numbers status" }, h("thead", {}, head), h("tbody", {}, rows.map((labels) => row(labels, samples))));
+  return h("table", { class: "numbers" }, h("thead", {}, head), h("tbody", {}, rows.map((labels) => row(labels, samples))));
 }
 
 function row({ model, version }, samples) {

@@ -27,6 +27,7 @@ from serving.client.grpc import Grpc
 from serving.endpoints.classification.contract import ClassificationRequest
 from serving.endpoints.generation.contract import GenerationParameters, GenerationRequest
 from serving.server import control, site
+from serving.server.archive import find_archives
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.proxy import Front, Limits, Proxy, find_nginx
@@ -243,6 +244,22 @@ def test_deploy_and_rollback_fail_no_request(
     assert second.json() != first.json() == third.json()
     assert second.headers["X-Model-Version"] == served.version
     assert first.headers["X-Model-Version"] == third.headers["X-Model-Version"] == served.previous
+
+
+def test_the_document_has_the_examples_of_the_active_version(
+    proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
+) -> None:
+    def documented() -> Json:
+        operation = proxied.request("GET", "/openapi.json").json()["paths"]["/predictions/classification"]["post"]
+        return operation["responses"]["200"]["content"]["application/json"]["examples"]["example1"]["value"]
+
+    store = make_store(tmp_path / "packaged", other(25))
+    before = documented()
+    control.deploy(store / "classification.mar", proxied.folder)
+    (archive,) = find_archives(store)
+    assert before != documented() == archive.examples[0].answer
+    control.rollback("classification", proxied.folder)
+    assert documented() == before
 
 
 def test_a_version_with_unexpected_answers_is_not_deployed(
