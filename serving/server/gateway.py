@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -104,10 +105,15 @@ class Gateway:
 
         return handler
 
+    @cached_property
+    def _right(self) -> str:
+        """TorchServe's key, which does not change while it runs."""
+        return TorchServeKeys.read(self._instance.keys).inference
+
     def _key(self, request: web.Request) -> str:
         """TorchServe's key. Raises HTTPUnauthorized if the request does not have it."""
         scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        right = TorchServeKeys.read(self._instance.keys).inference
+        right = self._right
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(errors="surrogateescape"), right.encode()):
             raise web.HTTPUnauthorized
         return right
