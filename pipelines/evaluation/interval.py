@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
 
 class Interval(NamedTuple):
@@ -22,6 +21,8 @@ def interval(values: NDArray[np.floating[Any]], confidence: float = 0.95) -> Int
         values: one value per run, [N]; two or more.
         confidence: share of such intervals that contain the true mean.
     """
+    from scipy.stats import t  # takes long to import
+
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
     half = float(t.ppf((1 + confidence) / 2, len(values) - 1)) * error
     return Interval(mean, mean - half, mean + half)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipelines.data.series.source import Series
     from pipelines.data.writing import Divided
     from pipelines.evaluation.findings import Report
+    from pipelines.evaluation.scores import Scores
     from pipelines.onnx_export.graph import Graph
     from pipelines.settings.tasks import SeriesTask, Task, TextTask
     from pipelines.store import Rows
@@ -124,6 +125,19 @@ class Evaluation(Protocol):
             prepared: the prepare stage's output.
             task: the task's block.
             seed: of all random choices.
+
+        Raises:
+            BundleError: a bundle is missing or damaged.
+        """
+
+    def score(self, bundle: Path, prepared: Path, task: Any, split: str = "test") -> "Scores":
+        """Score each row of a split, for a comparison with another model on the same rows.
+
+        Args:
+            bundle: the exported model.
+            prepared: the prepare stage's output.
+            task: the task's block.
+            split: train, valid or test.
 
         Raises:
             BundleError: a bundle is missing or damaged.

@@ -31,8 +31,10 @@ class Folders(Section):
 
 
 class KindMeasures(Section):
-    """The content of a kind's measures.yaml."""
+    """The content of a kind's measures.yaml; `use` and `limits` are for the model card."""
 
+    use: str
+    limits: list[str]
     lines: list[Measure]
 
 
@@ -50,10 +52,10 @@ def measures() -> Measures:
     return read_settings(MEASURES, Measures)
 
 
-def of_kind(kind: str) -> list[Measure]:
-    """Return the rows for a task of this kind."""
+def of_kind(kind: str) -> KindMeasures:
+    """Return what is said about the tasks of this kind."""
     (path,) = (Path(place) / kind / "measures.yaml" for place in kinds.__path__ if (Path(place) / kind).exists())
-    return read_settings(path, KindMeasures).lines
+    return read_settings(path, KindMeasures)
 
 
 def section(name: str) -> list[Measure]:
@@ -64,7 +66,7 @@ def section(name: str) -> list[Measure]:
 def of_tasks() -> list[Measure]:
     """Return the rows of each task, and of each block of vectors that is evaluated on stocks."""
     params = load_params()
-    lines = {task: of_kind(block.kind) for task, block in params.tasks.items()}
+    lines = {task: of_kind(block.kind).lines for task, block in params.tasks.items()}
     stocks = (name for name, block in params.vectors.items() if isinstance(block.evaluate, ComovementQuestions))
     lines |= dict.fromkeys(stocks, measures().comovements)
     return [line.model_copy(update={"source": source}) for source, found in lines.items() for line in found]

@@ -57,7 +57,7 @@ def main(name: str) -> None:
         report = evaluate(task, BUNDLES / name, PREPARED / name, params.seed)
         curve = learning_curve(name, PLOTS / "train" / f"{name}.csv")
         report = replace(report, figures={**report.figures, "loss.png": curve})
-        metrics = rounded({**report.metrics, **stated_before(name, task)})
+        metrics = rounded({**report.metrics, **report.interval(params.seed), **stated_before(name, task)})
         write_json(METRICS / f"{name}.json", metrics)
         report.write_plots(plots)
         run.metrics(metrics)

@@ -47,7 +47,7 @@ def targets() -> str:
 def kinds() -> str:
     """For each kind of task the figures that tables show, with their keys."""
     names = dict.fromkeys(task.kind for task in load_params().tasks.values())
-    return "\n\n".join(f"### {name.capitalize()}\n\n{_measured(of_kind(name))}" for name in names)
+    return "\n\n".join(f"### {name.capitalize()}\n\n{_measured(of_kind(name).lines)}" for name in names)
 
 
 def _measured(lines: Iterable[Measure]) -> str:

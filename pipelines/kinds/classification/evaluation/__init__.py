@@ -11,8 +11,9 @@ from models.text.word_tokenizer import WordTokenizer
 from pipelines.data.prepared import TOKENIZER, read_texts, read_vectors
 from pipelines.evaluation.findings import Report, Table
 from pipelines.evaluation.linear import Split, fitted, linear_baseline
+from pipelines.evaluation.scores import Scores
 from pipelines.kinds.classification.evaluation.behaviour import invariance, letters_matter
-from pipelines.kinds.classification.evaluation.scores import scored
+from pipelines.kinds.classification.evaluation.scores import right, scored
 from pipelines.kinds.classification.settings import CharactersTask, ClassificationTask
 from pipelines.stage import threads
 from serving.predictors.classification import Classified, Classifier
@@ -45,13 +46,23 @@ def evaluate(bundle: Path, prepared: Path, task: ClassificationTask, seed: int) 
     baseline = linear_baseline(train, valid, test["text"], words=not isinstance(task, CharactersTask))
     answers = {"baseline": baseline.predicted, **_averaged(prepared, splits)}
     report = scored(test["label"], found.probabilities, classifier.bundle, answers)
+    scores = right(test, found.probabilities, classifier.bundle)
     metrics = {**report.metrics, "baseline_inverse_penalty": baseline.inverse_penalty}
     if isinstance(task, CharactersTask):
-        return Report({**metrics, **_behaviour(classifier, found, train, test, task.evaluate.batch_size, seed)}, report.tables)
+        behaviour = _behaviour(classifier, found, train, test, task.evaluate.batch_size, seed)
+        return Report({**metrics, **behaviour}, report.tables, scores=scores)
     units = [known for text in test["text"] for _, known in classifier.tokens(text)]
     importances = _importances(classifier, test, found, task.evaluate.shown)
     metrics["out_of_vocabulary"] = units.count(False) / len(units)
-    return Report(metrics, {**report.tables, "importances.tsv": importances})
+    return Report(metrics, {**report.tables, "importances.tsv": importances}, scores=scores)
+
+
+def score(bundle: Path, prepared: Path, task: ClassificationTask, split: str = "test") -> Scores:
+    """Whether each text of a split gets its label; by label and by length."""
+    texts = read_texts(prepared, split, task.evaluate.limit)
+    classifier = Classifier.load(bundle, threads=threads())
+    probabilities = classifier.probabilities(texts["text"], batch_size=task.evaluate.batch_size)
+    return right(texts, probabilities, classifier.bundle)
 
 
 def _averaged(prepared: Path, splits: Sequence[Split]) -> Mapping[str, list[str]]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from pipelines.evaluation.findings import Report
+from pipelines.evaluation.scores import Scores, by_length
 from pipelines.kinds.classification.evaluation.calibration import calibration_bins, expected_calibration_error
 from serving.bundle import Bundle
 
@@ -49,6 +50,25 @@ def scored(
                 {"label": label, **{f"{name}f1": scores[i] for name, scores in f1.items()}} for i, label in enumerate(occurring)
             ],
         },
+    )
+
+
+def right(texts: Mapping[str, Sequence[str]], probabilities: NDArray[np.float64], bundle: Bundle) -> Scores:
+    """Whether each text gets its label; a label that the model does not know is never right.
+
+    Args:
+        texts: columns text and label, [N].
+        probabilities: of each of the model's labels, [N, C].
+        bundle: has the labels in the order of the columns.
+    """
+    predicted = np.array(bundle.labels)[probabilities.argmax(axis=1)]
+    correct = predicted == np.array(texts["label"])
+    return Scores(
+        name="accuracy",
+        values=correct.astype(np.float64),
+        larger_is_better=True,
+        slices={"label": texts["label"], "length": by_length(texts["text"])},
+        calibration=expected_calibration_error(calibration_bins(probabilities.max(axis=1), correct)),
     )
 
 

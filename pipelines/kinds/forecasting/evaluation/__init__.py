@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from models.series.arrays import Values
 from pipelines.evaluation.findings import Report
+from pipelines.evaluation.scores import Scores
+from pipelines.evaluation.walk_forward.losses import brier, pinball, qlike
 from pipelines.kinds.forecasting.evaluation import events, quantiles, variance
 from pipelines.kinds.forecasting.evaluation.faithfulness import faithfulness
 from pipelines.kinds.forecasting.evaluation.figures import attention_map
@@ -48,3 +53,39 @@ def evaluate(bundle: Path, prepared: Path, task: ForecastingTask, seed: int) -> 
     looked = faithfulness(forecaster, test, attention, seed)
     figures = {**found.figures, "attention.png": attention_map(test, attention[test.parts[0].rows], SHOWN)}
     return Report({**found.metrics, **looked}, found.tables, figures)
+
+
+def score(bundle: Path, prepared: Path, task: ForecastingTask, split: str = "test") -> Scores:
+    """The loss of each forecast, which is the loss that the model was trained with; by series and by year."""
+    forecaster, rows = Forecaster.load(bundle, threads=threads()), SplitRows.read(prepared, split)
+    forecasts, _ = forecaster.run(rows.days, rows.linear, batch_size=task.evaluate.batch_size)
+    calibration = events.calibration(rows.targets[:, 0], forecasts[:, 0, 0]) if forecaster.about.loss == "event" else None
+    return Scores(
+        name=forecaster.about.loss,
+        values=_losses(forecaster, forecasts, rows.targets).mean(axis=1),
+        larger_is_better=False,
+        slices={"series": _series(rows), "year": rows.times.astype("datetime64[Y]").astype(str).tolist()},
+        blocks=np.unique(rows.times, return_inverse=True)[1] // task.evaluate.block,
+        calibration=calibration,
+    )
+
+
+def _losses(forecaster: Forecaster, forecasts: Values, targets: Values) -> Values:
+    """The loss of each row and horizon, [N, H]; with quantiles, their mean."""
+    match forecaster.about.loss:
+        case "qlike":
+            return qlike(targets, forecasts[..., 0])
+        case "event":
+            return brier(targets, forecasts[..., 0])
+        case _:
+            levels = forecaster.about.levels
+            losses = np.stack([pinball(targets, forecasts[..., i], level) for i, level in enumerate(levels)])
+            mean: Values = losses.mean(axis=0)
+            return mean
+
+
+def _series(rows: SplitRows) -> list[str]:
+    names = np.empty(len(rows.times), dtype=object)
+    for part in rows.parts:
+        names[part.rows] = part.name
+    return [str(name) for name in names]

@@ -30,7 +30,7 @@ def report(task: ForecastingTask, probabilities: Values, train: SplitRows, test:
     """
     came, ours, beside = test.targets[:, 0], probabilities[:, 0], of_events(train, test)
     metrics = {"event_share": float(came.mean()), "brier": float(brier(came, ours).mean())}
-    metrics |= {"log_loss": float(log_loss(came, ours).mean()), "ece": _calibration(came, ours)}
+    metrics |= {"log_loss": float(log_loss(came, ours).mean()), "ece": calibration(came, ours)}
     for name, found in beside.items():
         theirs = brier(came, found[:, 0])
         metrics |= {f"{name}_brier": float(theirs.mean()), f"{name}_log_loss": float(log_loss(came, found[:, 0]).mean())}
@@ -45,7 +45,7 @@ def report(task: ForecastingTask, probabilities: Values, train: SplitRows, test:
     return Report(metrics, {"years.csv": _by_year(ours, beside, test), "calibration.csv": _bins(came, ours)})
 
 
-def _calibration(came: Values, probabilities: Values) -> float:
+def calibration(came: Values, probabilities: Values) -> float:
     """The calibration error of the more probable answer, as for a binary classifier."""
     return expected_calibration_error(calibration_bins(*_answers(came, probabilities)))
 

@@ -8,17 +8,19 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
 from models.text.characters import CharacterTokenizer
-from models.text.special import BOS, EOS
+from models.text.special import BOS, EOS, UNK
 from pipelines.data.prepared import read_texts
 from pipelines.evaluation.findings import Report
 from pipelines.evaluation.linear import Split, linear_baseline
 from pipelines.evaluation.ngram import LabelledNGram
+from pipelines.evaluation.scores import Scores, by_length
 from pipelines.kinds.generation.settings import GenerationEvaluate, GenerationTask
 from pipelines.stage import threads
 from serving.predictors.generation import Generator, Prompt
 from serving.predictors.sampling import Sampling
 
 SHOWN = 5  # samples per label in the table
+SPELLED = 16.0  # bits of a character outside the vocabulary, as for a code of 65,536 characters
 
 
 STATED: tuple[str, ...] = ()
@@ -47,21 +49,43 @@ def evaluate(bundle: Path, prepared: Path, task: GenerationTask, seed: int) -> R
     test = read_texts(prepared, "test", settings.limit)
     train, valid = read_texts(prepared, "train"), read_texts(prepared, "valid")
     generator = Generator.load(bundle, threads=threads())
-    bits, predicted = generator.bits(test["text"], test["label"], batch_size=settings.batch_size)
+    scores = _scores(generator, test, settings.batch_size)
     labels = np.random.default_rng(seed).choice(train["label"], settings.samples).tolist()  # in the split's proportions
     known = {name.casefold() for name in train["text"]}
     drawn = [name.casefold() for name in _draw(generator, labels, settings, seed)]
     novel = [(name, label) for name, label in zip(drawn, labels, strict=True) if name and name not in known]
     return Report(
         metrics={
-            "bits_per_char": float(bits.sum() / predicted.sum()),
+            scores.name: scores.mean,
             "novel_share": sum(name not in known for name in drawn) / len(drawn),
             "unique_share": len(set(drawn)) / len(drawn),
             **_judged(novel, known, train, valid),
             **_baseline(generator.tokenizer, train, valid, test),
         },
         tables={"samples.csv": _samples(generator, known, settings, seed)},
+        scores=scores,
     )
+
+
+def score(bundle: Path, prepared: Path, task: GenerationTask, split: str = "test") -> Scores:
+    """Bits of each name, given its label, per character of the mean name; by label and by length."""
+    generator = Generator.load(bundle, threads=threads())
+    return _scores(generator, read_texts(prepared, split, task.evaluate.limit), task.evaluate.batch_size)
+
+
+def _scores(generator: Generator, rows: Split, batch_size: int) -> Scores:
+    """The bits of each row; their mean is the model's bits per character.
+
+    A model with a smaller vocabulary must not win by reading unknown characters as one: each costs SPELLED bits. So does each
+    character of a name whose label the model does not know.
+    """
+    known = np.array([label in generator.bundle.labels for label in rows["label"]])
+    asked = [label if label in generator.bundle.labels else generator.bundle.labels[0] for label in rows["label"]]
+    bits, predicted = generator.bits(rows["text"], asked, batch_size=batch_size)
+    unknown = np.array([generator.tokenizer.encode(text).count(UNK) for text in rows["text"]])
+    values = np.where(known, bits + SPELLED * unknown, SPELLED * predicted) / predicted.mean()
+    slices = {"label": rows["label"], "length": by_length(rows["text"])}
+    return Scores("bits_per_char", values, larger_is_better=False, slices=slices)
 
 
 def _judged(novel: Sequence[tuple[str, str]], known: set[str], train: Split, valid: Split) -> dict[str, float]:

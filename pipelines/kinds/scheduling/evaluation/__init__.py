@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.evaluation.findings import Report, Table
+from pipelines.evaluation.scores import Scores
 from pipelines.kinds.scheduling.evaluation import costs, regret, volumes
 from pipelines.kinds.scheduling.evaluation.figures import schedule_figure, volume_figure
 from pipelines.kinds.scheduling.evaluation.rows import OrderRows, assert_served_alike
@@ -49,6 +50,19 @@ def evaluate(bundle: Path, prepared: Path, task: SchedulingTask, seed: int, spli
     drawn = {"calendar": beside["calendar"], "model": expected, "last 20 days": beside["recent"]}
     figures = {"schedules.png": schedule_figure(rows, schedules), "volumes.png": volume_figure(rows, drawn)}
     return Report(metrics, {"orders.csv": _by_order(rows, schedules, expected, scheduler, effects)}, figures)
+
+
+def score(bundle: Path, prepared: Path, task: SchedulingTask, split: str = "test") -> Scores:
+    """The regret of each order's schedule; by horizon and by risk aversion."""
+    scheduler, rows = Scheduler.load(bundle, threads=threads()), OrderRows.read(prepared, split)
+    schedules, _ = scheduler.run(rows.days, rows.ahead, rows.horizons, rows.aversions, batch_size=task.evaluate.batch_size)
+    return Scores(
+        name="schedule_regret",
+        values=regret.regret(rows, schedules, scheduler.recipe.impact),
+        larger_is_better=False,
+        slices={"horizon": [str(days) for days in rows.horizons], "risk aversion": [f"{value:g}" for value in rows.aversions]},
+        blocks=np.unique(rows.times, return_inverse=True)[1] // task.evaluate.block,
+    )
 
 
 def _by_order(rows: OrderRows, schedules: np.ndarray, expected: np.ndarray, scheduler: Scheduler, effects: np.ndarray) -> Table:

@@ -1,14 +1,16 @@
 """Evaluates a translator against reference translations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from pipelines.data.prepared import further_tests, read_texts
 from pipelines.evaluation.findings import Report
+from pipelines.evaluation.scores import Scores, by_length
 from pipelines.kinds.translation.evaluation.heat_map import heat_map
 from pipelines.kinds.translation.evaluation.kept import kept
 from pipelines.kinds.translation.settings import TranslationTask
@@ -65,7 +67,22 @@ def evaluate(bundle: Path, prepared: Path, task: TranslationTask, _: int) -> Rep
             ]
         },
         figures=heat_maps(translator, sources[: settings.heat_maps]),
+        scores=of_sentences(test, hypotheses),
     )
+
+
+def score(bundle: Path, prepared: Path, task: TranslationTask, split: str = "test") -> Scores:
+    """The chrF of each sentence's translation, with the decoding that is served; by length of the source."""
+    rows = read_texts(prepared, split, task.evaluate.limit)
+    translator = Translator.load(bundle, threads=threads())
+    return of_sentences(rows, translate(translator, rows["source"], task.evaluate.batch_size, translator.decoding))
+
+
+def of_sentences(rows: Mapping[str, Sequence[str]], hypotheses: Sequence[str]) -> Scores:
+    """The chrF of each sentence (Popović 2015), 0 to 100."""
+    chrf = CHRF(eps_smoothing=True)
+    found = [chrf.sentence_score(h, [r]).score for h, r in zip(hypotheses, rows["target"], strict=True)]
+    return Scores("sentence_chrf", np.array(found), larger_is_better=True, slices={"length": by_length(rows["source"])})
 
 
 def translate(translator: Translator, sources: Sequence[str], batch_size: int, decoding: Decoding) -> list[str]:

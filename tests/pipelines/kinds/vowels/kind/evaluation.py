@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.data.prepared import read_texts
 from pipelines.evaluation.findings import Report
+from pipelines.evaluation.scores import Scores
 from pipelines.settings.tasks import Task
 from pipelines.store import Split
 from serving.predictor import load_predictor
@@ -14,9 +16,18 @@ STATED = ("train_rows",)
 
 
 def evaluate(bundle: Path, prepared: Path, _: Task, __: int) -> Report:
-    texts, test, train = read_texts(prepared, "test")["text"], Split(prepared / "test"), Split(prepared / "train")
-    (reply,) = load_predictor(bundle).answer([{"inputs": texts}])
-    found = np.array([answer["vowels"] for answer in reply.body])
-    actual = np.array([int(test.row(i)["label"]) for i in range(len(test))])
+    train, scores = Split(prepared / "train"), score(bundle, prepared, _)
     mean = np.mean([int(train.row(i)["label"]) for i in range(len(train))])
-    return Report({"error": float(np.abs(found - actual).mean()), "baseline_error": float(np.abs(mean - actual).mean())}, {})
+    baseline = float(np.abs(mean - _actual(prepared, "test")).mean())
+    return Report({"baseline_error": baseline}, {}, scores=scores)
+
+
+def score(bundle: Path, prepared: Path, _: Task, split: str = "test") -> Scores:
+    (reply,) = load_predictor(bundle).answer([{"inputs": read_texts(prepared, split)["text"]}])
+    found = np.array([answer["vowels"] for answer in reply.body])
+    return Scores("error", np.abs(found - _actual(prepared, split)), larger_is_better=False)
+
+
+def _actual(prepared: Path, split: str) -> NDArray[np.int64]:
+    rows = Split(prepared / split)
+    return np.array([int(rows.row(i)["label"]) for i in range(len(rows))])
