@@ -15,4 +15,5 @@ REGISTERED = Path("build/registered")  # one file per task, by `register`
 STORE = Path("build/model-store")  # one .mar per task, by `package`
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+JOURNAL = Path("build/decisions.jsonl")  # by `seqline promote` and `seqline watch`
 CHECKPOINTS = Path(".checkpoints")  # unfinished training runs, to resume from

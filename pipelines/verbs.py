@@ -1,4 +1,4 @@
-"""The `seqline` commands that create tasks and models: new, remove, repro, write-vectors.
+"""The `seqline` commands that create tasks and models: new, remove, repro, promote, write-vectors.
 
 Each imports its modules when it runs, so that the other commands start quickly.
 """
@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from pipelines.paths import CATALOGUE, PARAMS
 from pipelines.stage import StageError, fail
+from serving.server.errors import ControlError
 
 if TYPE_CHECKING:
     from pipelines.new.wish import Made
@@ -38,7 +39,7 @@ def clear(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
                 fail(f"{path} not found; run seqline from the root of the repository")
         try:
             return command(*arguments, **options)
-        except StageError as error:
+        except (StageError, ControlError) as error:
             fail(str(error))
             raise
 
@@ -125,6 +126,33 @@ def repro(name: Name) -> None:
     check()
     command = [sys.executable, "-m", "pipelines.repro.side_by_side", f"{stage}@{name}"]
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - this interpreter
+
+
+@app.command()
+@clear
+def promote(
+    model: Annotated[str, typer.Argument(help="TASK for its challenger, or TASK@VERSION.")],
+    force: Annotated[str, typer.Option(metavar="REASON", help="Promote it without a comparison.")] = "",
+    reject: Annotated[str, typer.Option(metavar="REASON", help="Take the challenger out of the running.")] = "",
+    back: Annotated[str, typer.Option(metavar="REASON", help="Make the former champion the champion again.")] = "",
+) -> None:
+    """Compare a challenger with the champion on the same test rows, and make it the champion if the gate in params.yaml holds."""
+    from pipelines.promotion.promote import Promotion
+    from pipelines.settings.params import load_params
+    from pipelines.tracking.runs import tracking_uri
+
+    if sum(map(bool, (force, reject, back))) > 1:
+        raise StageError("--force, --reject and --back exclude each other")
+    task, _, which = model.partition("@")
+    promotion = Promotion(task, load_params(), tracking_uri())
+    if reject or back:
+        decision = promotion.reject(reject) if reject else promotion.back(back)
+    else:
+        decision = promotion.promote(which or "challenger", force)
+    for check in decision.checks:
+        console.print(f"{'[green]holds[/]' if check.holds else '[red]fails[/]'} {escape(check.reason)}")
+    console.print(f"[bold]{task} {decision.version} {decision.verdict}[/]: {escape(decision.reason)}")
+    raise typer.Exit(1 if decision.verdict == "held" else 0)
 
 
 @app.command("write-vectors")

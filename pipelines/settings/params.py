@@ -11,6 +11,7 @@ from pipelines.kinds.blocks import task_block
 from pipelines.settings.cluster import Cluster
 from pipelines.settings.corpora import Comovers, Corpus, Stream
 from pipelines.settings.errors import closest, explained
+from pipelines.settings.gate import Gate, Retraining
 from pipelines.settings.section import NONE, Count, Section
 from pipelines.settings.tasks import Task
 from pipelines.settings.vectors import ROLES, ComovementQuestions, Method, Vectors
@@ -37,6 +38,8 @@ class Params(Section):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]
     cluster: Cluster
+    gate: Gate
+    retraining: Retraining
     tasks: Annotated[dict[Name, TaskBlock], Field(min_length=1)]
     corpora: dict[Name, Corpus]
     methods: dict[Name, Method]

@@ -21,6 +21,7 @@ from pipelines.settings.section import Serve
 from pipelines.settings.tasks import Task
 from pipelines.settings.vectors import Vectors
 from pipelines.stage import StageError, run_stage
+from pipelines.tracking.runs import track
 from serving import handlers
 from serving.bundle import MANIFEST, Bundle, BundleError, sha256
 from serving.contents import CONFIG, DEADLINE, EXAMPLE_LIST, EXAMPLES, REFERENCE, RUN, SHA256
@@ -49,10 +50,15 @@ class Origin:
 
 
 def main(task: str) -> None:
-    """Package the task's exported bundle."""
+    """Package the task's exported bundle, and keep the archive with the registered model."""
     params = load_params()
     settings = params.vectors[task] if task in params.vectors else params.task(task)
-    package(BUNDLES / task, settings, STORE, PREPARED / task, Origin.read(REGISTERED / f"{task}.json"))
+    origin = Origin.read(REGISTERED / f"{task}.json")
+    archive = package(BUNDLES / task, settings, STORE, PREPARED / task, origin)
+    with track("package", task) as run:
+        run.call(
+            "pipelines.promotion.offer:keep", task, origin.run, origin.version, _version(BUNDLES / task, origin), str(archive)
+        )
 
 
 def package(folder: Path, settings: Task | Vectors, store: Path, prepared: Path, origin: Origin) -> Path:
@@ -86,7 +92,7 @@ def package(folder: Path, settings: Task | Vectors, store: Path, prepared: Path,
         showing = parts.showing(settings)
         requests, typical = list(showing.requests(settings, prepared)), showing.typical(prepared)
     entries = {
-        "MAR-INF/MANIFEST.json": _manifest(folder.name, f"{origin.version}-{sha256(folder / MANIFEST)[:8]}"),
+        "MAR-INF/MANIFEST.json": _manifest(folder.name, _version(folder, origin)),
         CONFIG: _model_config(settings.serve, origin),
         EXAMPLES: EXAMPLE_LIST.dump_json(answered(folder, requests), indent=1),
         REFERENCE: reference(folder, typical).model_dump_json(indent=1).encode(),
@@ -104,6 +110,10 @@ def package(folder: Path, settings: Task | Vectors, store: Path, prepared: Path,
     partial.replace(archive)
     archive.with_suffix(SHA256).write_text(f"{sha256(archive)}  {archive.name}\n", encoding="utf-8")
     return archive
+
+
+def _version(folder: Path, origin: Origin) -> str:
+    return f"{origin.version}-{sha256(folder / MANIFEST)[:8]}"
 
 
 def _load(folder: Path) -> Bundle:

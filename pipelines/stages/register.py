@@ -12,6 +12,7 @@ from pipelines.paths import BUNDLES, METRICS, REGISTERED
 from pipelines.stage import run_stage
 from pipelines.tracking.runs import track
 from serving import handlers
+from serving.registry import named
 
 CODE = Path(handlers.__file__).with_name("registered.py")  # the model's code, as loaded by MLflow
 PACKAGES = [room.__path__[0] for room in (models, serving)]  # imported by CODE
@@ -34,7 +35,7 @@ def register(run_id: str, task: str, folder: str) -> str:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    name = f"seqline-{task}"
+    name = named(task)
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about unusable type hints and the given schema
         logged = mlflow.pyfunc.log_model(
@@ -52,11 +53,12 @@ def register(run_id: str, task: str, folder: str) -> str:
 
 
 def main(task: str) -> None:
-    """Write build/registered/TASK.json: the registered model, its version and its run."""
+    """Write build/registered/TASK.json: the registered model, its version and its run. It becomes the task's challenger."""
     with track("register", task, retries=RETRIES) as run:
         number = run.call("pipelines.stages.register:register", task, str(BUNDLES / task))
         run.metrics(json.loads((METRICS / f"{task}.json").read_text(encoding="utf-8")))
-        write_json(REGISTERED / f"{task}.json", {"run_id": run.run_id, "model": f"seqline-{task}", "version": number})
+        run.call("pipelines.promotion.offer:offer", task, number)
+        write_json(REGISTERED / f"{task}.json", {"run_id": run.run_id, "model": named(task), "version": number})
 
 
 if __name__ == "__main__":

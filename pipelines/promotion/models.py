@@ -1,0 +1,77 @@
+"""What the gate compares: a registered model's scores, latency and size."""
+
+import statistics
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.kinds import parts
+from pipelines.promotion.gate import Measured
+from pipelines.settings.tasks import Task
+from pipelines.stage import StageError
+from serving.bundle import BundleError
+from serving.contents import EXAMPLE_LIST, EXAMPLES
+from serving.predictor import Predictor, load_predictor
+
+ROUNDS = 20  # of all example requests
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """An unpacked archive: its folder, which is a bundle, and the size of the archive in bytes."""
+
+    folder: Path
+    size: int
+
+
+def unpack(archive: Path, folder: Path) -> Unpacked:
+    """Unpack an archive.
+
+    Args:
+        archive: the file.
+        folder: to unpack into.
+    """
+    with zipfile.ZipFile(archive) as content:
+        content.extractall(folder)
+    return Unpacked(folder, archive.stat().st_size)
+
+
+def measured(models: Sequence[Unpacked], task: Task, prepared: Path) -> list[Measured]:
+    """Measure models on the same test rows, and with the example requests of the first.
+
+    Args:
+        models: of the same task.
+        task: the task's block.
+        prepared: its prepared data.
+
+    Raises:
+        StageError: a model is damaged.
+    """
+    try:
+        scores = [parts.evaluation(task).score(model.folder, prepared, task) for model in models]
+        predictors = [load_predictor(model.folder) for model in models]
+    except BundleError as error:
+        raise StageError(f"{error}; register the model again") from error
+    latencies = latency_ms(predictors, models[0].folder)
+    return [Measured(rows, ms, model.size) for rows, ms, model in zip(scores, latencies, models, strict=True)]
+
+
+def latency_ms(predictors: Sequence[Predictor], examples: Path) -> list[float]:
+    """The median time of one request to each model, in milliseconds; the models take turns, so that a busy machine is fair.
+
+    Args:
+        predictors: the models.
+        examples: folder of the example requests.
+    """
+    requests: list[dict[str, Any]] = [one.request for one in EXAMPLE_LIST.validate_json((examples / EXAMPLES).read_bytes())]
+    seconds: list[list[float]] = [[] for _ in predictors]
+    for _ in range(ROUNDS + 1):
+        for times, predictor in zip(seconds, predictors, strict=True):
+            started = time.perf_counter()
+            for request in requests:
+                predictor.answer([request])
+            times.append((time.perf_counter() - started) / len(requests))
+    return [1000 * statistics.median(times[1:]) for times in seconds]  # the first round warms up

@@ -1,0 +1,148 @@
+"""Promotes challengers: compares, decides, moves the alias, and writes down why."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from pipelines.paths import PREPARED
+from pipelines.promotion.gate import Check, checks, held_back
+from pipelines.promotion.journal import note
+from pipelines.promotion.models import measured, unpack
+from pipelines.promotion.names import CHALLENGER, CHAMPION, FORMER, GATE
+from pipelines.settings.params import Params
+from pipelines.stage import StageError
+from pipelines.tracking.server import connect, in_one_line
+from serving.registry import Registered, Registry, named
+
+Verdict = Literal["promoted", "held", "forced", "rejected", "back"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision about a version of a model.
+
+    Attributes:
+        verdict: promoted (the gate holds), held (it does not), forced (a person's decision against the gate), rejected (a
+            person's), back (the former champion is the champion again).
+        task: the model's task.
+        version: the version that it is about.
+        champion: the champion before; None if there was none.
+        reason: in one line.
+        checks: the gate's figures.
+    """
+
+    verdict: Verdict
+    task: str
+    version: str
+    champion: str | None
+    reason: str
+    checks: tuple[Check, ...] = ()
+
+
+class Promotion:
+    """The registry's models of one task.
+
+    Args:
+        task: the task, or the name of word vectors.
+        params: the settings.
+        uri: of the tracking server.
+    """
+
+    def __init__(self, task: str, params: Params, uri: str) -> None:
+        self._task, self._params, self._uri = task, params, uri
+        self._registry, self._client = Registry(uri), connect(uri, 0)
+
+    def compare(self, which: str = CHALLENGER) -> list[Check]:
+        """The gate's checks of a version against the champion; none if there is no champion.
+
+        Raises:
+            StageError: a version, its archive or the test rows are missing, or the model has no test rows.
+        """
+        champion, challenger = self._find(CHAMPION), self._need(which)
+        return self._checks(champion, challenger) if champion else []
+
+    def promote(self, which: str = CHALLENGER, force: str = "") -> Decision:
+        """Make a version the champion if the gate holds.
+
+        Args:
+            which: alias or number of the version.
+            force: the reason for promoting it in any case, without a comparison.
+
+        Raises:
+            StageError: as `compare`, or it is the champion already.
+        """
+        challenger, champion = self._need(which), self._find(CHAMPION)
+        if champion and champion.number == challenger.number:
+            raise StageError(f"version {champion.number} of {self._task} is the champion already")
+        if force:
+            return self._decide("forced", challenger, champion, force)
+        if champion is None:
+            return self._decide("promoted", challenger, None, "there was no champion to compare with")
+        found = self._checks(champion, challenger)
+        if failed := held_back(found):
+            return self._decide("held", challenger, champion, "; ".join(check.reason for check in failed), found)
+        return self._decide("promoted", challenger, champion, found[0].reason, found)
+
+    def reject(self, reason: str) -> Decision:
+        """Take the alias from the challenger."""
+        return self._decide("rejected", self._need(CHALLENGER), self._find(CHAMPION), reason)
+
+    def back(self, reason: str) -> Decision:
+        """Make the former champion the champion again.
+
+        Raises:
+            StageError: there is none.
+        """
+        former, champion = self._find(FORMER), self._find(CHAMPION)
+        if former is None:
+            raise StageError(f"{self._task} has no former champion to go back to")
+        return self._decide("back", former, champion, reason)
+
+    def _checks(self, champion: Registered, challenger: Registered) -> list[Check]:
+        if self._task in self._params.vectors:
+            raise StageError("word vectors have no test rows for the gate; promote them with --force REASON")
+        task, prepared = self._params.task(self._task), PREPARED / self._task
+        if not prepared.exists():
+            raise StageError(f"{prepared} with the test rows is missing; `dvc repro prepare@{self._task}` makes it")
+        with TemporaryDirectory() as folder:
+            models = [
+                unpack(self._registry.fetch(one, Path(folder) / one.number), Path(folder) / one.number / "bundle")
+                for one in (champion, challenger)
+            ]
+            old, new = measured(models, task, prepared)
+            return checks(self._params.gate, old, new, self._params.seed)
+
+    def _find(self, which: str) -> Registered | None:
+        with in_one_line(self._uri):
+            known = self._client.get_registered_model(named(self._task)).aliases
+        return self._registry.find(self._task, which) if which in known else None
+
+    def _need(self, which: str) -> Registered:
+        return self._registry.find(self._task, which)
+
+    def _decide(
+        self, verdict: Verdict, version: Registered, champion: Registered | None, reason: str, found: list[Check] | None = None
+    ) -> Decision:
+        """Move the aliases as decided, and write the decision to the registry and the journal."""
+        before = champion.number if champion else None
+        decision = Decision(verdict, self._task, version.number, before, reason, tuple(found or ()))
+        entry = note("gate", **asdict(decision))
+        with in_one_line(self._uri):
+            self._client.log_text(version.run_id, json.dumps(entry, indent=1), f"{GATE}/{entry['time']}.json")
+            self._registry.tag(version, GATE, json.dumps({"verdict": verdict, "reason": reason[:4000], "time": entry["time"]}))
+            self._move(verdict, version, champion)
+        return decision
+
+    def _move(self, verdict: Verdict, version: Registered, champion: Registered | None) -> None:
+        name = named(self._task)
+        if verdict == "held":
+            return
+        if verdict != "rejected":
+            if champion:
+                self._client.set_registered_model_alias(name, FORMER, champion.number)
+            self._client.set_registered_model_alias(name, CHAMPION, version.number)
+        challenger = self._find(CHALLENGER)
+        if challenger and challenger.number == version.number:
+            self._client.delete_registered_model_alias(name, CHALLENGER)
