@@ -82,6 +82,7 @@ def imported(path: Path, kinds: Iterable[str]) -> Iterator[Path]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    names += re.findall(r'"(pipelines[\w.]+):\w+"', path.read_text(encoding="utf-8"))  # called where MLflow is imported
     if "pipelines.kinds.parts" in names:
         called = {match for match in re.findall(r"\bparts\.(\w+)\(", path.read_text(encoding="utf-8")) if match in PARTS}
         called |= {name for name in PARTS if f"pipelines.kinds.parts.{name}" in names}

@@ -57,7 +57,7 @@ def main(task: str) -> None:
     archive = package(BUNDLES / task, settings, STORE, PREPARED / task, origin)
     with track("package", task) as run:
         run.call(
-            "pipelines.promotion.offer:keep", task, origin.run, origin.version, _version(BUNDLES / task, origin), str(archive)
+            "pipelines.promotion.archive:keep", task, origin.run, origin.version, _version(BUNDLES / task, origin), str(archive)
         )
 
 

@@ -22,7 +22,7 @@ import mlflow.pyfunc.model
 import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
-from pipelines.promotion import offer  # noqa: F401
+from pipelines.promotion import archive, offer  # noqa: F401
 from pipelines.stage import StageError
 from pipelines.stages import register  # noqa: F401
 from pipelines.tracking import delivery  # noqa: F401

@@ -12,8 +12,9 @@ import pytest
 from mlflow import MlflowClient
 
 from pipelines.paths import JOURNAL, PREPARED
+from pipelines.promotion.archive import keep
 from pipelines.promotion.journal import events
-from pipelines.promotion.offer import keep, offer
+from pipelines.promotion.offer import offer
 from pipelines.promotion.promote import Promotion
 from pipelines.settings.params import Params
 from pipelines.stage import StageError
