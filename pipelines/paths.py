@@ -6,6 +6,7 @@ PARAMS = Path("params.yaml")
 LOCK = Path("dvc.lock")
 CATALOGUE = Path("data/catalogue.yaml")
 DATA = Path("data")
+FEEDBACK = DATA / "feedback"  # one file per task with rows from feedback, by `seqline retrain`
 RAW = DATA / "raw"  # one folder per data set, by `download`
 PREPARED = DATA / "prepared"  # one folder per task or corpus, by `prepare`
 VECTORS = Path("build/vectors")  # one folder per block of vectors, with one per method inside, by `embed`

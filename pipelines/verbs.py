@@ -25,8 +25,11 @@ app = typer.Typer(no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+INSTANCE = Path(".serving")
 
 Name = Annotated[str, typer.Argument(help="The task's name: lowercase letters, digits and hyphens; part of its URL.")]
+
+Instance = Annotated[Path, typer.Option(help="The server's own folder.")]
 
 
 def clear(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -137,6 +140,7 @@ def promote(
     back: Annotated[str, typer.Option(metavar="REASON", help="Make the former champion the champion again.")] = "",
 ) -> None:
     """Compare a challenger with the champion on the same test rows, and make it the champion if the gate in params.yaml holds."""
+    from pipelines.promotion.names import CHALLENGER
     from pipelines.promotion.promote import Promotion
     from pipelines.settings.params import load_params
     from pipelines.tracking.runs import tracking_uri
@@ -147,12 +151,42 @@ def promote(
     promotion = Promotion(task, load_params(), tracking_uri())
     if reject or back:
         decision = promotion.reject(reject) if reject else promotion.back(back)
+    elif force:
+        decision = promotion.force(which or CHALLENGER, force)
     else:
-        decision = promotion.promote(which or "challenger", force)
+        decision = promotion.promote(which or CHALLENGER)
     for check in decision.checks:
         console.print(f"{'[green]holds[/]' if check.holds else '[red]fails[/]'} {escape(check.reason)}")
     console.print(f"[bold]{task} {decision.version} {decision.verdict}[/]: {escape(decision.reason)}")
     raise typer.Exit(1 if decision.verdict == "held" else 0)
+
+
+@app.command()
+@clear
+def retrain(name: Name, instance: Instance = INSTANCE) -> None:
+    """Train a task on its old rows and on answers that people corrected; if the gate holds, open the model as a shadow."""
+    from pipelines.retraining.retrain import retrain
+    from pipelines.tracking.runs import tracking_uri
+
+    found = retrain(name, instance, tracking_uri(), "asked for")
+    console.print(f"{name} {found.decision.version}, {found.rows} new rows: {found.decision.verdict}", markup=False)
+    console.print(found.decision.reason, markup=False)
+    console.print(f"`seqline shadow {name}` compares its answers" if found.shadow else "it is not open as a shadow")
+
+
+@app.command()
+@clear
+def watch(
+    instance: Instance = INSTANCE,
+    listen: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Where Alertmanager sends its alerts.")] = "127.0.0.1:9094",
+    every: Annotated[float, typer.Option(metavar="HOURS", help="Also train at this interval.")] = float("inf"),
+    task: Annotated[list[str] | None, typer.Option(help="A task to train at the interval; default: all.")] = None,
+) -> None:
+    """Wait for alerts about drift, and train the tasks that they are about again, as `retrain` does."""
+    from pipelines.retraining.watch import serve
+    from pipelines.tracking.runs import tracking_uri
+
+    serve(listen, instance, tracking_uri(), every, task or [])
 
 
 @app.command("write-vectors")

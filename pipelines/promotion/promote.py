@@ -16,7 +16,7 @@ from pipelines.stage import StageError
 from pipelines.tracking.server import connect, in_one_line
 from serving.registry import Registered, Registry, named
 
-Verdict = Literal["promoted", "held", "forced", "rejected", "back"]
+Verdict = Literal["passed", "held", "promoted", "forced", "rejected", "back"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Decision:
     """A decision about a version of a model.
 
     Attributes:
-        verdict: promoted (the gate holds), held (it does not), forced (a person's decision against the gate), rejected (a
-            person's), back (the former champion is the champion again).
+        verdict: passed (the gate holds), held (it does not), promoted (it holds, and this is the champion now), forced (a
+            person's decision against the gate), rejected (a person's), back (the former champion is the champion again).
         task: the model's task.
         version: the version that it is about.
         champion: the champion before; None if there was none.
@@ -54,36 +54,24 @@ class Promotion:
         self._task, self._params, self._uri = task, params, uri
         self._registry, self._client = Registry(uri), connect(uri, 0)
 
-    def compare(self, which: str = CHALLENGER) -> list[Check]:
-        """The gate's checks of a version against the champion; none if there is no champion.
-
-        Raises:
-            StageError: a version, its archive or the test rows are missing, or the model has no test rows.
-        """
-        champion, challenger = self._find(CHAMPION), self._need(which)
-        return self._checks(champion, challenger) if champion else []
-
-    def promote(self, which: str = CHALLENGER, force: str = "") -> Decision:
-        """Make a version the champion if the gate holds.
+    def judge(self, which: str = CHALLENGER) -> Decision:
+        """Compare a version with the champion, and leave the promotion to a person.
 
         Args:
             which: alias or number of the version.
-            force: the reason for promoting it in any case, without a comparison.
 
         Raises:
-            StageError: as `compare`, or it is the champion already.
+            StageError: a version, its archive or the test rows are missing, the model has no test rows, or it is the champion.
         """
-        challenger, champion = self._need(which), self._find(CHAMPION)
-        if champion and champion.number == challenger.number:
-            raise StageError(f"version {champion.number} of {self._task} is the champion already")
-        if force:
-            return self._decide("forced", challenger, champion, force)
-        if champion is None:
-            return self._decide("promoted", challenger, None, "there was no champion to compare with")
-        found = self._checks(champion, challenger)
-        if failed := held_back(found):
-            return self._decide("held", challenger, champion, "; ".join(check.reason for check in failed), found)
-        return self._decide("promoted", challenger, champion, found[0].reason, found)
+        return self._judged(which, "passed")
+
+    def promote(self, which: str = CHALLENGER) -> Decision:
+        """Make a version the champion if the gate holds. Arguments and errors are those of `judge`."""
+        return self._judged(which, "promoted")
+
+    def force(self, which: str, reason: str) -> Decision:
+        """Make a version the champion without a comparison."""
+        return self._decide("forced", *self._both(which), reason)
 
     def reject(self, reason: str) -> Decision:
         """Take the alias from the challenger."""
@@ -99,6 +87,22 @@ class Promotion:
         if former is None:
             raise StageError(f"{self._task} has no former champion to go back to")
         return self._decide("back", former, champion, reason)
+
+    def _judged(self, which: str, verdict: Verdict) -> Decision:
+        challenger, champion = self._both(which)
+        if champion is None:
+            return self._decide(verdict, challenger, None, "there was no champion to compare with")
+        found = self._checks(champion, challenger)
+        if failed := held_back(found):
+            return self._decide("held", challenger, champion, "; ".join(check.reason for check in failed), found)
+        return self._decide(verdict, challenger, champion, found[0].reason, found)
+
+    def _both(self, which: str) -> tuple[Registered, Registered | None]:
+        """A version, and the champion if there is one."""
+        challenger, champion = self._need(which), self._find(CHAMPION)
+        if champion and champion.number == challenger.number:
+            raise StageError(f"version {champion.number} of {self._task} is the champion already")
+        return challenger, champion
 
     def _checks(self, champion: Registered, challenger: Registered) -> list[Check]:
         if self._task in self._params.vectors:
@@ -137,7 +141,7 @@ class Promotion:
 
     def _move(self, verdict: Verdict, version: Registered, champion: Registered | None) -> None:
         name = named(self._task)
-        if verdict == "held":
+        if verdict in ("passed", "held"):
             return
         if verdict != "rejected":
             if champion:

@@ -123,7 +123,7 @@ def test_a_bad_model_is_held_back_until_a_person_forces_it(
     assert decision.verdict == "held"
     assert [check.name for check in decision.checks if not check.holds] == ["size"]
     assert aliases() == {"champion": "1", "challenger": "2"}
-    forced = promotion.promote(force="disks are cheap")
+    forced = promotion.force("challenger", "disks are cheap")
     assert (forced.verdict, aliases()) == ("forced", {"champion": "2", "former": "1"})
 
 

@@ -1,0 +1,91 @@
+"""The receiver of alerts: what asks for a training, and what does not."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from pipelines.retraining.watch import LARGEST, Watch, alerts
+
+
+def alert(status: str = "firing", **labels: str) -> dict[str, Any]:
+    return {"status": status, "labels": {"alertname": "TextsDrift", "action": "retrain", "model": "surname", **labels}}
+
+
+def post(port: int, body: bytes, path: str = "/alerts") -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("POST", path, body)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class Trainer:
+    """Notes what it should train; the first training waits for `go`."""
+
+    def __init__(self) -> None:
+        self.trained: list[tuple[str, str]] = []
+        self.began, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
+
+    def __call__(self, task: str, reason: str) -> None:
+        self.trained.append((task, reason))
+        self.began.set()
+        self.go.wait(5)
+        if len(self.trained) == 3:
+            self.done.set()
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    return Trainer()
+
+
+@pytest.fixture
+def port(trainer: Trainer) -> Iterator[int]:
+    watch = Watch("127.0.0.1", 0, trainer, [], float("inf"))
+    threading.Thread(target=watch.run, daemon=True).start()
+    yield watch.port
+    trainer.go.set()
+
+
+def test_only_firing_alerts_that_ask_for_it_train() -> None:
+    others = [alert("resolved"), alert(action="none"), {"status": "firing", "labels": {"action": "retrain"}}]
+    assert [task for task, _ in alerts({"alerts": [*others, alert(), alert(model="fr-en")]})] == ["surname", "fr-en"]
+
+
+def test_alerts_during_a_training_become_one_afterwards(port: int, trainer: Trainer) -> None:
+    body = json.dumps({"alerts": [alert()]}).encode()
+    assert post(port, body) == 200
+    assert trainer.began.wait(5)
+    again = json.dumps({"alerts": [alert(), alert(model="fr-en")]}).encode()
+    assert [post(port, again) for _ in range(5)] == [200] * 5
+    trainer.go.set()
+    assert trainer.done.wait(5)
+    assert [task for task, _ in trainer.trained] == ["surname", "surname", "fr-en"]
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "status"),
+    [
+        (b"no JSON", "/alerts", 400),
+        (b"{}", "/alerts", 400),
+        (b'{"alerts": [1]}', "/alerts", 400),
+        (b'{"alerts": []}', "/other", 404),
+        (b" " * (LARGEST + 1), "/alerts", 413),
+    ],
+)
+def test_wrong_requests_are_refused_and_train_nothing(port: int, trainer: Trainer, body: bytes, path: str, status: int) -> None:
+    assert post(port, body, path) == status
+    assert trainer.trained == []
+
+
+def test_a_schedule_trains_each_of_its_tasks(trainer: Trainer) -> None:
+    trainer.go.set()
+    watch = Watch("127.0.0.1", 0, trainer, ["surname", "fr-en"], 0.2)
+    threading.Thread(target=watch.run, daemon=True).start()
+    assert trainer.done.wait(5)
+    assert trainer.trained[:2] == [("surname", "schedule"), ("fr-en", "schedule")]
