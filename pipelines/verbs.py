@@ -1,4 +1,4 @@
-"""The `seqline` commands that create tasks and models: new, remove, repro, promote, write-vectors.
+"""The `seqline` commands of the pipeline: new, remove, repro, promote, retrain, watch, lineage, write-vectors.
 
 Each imports its modules when it runs, so that the other commands start quickly.
 """
@@ -218,6 +218,43 @@ def write_vectors(
     except (OSError, VectorFileError) as error:
         raise StageError(f"{file}: {error}") from error
     console.print(f"{file}: {len(vectors.vocabulary):,} words, {vectors.matrix.shape[1]} values each", markup=False)
+
+
+@app.command()
+@clear
+def lineage(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="ANSWER|MODEL|RUN|DATA|ROW",
+            help="An answer's X-Request-Id or X-Model-Version; TASK@VERSION; a run's id; a digest or name of data; or a text.",
+        ),
+    ],
+    row: Annotated[bool, typer.Option("--row", help="It is the input of a row of the training data.")] = False,
+    answer: Annotated[str, typer.Option(help="The row's label or translation, or the name of its series.")] = "",
+    task: Annotated[str, typer.Option(help="Look at the models of this task only.")] = "",
+    instance: Instance = INSTANCE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print nodes and edges as JSON.")] = False,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture, such as lineage.png.")] = None,
+) -> None:
+    """Show what an answer, a model or data was made from, and what was made from it: down to commits and data, and back."""
+    from pipelines.lineage.nodes import Sources
+    from pipelines.lineage.trace import trace, trace_row
+    from pipelines.lineage.tree import tree
+
+    sources = Sources.here(instance)
+    graph = trace_row(sources, what, answer, task) if row or answer else trace(sources, what, task)
+    if picture:
+        from pipelines.lineage.picture import draw
+
+        try:
+            draw(graph, picture)
+        except (OSError, ValueError) as error:
+            raise StageError(f"the picture {picture} cannot be written: {error}") from error
+    if as_json:
+        console.print(graph.model_dump_json(indent=1), markup=False)
+    else:
+        console.print(tree(graph), soft_wrap=False)
 
 
 def _kind(columns: Mapping[str, str], data: list[str], *, yes: bool) -> str:

@@ -148,6 +148,16 @@ class Records:
         query = "select * from answers where model = ? and version = ? order by at desc limit ?"
         return [Recorded(*row) for row in self._file.execute(query, (model, version, limit))]
 
+    def count(self, model: str, version: str) -> int:
+        """The number of answers of a version of a model."""
+        query = "select count(*) from answers where model = ? and version = ?"
+        return int(self._file.execute(query, (model, version)).fetchone()[0])
+
+    def beginning_with(self, prefix: str) -> list[str]:
+        """The ids of the requests that begin with these hexadecimal digits."""
+        query = "select distinct id from answers where id >= ? and id < ? || 'g' order by id"
+        return [identity for (identity,) in self._file.execute(query, (prefix, prefix))]
+
     def forget(self, identity: str) -> bool:
         """Delete everything about a request; returns whether there was anything."""
         with self._file:

@@ -52,13 +52,18 @@ def register(run_id: str, task: str, folder: str) -> str:
     return str(logged.registered_model_version)
 
 
+def registration(run_id: str, task: str, number: str) -> dict[str, str]:
+    """The content of build/registered/TASK.json. Its digest in dvc.lock also identifies the version, see `pipelines.lineage`."""
+    return {"run_id": run_id, "model": named(task), "version": number}
+
+
 def main(task: str) -> None:
     """Write build/registered/TASK.json: the registered model, its version and its run. It becomes the task's challenger."""
     with track("register", task, retries=RETRIES) as run:
         number = run.call("pipelines.stages.register:register", task, str(BUNDLES / task))
         run.metrics(json.loads((METRICS / f"{task}.json").read_text(encoding="utf-8")))
         run.call("pipelines.promotion.offer:offer", task, number)
-        write_json(REGISTERED / f"{task}.json", {"run_id": run.run_id, "model": named(task), "version": number})
+        write_json(REGISTERED / f"{task}.json", registration(run.run_id, task, number))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""The way from monitoring to a better model: `python -m benchmarks.loop [gate] ...`, all parts by default.
+
+- gate: how many of twenty bad challengers the gate lets through, and how many of twenty good ones it holds back. Needs
+  the data of `make repro`.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.challengers import Challenger, bad, champions, good, made
+from benchmarks.parts import run_parts
+from pipelines.paths import PREPARED
+from pipelines.promotion.gate import Check, checks, held_back
+from pipelines.promotion.models import measured, unpack
+from pipelines.report.record import Figures
+from pipelines.settings.params import load_params
+
+PACKAGES = ("mlflow", "onnxruntime", "torch", "torchserve")
+
+
+def gate() -> Figures:
+    """Offer the gate all challengers."""
+    with TemporaryDirectory(prefix="seqline-") as scratch:
+        served = {one.task: _offered(one, Path(scratch) / one.task) for one in champions()}
+        passed = {}
+        for kind, challengers in (("bad", bad()), ("good", good())):
+            for i, one in enumerate(challengers):
+                failed = held_back(_compared(served[one.task], one, Path(scratch) / f"{kind}-{i}"))
+                passed[kind, i] = not failed
+                said = "; ".join(check.reason for check in failed) or "passes"
+                sys.stdout.write(f"{kind}: {one.task}, {one.name}: {said}\n")
+                sys.stdout.flush()
+    return {
+        "bad_promoted": float(sum(passed["bad", i] for i in range(len(bad())))),
+        "good_held": float(sum(not passed["good", i] for i in range(len(good())))),
+    }
+
+
+def _offered(challenger: Challenger, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return made(challenger, folder)
+
+
+def _compared(champion: Path, challenger: Challenger, folder: Path) -> Sequence[Check]:
+    archive = _offered(challenger, folder)
+    params = load_params(champion.parents[2] / "params.yaml")
+    models = [unpack(path, folder / name) for name, path in (("old", champion), ("new", archive))]
+    prepared = champion.parents[2] / PREPARED / challenger.task
+    old, new = measured(models, params.task(challenger.task), prepared)
+    return checks(params.gate, old, new, params.seed)
+
+
+if __name__ == "__main__":
+    run_parts("loop", "The way from monitoring to a better model.", {"gate": gate}, PACKAGES)

@@ -1,0 +1,1 @@
+"""Lineage: from an answer to the model, run, commit and data behind it, and back."""
