@@ -1,9 +1,9 @@
 """The scores of single test rows, and how much two models differ on the same ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,12 @@ class Scores:
     slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     blocks: NDArray[np.int64] | None = None
     calibration: float | None = None
+
+    def only(self, some: NDArray[np.bool_]) -> Self:
+        """The scores of some of the rows, given as a mask, [N]."""
+        slices = {name: [group for group, kept in zip(groups, some, strict=True) if kept] for name, groups in self.slices.items()}
+        blocks = None if self.blocks is None else self.blocks[some]
+        return replace(self, values=self.values[some], slices=slices, blocks=blocks)
 
     @property
     def mean(self) -> float:

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.data.prepared import read_texts
 from pipelines.kinds import parts
+from pipelines.lineage.rows import Digests, contains
 from pipelines.promotion.gate import Measured
+from pipelines.settings.section import EvaluateTexts
 from pipelines.settings.tasks import Task
 from pipelines.stage import StageError
 from serving.bundle import BundleError
@@ -17,6 +23,7 @@ from serving.contents import EXAMPLE_LIST, EXAMPLES
 from serving.predictor import Predictor, load_predictor
 
 ROUNDS = 20  # of all example requests
+FEWEST = 2  # test rows
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,44 @@ def unpack(archive: Path, folder: Path) -> Unpacked:
     return Unpacked(folder, archive.stat().st_size)
 
 
-def measured(models: Sequence[Unpacked], task: Task, prepared: Path) -> list[Measured]:
+def unseen(task: Task, prepared: Path, trained_on: Sequence[Digests]) -> NDArray[np.bool_] | None:
+    """Which test rows are in nobody's training data, [N]: more data may have split the old rows anew.
+
+    Args:
+        task: the task's block.
+        prepared: its prepared data.
+        trained_on: the training rows of each model.
+
+    Returns:
+        None if all rows count: those of series are divided by time, once and for all.
+
+    Raises:
+        StageError: hardly any row is left.
+    """
+    if not isinstance(task.evaluate, EvaluateTexts):
+        return None
+    texts, *_ = read_texts(prepared, "test", task.evaluate.limit).values()
+    found = np.array([not any(contains(digests, text) for digests in trained_on) for text in texts])
+    if found.sum() < FEWEST:
+        raise StageError(f"only {found.sum()} of {len(texts)} test rows are left that neither model was trained on")
+    return found
+
+
+def measured(models: Sequence[Unpacked], task: Task, prepared: Path, some: NDArray[np.bool_] | None = None) -> list[Measured]:
     """Measure models on the same test rows, and with the example requests of the first.
 
     Args:
         models: of the same task.
         task: the task's block.
         prepared: its prepared data.
+        some: which test rows count, [N]; None for all.
 
     Raises:
         StageError: a model is damaged.
     """
     try:
         scores = [parts.evaluation(task).score(model.folder, prepared, task) for model in models]
+        scores = scores if some is None else [of_model.only(some) for of_model in scores]
         predictors = [load_predictor(model.folder) for model in models]
     except BundleError as error:
         raise StageError(f"{error}; register the model again") from error

@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
 import yaml
 
 from pipelines.data.catalogue import load_catalogue
-from pipelines.paths import CATALOGUE, LOCK, METRICS
+from pipelines.lineage.rows import ARTIFACT as ROWS
+from pipelines.lineage.rows import Digests, row_digests
+from pipelines.paths import CATALOGUE, LOCK, METRICS, PREPARED
 from pipelines.promotion.names import CARD, CHALLENGER, LONGEST
 from pipelines.report.card import Training, card
 from pipelines.settings.params import load_params
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def offer(run_id: str, task: str, number: str) -> str:
-    """Log a model's card and the digests of its data, and give it the alias of a challenger.
+    """Log a model's card and the digests of its data and rows, and give it the alias of a challenger.
 
     Args:
         run_id: id of the run that registered it.
@@ -38,10 +43,19 @@ def offer(run_id: str, task: str, number: str) -> str:
     _, sets = params.described(task)
     digests = _prepared(task) | {name: _combined([file.sha256 for file in catalogue[name].files]) for name in sets}
     client.log_text(run_id, text, CARD)
+    if task in params.tasks:
+        _log_rows(client, run_id, row_digests(PREPARED / task, params.task(task)))
     client.log_inputs(run_id, [_dataset(name, digest) for name, digest in digests.items()])
     client.update_model_version(named(task), number, text[:LONGEST])
     client.set_registered_model_alias(named(task), CHALLENGER, number)
     return number
+
+
+def _log_rows(client: "MlflowClient", run_id: str, digests: Digests) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / Path(ROWS).name
+        np.save(file, digests)
+        client.log_artifact(run_id, str(file), str(Path(ROWS).parent))
 
 
 def _training(client: "MlflowClient", run_id: str, task: str) -> Training | None:

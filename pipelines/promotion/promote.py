@@ -6,10 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import numpy as np
+
+from pipelines.lineage.rows import ARTIFACT as ROWS
+from pipelines.lineage.rows import Digests
 from pipelines.paths import PREPARED
 from pipelines.promotion.gate import Check, checks, held_back
 from pipelines.promotion.journal import note
-from pipelines.promotion.models import measured, unpack
+from pipelines.promotion.models import measured, unpack, unseen
 from pipelines.promotion.names import CHALLENGER, CHAMPION, FORMER, GATE
 from pipelines.settings.params import Params
 from pipelines.stage import StageError
@@ -115,8 +119,17 @@ class Promotion:
                 unpack(self._registry.fetch(one, Path(folder) / one.number), Path(folder) / one.number / "bundle")
                 for one in (champion, challenger)
             ]
-            old, new = measured(models, task, prepared)
+            seen = [digests for one in (champion, challenger) if (digests := self._training_rows(one, Path(folder))) is not None]
+            old, new = measured(models, task, prepared, unseen(task, prepared, seen))
             return checks(self._params.gate, old, new, self._params.seed)
+
+    def _training_rows(self, version: Registered, folder: Path) -> Digests | None:
+        """The digests of the rows that a version was trained on; None if they were not kept."""
+        with in_one_line(self._uri):
+            there = {file.path for file in self._client.list_artifacts(version.run_id, str(Path(ROWS).parent))}
+            if ROWS not in there:
+                return None
+            return np.asarray(np.load(self._client.download_artifacts(version.run_id, ROWS, str(folder))))
 
     def _find(self, which: str) -> Registered | None:
         with in_one_line(self._uri):
