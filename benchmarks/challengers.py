@@ -31,13 +31,13 @@ Change = dict[str, dict[str, Any]]  # block of a task -> keys
 MARKS = re.compile(r"\W")
 GUESSED = 8.0  # a range of weights that nobody has looked up
 # Small enough for a training in seconds, with enough test rows for a comparison.
-SIZES = {"surname": (6000, 1000, 6000), "names": (6000, 1000, 6000), "fr-en": (8000, 500, 400)}
+SIZES = {"surname": (6000, 1000, 6000), "names": (6000, 1000, 6000), "fr-en": (16000, 500, 400)}
 SMALL: dict[str, Change] = {
     "surname": {"model": {"ngram_buckets": 16384}, "train": {"epochs": 8, "patience": 8}},
     "names": {"model": {"hidden_size": 128}, "train": {"epochs": 5, "patience": 5}},
     "fr-en": {
         "prepare": {"vocabulary_size": 2000, "joined": 0.0, "min_words": 1},
-        "model": {"embedding_size": 64, "encoder_size": 64, "hidden_size": 96, "attention_size": 64},
+        "model": {"embedding_size": 96, "encoder_size": 96, "hidden_size": 128, "attention_size": 64},
         "train": {"epochs": 3, "patience": 3},
         "evaluate": {"heat_maps": 1},
         "export": {"num_beams": 2},
@@ -73,7 +73,7 @@ def champions() -> list[Challenger]:
 
 def good() -> list[Challenger]:
     """Twenty challengers that differ in their seed alone."""
-    counts = {"surname": 9, "names": 7, "fr-en": 4}
+    counts = {"surname": 10, "names": 8, "fr-en": 2}
     return [Challenger(task, f"seed {seed}", seed) for task, count in counts.items() for seed in range(2, 2 + count)]
 
 
@@ -103,7 +103,7 @@ def bad() -> list[Challenger]:
     translators = [
         Challenger("fr-en", "shuffled translations", rows=shuffled("target", 1.0)),
         Challenger("fr-en", "stale data: the first tenth", rows=lambda rows: rows[: len(rows) // 10]),
-        Challenger("fr-en", "truncated vocabulary", changes={"prepare": {"vocabulary_size": 150}}),
+        Challenger("fr-en", "truncated vocabulary", changes={"prepare": {"vocabulary_size": 300}}),
     ]
     return [*surname, *names, *translators]
 

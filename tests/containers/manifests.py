@@ -14,8 +14,8 @@ from kustomize import Object, build
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "docker" / "kubernetes"
-OVERLAYS = ("base", "gpu", "train")
-CLUSTERS = {"on CPUs": ("base", "train"), "on GPUs": ("gpu", "train")}
+OVERLAYS = ("base", "gpu", "train", "retrain")
+CLUSTERS = {"on CPUs": ("base", "train", "retrain"), "on GPUs": ("gpu", "train", "retrain")}
 MADE_BY_THE_USER = {
     "storage.env": "AWS_ACCESS_KEY_ID=id\nAWS_SECRET_ACCESS_KEY=key\nAWS_ENDPOINT_URL=https://s3.example.org\n",
     "database": "password",
@@ -114,6 +114,8 @@ def _pods(everything: list[Object]) -> Iterator[Pod]:
         elif made["kind"] == "RayCluster":
             yield Pod(f"{name} head", _with_autoscaler(spec))
             yield from (Pod(f"{name} {group['groupName']}", group["template"]) for group in spec["workerGroupSpecs"])
+        elif made["kind"] == "CronJob":
+            yield Pod(name, spec["jobTemplate"]["spec"]["template"])
         elif made["kind"] == "RayJob":
             yield Pod(name, spec["submitterPodTemplate"])
 
@@ -152,11 +154,19 @@ def _content(everything: list[Object], kind: str, name: str) -> dict[str, str]:
 
 
 def text(everything: list[Object], container: Object) -> str:
-    """Return a container's command, arguments and variables, and for Ray's head also the training entrypoint."""
-    parts: list[Any] = [*container.get("command", []), *container.get("args", [])]
+    """Return a container's command, arguments and variables, and for Ray's head also what others let it run."""
+    command: list[Any] = [*container.get("command", []), *container.get("args", [])]
+    parts = command[: command.index("--")] if "--" in command else command  # the rest is run by Ray's head
     parts += [variable.get("value", "") for variable in container.get("env", [])]
     parts += [made["spec"]["entrypoint"] for made in of_kind(everything, "RayJob") if container["name"] == "ray-head"]
+    parts += [word for pod in _cron_jobs(everything) for word in pod["args"] if container["name"] == "ray-head"]
     return "\n".join(parts)
+
+
+def _cron_jobs(everything: list[Object]) -> list[Object]:
+    """Return the containers of all CronJobs."""
+    specs = [made["spec"]["jobTemplate"]["spec"]["template"]["spec"] for made in of_kind(everything, "CronJob")]
+    return [container for spec in specs for container in spec["containers"]]
 
 
 def quantity(amount: str | int) -> float:

@@ -18,6 +18,8 @@ TALK = {  # (from, to): allowed ports
     ("mlflow", "postgres"): {5432},
     ("train", "ray head"): {8265},
     ("train", "ray workers"): {8265},
+    ("retrain", "ray head"): {8265},
+    ("retrain", "ray workers"): {8265},
     ("kuberay", "ray head"): {8265},
     ("kuberay", "ray workers"): {8265},
     **{(one, other): PORTS for one in RAY for other in RAY},
