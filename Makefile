@@ -46,7 +46,7 @@ COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD -- 2> /dev/nul
 IMAGE = DOCKER_BUILDKIT=1 docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --build-arg VERSION=$(VERSION) \
 	--build-arg COMMIT=$(COMMIT) --file
 EXTRAS := train,serve
-ALL_EXTRAS := $(EXTRAS),docs,workers,sweep,s3,npm,tracking,dev
+ALL_EXTRAS := $(EXTRAS),docs,workers,sweep,s3,npm,openlineage,tracking,dev
 # Resolves for all supported Pythons and platforms at once.
 RESOLVE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --no-annotate \
 	--custom-compile-command 'make constraints' $(if $(UPGRADE),--upgrade)

@@ -22,12 +22,14 @@ from pipelines.tracking.moved import follow_artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from tenacity import RetryCallState
 
     from pipelines.tracking.delivery import Delivery
 
 EXPERIMENT = "seqline"
 INVOCATION = "seqline.invocation"  # tag of a parent run: the process that started its stages
+BUILD = "repro"  # name of a parent run
 DEFAULT_URI = "sqlite:///mlflow.db"
 STARTERS = {"dvc", "pipelines.repro.side_by_side"}
 
@@ -113,20 +115,22 @@ def track(
         yield StageRun(None, "")
         return
     from pipelines.tracking.delivery import Delivery
+    from pipelines.tracking.events import announced
     from pipelines.tracking.server import in_one_line
 
     described, datasets = (params or load_params()).described(task) if settings is None else (settings, [])
     uri, tags = tracking_uri(), {"stage": stage, "task": task, **_provenance(datasets)}
-    client, run_id = _patiently(uri, lambda: _begin(uri, retries, group, f"{stage}@{task}", tags))
-    delivery = Delivery(client, run_id, uri)
+    client, run = _patiently(uri, lambda: _begin(uri, retries, group, f"{stage}@{task}", tags))
+    delivery = Delivery(client, run.info.run_id, uri)
     delivery.params(flat(described.model_dump(exclude={"examples"})))  # examples are for documentation and do not affect results
-    try:
-        with in_one_line(uri):  # a stage may use MLflow directly
-            yield StageRun(delivery, run_id)
-    except BaseException as error:
-        delivery.close_after(error)
-        raise
-    delivery.close("FINISHED")
+    with announced(run.info.run_id, run.data.tags, group or BUILD):
+        try:
+            with in_one_line(uri):  # a stage may use MLflow directly
+                yield StageRun(delivery, run.info.run_id)
+        except BaseException as error:
+            delivery.close_after(error)
+            raise
+        delivery.close("FINISHED")
 
 
 def tracking_uri() -> str:
@@ -134,8 +138,8 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
-def _begin(uri: str, retries: int, group: str, name: str, tags: Mapping[str, str]) -> "tuple[MlflowClient, str]":
-    """Create a client and a run; return the client and the run's id."""
+def _begin(uri: str, retries: int, group: str, name: str, tags: Mapping[str, str]) -> "tuple[MlflowClient, Run]":
+    """Create a client and a run."""
     from pipelines.tracking.server import check_artifacts, in_one_line
 
     client = _client(uri, retries)
@@ -147,7 +151,7 @@ def _begin(uri: str, retries: int, group: str, name: str, tags: Mapping[str, str
         run = client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **tags})
     with _alone() as known:
         known.write_text(_known(uri), encoding="utf-8")
-    return client, str(run.info.run_id)
+    return client, run
 
 
 def _client(uri: str, retries: int) -> "MlflowClient":
@@ -226,7 +230,7 @@ def _parent(client: "MlflowClient", group: str) -> str:
     found = client.search_runs([identity], f"tags.`{INVOCATION}` = '{invocation}'", max_results=1)
     if found:
         return str(found[0].info.run_id)
-    run = client.create_run(identity, run_name=group or "repro", tags={INVOCATION: invocation, **_repository()})
+    run = client.create_run(identity, run_name=group or BUILD, tags={INVOCATION: invocation, **_repository()})
     client.set_terminated(run.info.run_id)  # only its children have metrics
     return str(run.info.run_id)
 
