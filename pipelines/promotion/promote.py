@@ -69,6 +69,14 @@ class Promotion:
         """
         return self._judged(which, "passed")
 
+    def waiting(self) -> str | None:
+        """The challenger that has passed the gate and waits for a person's decision; None if there is none."""
+        if self._find(CHALLENGER) is None:
+            return None
+        with in_one_line(self._uri):
+            version = self._client.get_model_version_by_alias(named(self._task), CHALLENGER)
+        return str(version.version) if json.loads(version.tags.get(GATE, "{}")).get("verdict") == "passed" else None
+
     def promote(self, which: str = CHALLENGER) -> Decision:
         """Make a version the champion if the gate holds. Arguments and errors are those of `judge`."""
         return self._judged(which, "promoted")

@@ -54,6 +54,8 @@ def retrain(task: str, instance: Path, uri: str, reason: str) -> Round:
     """
     params = load_params()
     check_limits(params.retraining, [datetime.fromisoformat(entry["time"]) for entry in events(task, EVENT)])
+    if waiting := Promotion(task, params, uri).waiting():
+        raise StageError(f"version {waiting} of {task} has passed the gate; promote or reject it before another training")
     changes, rows = _new_data(task, params, instance)
     note(EVENT, task, reason=reason, rows=rows)
     _run(task, changes)

@@ -127,6 +127,27 @@ def test_a_bad_model_is_held_back_until_a_person_forces_it(
     assert (forced.verdict, aliases()) == ("forced", {"champion": "2", "former": "1"})
 
 
+def test_a_challenger_that_has_passed_waits_for_a_person(promotion: Promotion, put: Put, bundles: dict[str, Path]) -> None:
+    assert promotion.waiting() is None
+    put(bundles["classification"])
+    assert promotion.waiting() is None
+    assert promotion.judge().verdict == "passed"
+    assert promotion.waiting() == "2"
+    assert aliases() == {"champion": "1", "challenger": "2"}
+    promotion.promote()
+    assert promotion.waiting() is None
+
+
+def test_test_rows_that_a_model_has_learned_do_not_count(
+    promotion: Promotion, put: Put, bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = tmp_path / PREPARED / "surname"
+    shutil.copyfile(rows / "train.parquet", rows / "test.parquet")
+    put(bundles["classification"])
+    with pytest.raises(StageError, match="only 0 of"):
+        promotion.promote()
+
+
 def test_a_rejected_challenger_loses_its_alias(promotion: Promotion, put: Put, bundles: dict[str, Path]) -> None:
     put(bundles["classification"])
     promotion.reject("trained on the wrong data")
