@@ -17,7 +17,7 @@ TEMPLATE: Final = "#/components/schemas/{model}"
 FAULTS: Final = {
     400: "The request is invalid: the code names the kind of error, and the message says how to fix it.",
     401: "The key is missing or invalid.",
-    404: "There is no such model.",
+    404: "There is no such model, or no record of such an answer.",
     405: "Predictions and feedback require POST.",
     413: "The body is too large.",
     415: "The Content-Type is not JSON, or the body has a Content-Encoding.",
@@ -91,7 +91,7 @@ def _feedback() -> Json:
         "operationId": "give_feedback",
         "summary": "Say what is the right answer to an input",
         "requestBody": {"required": True, "content": {"application/json": content}},
-        "responses": _about_record("Judged", "Whether the answer was right.", (400, 401, 405, 413, 415, 429, 503)),
+        "responses": _about_record("Judged", "Whether the answer was right.", (400, 401, 404, 405, 413, 415, 429, 503)),
     }
 
 
@@ -101,18 +101,14 @@ def _deletion() -> Json:
         "operationId": "delete_feedback",
         "summary": "Delete the record of an answer and the feedback on it",
         "parameters": [where | {"schema": {"type": "string", "pattern": f"^{feedback.ID}$"}}],
-        "responses": _about_record("Deleted", "They are deleted.", (401, 429, 503)),
+        "responses": _about_record("Deleted", "They are deleted.", (401, 404, 429, 503)),
     }
 
 
 def _about_record(model: str, text: str, faults: Sequence[int]) -> Json:
     answer = {"application/json": {"schema": {"$ref": TEMPLATE.format(model=model)}}}
     shared = {str(status): {"$ref": f"#/components/responses/{status}"} for status in faults}
-    return {
-        "200": {"description": text, "content": answer},
-        **shared,
-        "404": _fault(404, "There is no record of such an answer."),
-    }
+    return {"200": {"description": text, "content": answer}, **shared}
 
 
 def _answer(archive: Archive) -> Json:
