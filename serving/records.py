@@ -137,18 +137,15 @@ class Records:
 
     Args:
         path: of the file; created if missing, for its owner alone.
-        keep_inputs: keep inputs and texts, too.
-        wait_s: time limit for other processes' writes, in seconds.
 
     Raises:
         OSError: the file cannot be created.
         sqlite3.Error: it is no file of records, or another process does not finish its write.
     """
 
-    def __init__(self, path: Path, *, keep_inputs: bool = False, wait_s: float = WAIT_S) -> None:
-        self.keep_inputs = keep_inputs
+    def __init__(self, path: Path) -> None:
         path.touch(OWNER_ONLY)
-        self._file = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
+        self._file = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
         self._file.executescript(SETTINGS + SCHEMA)
 
     def write(self, rows: Sequence[Recorded]) -> None:

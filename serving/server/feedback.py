@@ -22,6 +22,7 @@ from serving.server.instance import Instance
 from serving.telemetry.metrics import FEEDBACK
 
 PURGE_S: Final = 60.0  # seconds between two times; the number of records can only exceed its limit for so long
+WAITS_S: Final = (0, 0.05, 0.2, 0.5)  # before each look for a record
 OTHER: Final = "other"  # counts classes that the model does not know, of which clients could send any number
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class FeedbackApi:
     async def running(self, _: web.Application) -> AsyncIterator[None]:
         """Keep the file open, and purge it now and then, while the application runs."""
         with ThreadPoolExecutor(1) as self._thread:
-            self._records = await self._in_thread(partial(Records, self._keeping.file, keep_inputs=self._keeping.inputs))
+            self._records = await self._in_thread(partial(Records, self._keeping.file))
             purging = asyncio.create_task(self._purge())
             yield
             purging.cancel()
@@ -66,29 +67,36 @@ class FeedbackApi:
     async def judge(self, request: web.Request) -> web.Response:
         """Keep what is right."""
         given = contract.parse_feedback(await request.read())
-        row, new = await self._in_thread(partial(self._judge, given))
-        if new:
+        found = await self._find(given.id)
+        record = next((record for record in found if record.place == given.input), None)
+        if record is None:
+            raise RequestError("invalid_feedback", f"input: the request had {len(found)} inputs, and their places begin at 0")
+        expected, text = _expected(given, record), given.text if self._keeping.inputs else None
+        now, right = time.time(), expected == record.answer
+        row = Feedback(record.id, record.place, record.model, record.version, now, expected, right, text)
+        if await self._in_thread(partial(self._records.judge, row)):
             self._count(row, OTHER if given.text is None else "")
         return _answer(contract.Judged(id=row.id, model=row.model, version=row.version, right=row.right))
 
     async def forget(self, request: web.Request) -> web.Response:
         """Delete the record of an answer and the feedback on it."""
-        if not await self._in_thread(partial(self._records.forget, request.match_info["id"])):
-            raise RefusedError(404, UNKNOWN_ANSWER)
+        identity = request.match_info["id"]
+        await self._find(identity)
+        await self._in_thread(partial(self._records.forget, identity))
         return _answer(contract.Deleted(deleted=True))
 
-    def _judge(self, given: contract.Feedback) -> tuple[Feedback, bool]:
-        """The row of the feedback, and whether it says anything new."""
-        found = [record for record in self._records.of(given.id) if not record.shadow]
-        if not found:
-            raise RefusedError(404, UNKNOWN_ANSWER)
-        record = next((record for record in found if record.place == given.input), None)
-        if record is None:
-            raise RequestError("invalid_feedback", f"input: the request had {len(found)} inputs, and their places begin at 0")
-        expected, text = _expected(given, record), given.text if self._records.keep_inputs else None
-        now, right = time.time(), expected == record.answer
-        row = Feedback(record.id, record.place, record.model, record.version, now, expected, right, text)
-        return row, self._records.judge(row)
+    async def _find(self, identity: str) -> list[Recorded]:
+        """The records of an answer that somebody saw; waits a little, because a worker writes them after its answer.
+
+        Raises:
+            RefusedError: there are none.
+        """
+        for wait_s in WAITS_S:
+            await asyncio.sleep(wait_s)
+            found = await self._in_thread(partial(self._records.of, identity))
+            if seen := [record for record in found if not record.shadow]:
+                return seen
+        raise RefusedError(404, UNKNOWN_ANSWER)
 
     def _count(self, row: Feedback, otherwise: str) -> None:
         label = row.expected if row.expected in self._known(row.model, row.version) else otherwise

@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from queue import Full, Queue
+from threading import Thread
 from typing import Any, Final
 
 from serving.contract.body import parse_body
@@ -14,8 +16,9 @@ from serving.telemetry.metrics import LOST
 logger = logging.getLogger(__name__)
 
 TEXTS: Final = ("translation_text", "generated_text")  # fields of an answer with its text
-WAIT_S: Final = 0.1  # for other processes' writes, which delays the answers
-PAUSE_S: Final = 5.0  # after a failure, so that a full or locked disk neither delays every answer nor fills the log
+PAUSE_S: Final = 5.0  # after a failure, so that a full or locked disk does not fill the log
+WAITING: Final = 1_000  # batches that may wait to be written
+MOST_AT_ONCE: Final = 1_000  # records of a transaction, or a few more
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Answered:
 class Recorder:
     """Writes what a worker of a model answers to the file of records.
 
+    A thread does it, so that no answer waits until the other workers have written theirs. The more there is to write, the more of
+    it goes into one transaction.
+
     Args:
         model: name of the model.
         version: version of the model.
@@ -48,24 +54,38 @@ class Recorder:
 
     def __init__(self, model: str, version: str, keeping: Keeping | None) -> None:
         self._model, self._version, self._keeping = model, version, keeping
-        self._records: Records | None = None
-        self._paused_until = 0.0
         self._lost = LOST.labels(model, version)
+        self._waiting = Queue[list[Recorded]](WAITING)
+        if keeping:
+            Thread(target=self._run, args=(keeping,), name="records", daemon=True).start()
 
     def write(self, answered: Sequence[Answered]) -> None:
-        """Add a record for each input of these requests. After a failure, it drops all records for some seconds."""
+        """Add a record for each input of these requests, soon; they are lost if that fails."""
         if not answered or self._keeping is None:
             return
-        if time.monotonic() < self._paused_until:
-            self._lost.inc(len(answered))
-            return
         try:
-            self._records = self._records or Records(self._keeping.file, wait_s=WAIT_S)
-            self._records.write([row for one in answered for row in self._rows(one, self._keeping.inputs)])
+            self._waiting.put_nowait([row for one in answered for row in self._rows(one, self._keeping.inputs)])
+        except Full:
+            self._lost.inc(len(answered))
         except Exception:
             logger.exception("answers could not be recorded")
             self._lost.inc(len(answered))
-            self._records, self._paused_until = None, time.monotonic() + PAUSE_S
+
+    def _run(self, keeping: Keeping) -> None:
+        """Write what is waiting, for as long as the worker runs."""
+        file: Records | None = None
+        while True:
+            rows = self._waiting.get()
+            while not self._waiting.empty() and len(rows) < MOST_AT_ONCE:
+                rows += self._waiting.get()
+            try:
+                file = file or Records(keeping.file)
+                file.write(rows)
+            except Exception:
+                logger.exception("answers could not be recorded")
+                self._lost.inc(len({row.id for row in rows}))
+                file = None
+                time.sleep(PAUSE_S)
 
     def _rows(self, one: Answered, keep: bool) -> Iterator[Recorded]:
         now, found = time.time(), outcomes(one.answer)
