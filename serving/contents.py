@@ -31,6 +31,7 @@ class Reference(BaseModel):
         length_edges: longest text of each bin except the last, in the model's units.
         length_shares: share of the sample in each bin.
         label_shares: share of the sample that the model assigns to each class.
+        quality: share of the test data of each class that the model recognized (recall); empty for other kinds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,7 @@ class Reference(BaseModel):
     length_edges: list[int] = []
     length_shares: list[Share] = []
     label_shares: dict[str, Share] = {}
+    quality: dict[str, Share] = {}
 
 
 EXAMPLE_LIST: Final = TypeAdapter(list[Example])

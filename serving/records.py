@@ -5,34 +5,46 @@ if the server was started with --keep-inputs.
 """
 
 import hashlib
-import json
+import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
-FILE: Final = "SEQLINE_RECORDS"  # environment variable of the workers: path of the file
-KEEP: Final = "SEQLINE_KEEP_INPUTS"  # environment variable of the workers: 1 keeps inputs and texts
+NAME: Final = "records.sqlite"  # of the file in an instance's folder
+FILE: Final = "SEQLINE_RECORDS"  # environment variable of a server's processes: path of the file
+KEEP: Final = "SEQLINE_KEEP_INPUTS"  # the same: 1 keeps inputs and texts
+DAYS: Final = "SEQLINE_RETENTION"  # the same: days after which records are deleted
 MOST: Final = 1_000_000  # records; the oldest are deleted first
+AT_ONCE: Final = 5_000  # records to delete before other processes may write
 DAY_S: Final = 86_400.0
-TEXTS: Final = ("translation_text", "generated_text")
 TABLES: Final = ("answers", "feedback")
-WAIT_S: Final = 1.0  # for another worker's write
+WAIT_S: Final = 1.0  # for another process to finish writing
+TEXT: Final = "sha256:"  # prefix of the digest of a text, which no class has
+OWNER_ONLY: Final = 0o600
 
 SCHEMA: Final = """
 create table if not exists answers (
     id text not null, place integer not null, model text not null, version text not null, at real not null,
-    seconds real not null, answer text, input text, said text,
+    seconds real not null, answer text, input text, said text, shadow integer not null,
     unique (id, place, version)
 );
 create index if not exists answers_of_models on answers (model, version, at);
 create table if not exists feedback (
     id text not null, place integer not null, model text not null, version text not null, at real not null,
-    expected text not null, right integer not null,
+    expected text not null, right integer not null, text text,
     unique (id, place)
 );
+"""
+# A write only appends to the write-ahead log. The gateway moves it into the database now and then, and a worker only if the log
+# has grown to 40 MB. What is deleted is overwritten with zeros.
+SETTINGS: Final = """
+pragma journal_mode = wal;
+pragma synchronous = normal;
+pragma wal_autocheckpoint = 10000;
+pragma secure_delete = on;
 """
 
 
@@ -49,6 +61,7 @@ class Recorded(NamedTuple):
         answer: the most probable class, or a digest of the text; None if the answer is neither.
         input: the input, only with --keep-inputs.
         said: the answer's text, only with --keep-inputs.
+        shadow: whether the answer went to nobody: that of a version that gets copies of the requests.
     """
 
     id: str
@@ -60,6 +73,7 @@ class Recorded(NamedTuple):
     answer: str | None
     input: str | None = None
     said: str | None = None
+    shadow: bool = False
 
 
 class Feedback(NamedTuple):
@@ -68,6 +82,7 @@ class Feedback(NamedTuple):
     Attributes:
         expected: the right class, or a digest of the right text.
         right: whether the model's answer was this one.
+        text: the right text, only with --keep-inputs.
     """
 
     id: str
@@ -77,6 +92,7 @@ class Feedback(NamedTuple):
     at: float
     expected: str
     right: bool
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,21 +105,48 @@ class Pair:
     second_s: float
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """What a server keeps of its answers, and for how long.
+
+    Attributes:
+        file: of the records.
+        inputs: keep inputs and texts, too.
+        days: after which records are deleted.
+    """
+
+    file: Path
+    inputs: bool = False
+    days: int = 30
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that tell it to the server's processes."""
+        return {FILE: str(self.file), KEEP: "1" if self.inputs else "", DAYS: str(self.days)}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
+        """What the environment says; None if it names no file."""
+        if not environment.get(FILE):
+            return None
+        return cls(Path(environment[FILE]), bool(environment.get(KEEP)), int(environment.get(DAYS, cls.days)))
+
+
 class Records:
     """The file of records. Every process opens its own connection.
 
     Args:
-        path: of the file; created if missing.
-        keep_inputs: keep inputs and texts, too.
+        path: of the file; created if missing, for its owner alone.
+
+    Raises:
+        OSError: the file cannot be created.
+        sqlite3.Error: it is no file of records, or another process does not finish its write.
     """
 
-    def __init__(self, path: Path, *, keep_inputs: bool = False) -> None:
-        self.keep_inputs = keep_inputs
+    def __init__(self, path: Path) -> None:
+        path.touch(OWNER_ONLY)
         self._file = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
-        # A crash of the machine may lose the last records, but a write takes microseconds.
-        self._file.execute("pragma journal_mode = wal")
-        self._file.execute("pragma synchronous = off")
-        self._file.executescript(SCHEMA)
+        self._file.executescript(SETTINGS + SCHEMA)
 
     def write(self, rows: Sequence[Recorded]) -> None:
         """Add records in one transaction.
@@ -113,11 +156,11 @@ class Records:
         """
         with self._file:
             self._file.execute("begin immediate")
-            self._file.executemany("insert or replace into answers values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._file.executemany("insert or replace into answers values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def of(self, identity: str) -> list[Recorded]:
         """The records of a request, by place; those of a shadow after the others."""
-        found = self._file.execute("select * from answers where id = ? order by rowid, place", (identity,))
+        found = self._file.execute("select * from answers where id = ? order by shadow, place", (identity,))
         return [Recorded(*row) for row in found]
 
     def pairs(self, model: str, first: str, second: str, since: float = 0.0) -> Iterator[Pair]:
@@ -129,10 +172,14 @@ class Records:
         for row in self._file.execute(query, (first, model, second, since)):
             yield Pair(*row)
 
-    def judge(self, feedback: Feedback) -> None:
-        """Add what is right; replaces earlier feedback on the same input."""
-        with self._file:
-            self._file.execute("insert or replace into feedback values (?, ?, ?, ?, ?, ?, ?)", feedback)
+    def judge(self, feedback: Feedback) -> bool:
+        """Add what is right; replaces earlier feedback on the same input. Returns whether it says anything new."""
+        query = (
+            "insert into feedback values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id, place) do update set "
+            "version = excluded.version, at = excluded.at, expected = excluded.expected, right = excluded.right, "
+            "text = excluded.text where expected <> excluded.expected"
+        )
+        return self._file.execute(query, feedback).rowcount > 0
 
     def judged(self, model: str, since: float = 0.0) -> list[tuple[Recorded, Feedback]]:
         """The records of a model with feedback since a time, oldest first."""
@@ -161,51 +208,37 @@ class Records:
     def forget(self, identity: str) -> bool:
         """Delete everything about a request; returns whether there was anything."""
         with self._file:
+            self._file.execute("begin immediate")
             counts = [self._file.execute(f"delete from {table} where id = ?", (identity,)).rowcount for table in TABLES]  # noqa: S608
+        self._settle()
         return any(counts)
 
     def purge(self, days: float, most: int = MOST) -> int:
         """Delete what is older than some days, and the oldest records beyond a number; returns how many records."""
-        before = time.time() - days * DAY_S
-        with self._file:
-            old = self._file.execute("delete from answers where at < ?", (before,)).rowcount
-            self._file.execute("delete from feedback where at < ?", (before,))
-            beyond = "delete from answers where rowid <= (select max(rowid) from answers) - ?"
-            return old + self._file.execute(beyond, (most,)).rowcount
+        before, count = time.time() - days * DAY_S, 0
+        (last,) = self._file.execute("select coalesce(max(rowid), 0) from answers").fetchone()
+        query = (  # records are in the order of their rowid
+            "delete from answers where rowid in (select rowid from (select rowid, at from answers order by rowid limit :some) "
+            "where at < :before or rowid <= :beyond)"
+        )
+        while gone := self._file.execute(query, {"some": AT_ONCE, "before": before, "beyond": last - most}).rowcount:
+            count += gone
+        self._file.execute("delete from feedback where at < ?", (before,))
+        self._settle()
+        return count
+
+    def _settle(self) -> None:
+        """Move the write-ahead log into the database and empty it, so that what was deleted is in no file.
+
+        While another process reads or writes, nothing is moved; the next time will do.
+        """
+        self._file.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def outcomes(body: Any) -> list[tuple[str | None, str | None]]:
-    """What an answer says about each input: its class or a digest of its text, and the text; None for other kinds.
-
-    Args:
-        body: the answer of the contract, to one input or to a list.
-    """
-    listed = body if isinstance(body, list) else [body]
-    if listed and isinstance(listed[0], dict) and "label" in listed[0]:  # the classes of a single input
-        listed = [listed]
-    return [_outcome(item) for item in listed]
-
-
-def _outcome(item: Any) -> tuple[str | None, str | None]:
-    if isinstance(item, list) and item and isinstance(item[0], dict) and "label" in item[0]:
-        return str(item[0]["label"]), None
-    if isinstance(item, dict):
-        for key in TEXTS:
-            if isinstance(item.get(key), str):
-                return digest(item[key]), item[key]
-    return None, None
-
-
 def digest(text: str) -> str:
     """A digest of a text, which tells whether two texts are the same, apart from white space around them."""
-    return hashlib.sha256(text.strip().encode(errors="surrogatepass")).hexdigest()[:32]
-
-
-def inputs(body: bytes | str) -> list[str]:
-    """The inputs of an accepted request, those that are not texts as JSON."""
-    given = json.loads(body)["inputs"]
-    return [one if isinstance(one, str) else json.dumps(one) for one in (given if isinstance(given, list) else [given])]
+    return TEXT + hashlib.sha256(text.strip().encode(errors="surrogatepass")).hexdigest()[:32]

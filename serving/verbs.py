@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from serving.client.ask import body_of, open_client, read_document
 from serving.client.exchange import ServingError
+from serving.records import NAME, Keeping
 from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.instance import Served
@@ -75,6 +76,13 @@ def up(
     mlflow: Annotated[
         str | None, typer.Option(envvar="MLFLOW_TRACKING_URI", help="URL of MLflow's server, to which the page links.")
     ] = None,
+    keep_inputs: Annotated[
+        bool, typer.Option("--keep-inputs", help="Keep the inputs and texts of requests with the records of answers.")
+    ] = False,
+    retention: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Days after which records are deleted.")] = Keeping.days,
+    records: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File of records; default: records.sqlite in the instance's folder.")
+    ] = None,
     rate: Annotated[int, typer.Option(help="Requests per second allowed for each key.")] = Limits.rate,
     in_flight: Annotated[int, typer.Option(help="Concurrent requests allowed to each model.")] = Limits.in_flight,
 ) -> int:
@@ -89,7 +97,8 @@ def up(
     elif certificate or keys or access_log or listen != HOST:
         raise ControlError("--certificate, --keys, --listen and --access-log require --proxy")
     with CONSOLE.status("starting TorchServe"):
-        server = control.up(store, instance, port, front, _address(exporter), _shown(mlflow))
+        keeping = Keeping(records or instance / NAME, keep_inputs, retention)
+        server = control.up(store, instance, port, front, _address(exporter), _shown(mlflow), keeping)
     CONSOLE.print(f"[bold]page[/] {server.url}/  with the key in {escape(_short(server.authorization))}")
     insecure = "-k " if server.state.proxied and not certificate else ""
     for archive in server.archives:

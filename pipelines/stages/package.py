@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +15,9 @@ from model_archiver.model_packaging_utils import ModelExportUtils
 
 from pipelines.kinds import parts
 from pipelines.packaging.examples import answered, questions
+from pipelines.packaging.quality import recalls
 from pipelines.packaging.reference import reference
-from pipelines.paths import BUNDLES, PREPARED, REGISTERED, STORE
+from pipelines.paths import BUNDLES, PLOTS, PREPARED, REGISTERED, STORE
 from pipelines.settings.params import load_params
 from pipelines.settings.section import Serve
 from pipelines.settings.tasks import Task
@@ -54,14 +56,22 @@ def main(task: str) -> None:
     params = load_params()
     settings = params.vectors[task] if task in params.vectors else params.task(task)
     origin = Origin.read(REGISTERED / f"{task}.json")
-    archive = package(BUNDLES / task, settings, STORE, PREPARED / task, origin)
+    quality = recalls(PLOTS / "evaluate" / task)
+    archive = package(BUNDLES / task, settings, STORE, PREPARED / task, origin, quality)
     with track("package", task) as run:
         run.call(
             "pipelines.promotion.archive:keep", task, origin.run, origin.version, _version(BUNDLES / task, origin), str(archive)
         )
 
 
-def package(folder: Path, settings: Task | Vectors, store: Path, prepared: Path, origin: Origin) -> Path:
+def package(
+    folder: Path,
+    settings: Task | Vectors,
+    store: Path,
+    prepared: Path,
+    origin: Origin,
+    quality: Mapping[str, float] | None = None,
+) -> Path:
     """Write the bundle, the handler and the server's metadata as one .mar, named after the folder; return its path.
 
     The file's sha256 is written next to it, in the format of `sha256sum --check`. The archive's version is the number in MLflow's
@@ -76,6 +86,7 @@ def package(folder: Path, settings: Task | Vectors, store: Path, prepared: Path,
         store: folder for the archive.
         prepared: the task's prepared data.
         origin: provenance of the model.
+        quality: of a classifier, by class; see `Reference`.
 
     Raises:
         StageError: the bundle is missing or damaged, its model rejects an example or gives different results on other CPUs.
@@ -95,7 +106,7 @@ def package(folder: Path, settings: Task | Vectors, store: Path, prepared: Path,
         "MAR-INF/MANIFEST.json": _manifest(folder.name, _version(folder, origin)),
         CONFIG: _model_config(settings.serve, origin),
         EXAMPLES: EXAMPLE_LIST.dump_json(answered(folder, requests), indent=1),
-        REFERENCE: reference(folder, typical).model_dump_json(indent=1).encode(),
+        REFERENCE: reference(folder, typical).model_copy(update={"quality": quality or {}}).model_dump_json(indent=1).encode(),
     }
     store.mkdir(parents=True, exist_ok=True)
     archive = store / f"{folder.name}.mar"

@@ -6,15 +6,19 @@ from typing import NoReturn
 from serving.contract.faults import SHAPE, RequestError, shown
 
 COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # magic numbers of gzip and zstd; no JSON begins with them
-ADVICE = f'send JSON, {SHAPE}, with the header "Content-Type: application/json"'
 
 
-def parse_body(body: object) -> object:
+def parse_body(body: object, shape: str = SHAPE) -> object:
     """Parse raw bytes or text; return a body that the transport has already parsed unchanged.
+
+    Args:
+        body: what the transport delivered.
+        shape: of the JSON, for messages.
 
     Raises:
         RequestError: the body is empty, compressed, not UTF-8, or not JSON.
     """
+    advice = f'send JSON, {shape}, with the header "Content-Type: application/json"'
     if isinstance(body, (bytes, bytearray)):
         if body.startswith(COMPRESSED):
             message = "the body is compressed; send it uncompressed, without a Content-Encoding"
@@ -22,15 +26,15 @@ def parse_body(body: object) -> object:
         try:
             body = body.decode("utf-8-sig")  # some clients begin with a byte order mark
         except UnicodeDecodeError as error:
-            raise RequestError("not_utf8", f"the body is not UTF-8 (byte {error.start}); {ADVICE}") from error
+            raise RequestError("not_utf8", f"the body is not UTF-8 (byte {error.start}); {advice}") from error
     if body is None or (isinstance(body, str) and not body.strip()):
-        raise RequestError("empty_body", f"the body is empty; {ADVICE}")
+        raise RequestError("empty_body", f"the body is empty; {advice}")
     if not isinstance(body, str):
         return body
     try:
         return parse_json(body)
     except ValueError as error:
-        raise RequestError("invalid_json", f"the body is not valid JSON ({error}); {ADVICE}") from error
+        raise RequestError("invalid_json", f"the body is not valid JSON ({error}); {advice}") from error
 
 
 def parse_json(text: str) -> object:

@@ -33,9 +33,16 @@ ENCODED: Final = ErrorDetail(code="encoded_body", message="send the body uncompr
 INVALID_DEADLINE: Final = ErrorDetail(
     code="invalid_deadline", message="the header X-Deadline takes seconds: a positive number below 100,000"
 )
-NOT_POST: Final = ErrorDetail(code="method_not_allowed", message="predictions require POST")
+NOT_POST: Final = ErrorDetail(code="method_not_allowed", message="predictions and feedback require POST")
 UNAVAILABLE: Final = ErrorDetail(
     code="unavailable", message="the model is overloaded or not ready; retry after the time in the header Retry-After"
+)
+UNKNOWN_ANSWER: Final = ErrorDetail(
+    code="unknown_answer",
+    message="there is no record of an answer with this id: it may have expired or been deleted, or came by gRPC",
+)
+NO_RECORDS: Final = ErrorDetail(
+    code="unavailable", message="the records cannot be read or written now; retry after the time in the header Retry-After"
 )
 
 

@@ -13,7 +13,9 @@ from ts.handler_utils.utils import send_intermediate_predict_response
 from serving import contents
 from serving.contract import headers
 from serving.predictor import load_predictor
+from serving.records import Keeping
 from serving.telemetry.metrics import PrometheusMeter
+from serving.telemetry.recorder import Answered, Recorder
 
 LINES = "application/x-ndjson"  # streamed answers: one JSON value per line
 
@@ -27,6 +29,7 @@ class SequenceHandler:
         version = context.manifest["model"]["modelVersion"]
         reference = contents.Reference.model_validate_json((folder / contents.REFERENCE).read_bytes())
         self._meter = PrometheusMeter(context.model_name, version, reference)
+        self._recorder = Recorder(context.model_name, version, Keeping.from_environment())
         self._predictor = load_predictor(folder, self._meter)
         logging.getLogger().setLevel(logging.WARNING)  # otherwise workers log several lines per batch
         self._limit_s = float(config[contents.DEADLINE])
@@ -50,15 +53,18 @@ class SequenceHandler:
         for i, reply in enumerate(replies):
             self._head(context, i, reply.status, LINES if i in streamed else "application/json")
         answers = [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
-        self._record([of_row for i, of_row in enumerate(sent) if i not in probes])
-        return answers
-
-    def _record(self, answered: Sequence[Mapping[str, str]]) -> None:
-        """Record how long it took to answer requests, given their headers with lower-case names."""
-        for sent in answered:
-            seconds = _since_arrival(sent)
-            if seconds is not None:
+        taken = [_since_arrival(of_row) for of_row in sent]
+        for i, seconds in enumerate(taken):
+            if seconds is not None and i not in probes:
                 self._meter.answered(seconds)
+        self._recorder.write(
+            [
+                Answered(identity, seconds, _body(row), reply.body, i in probes)
+                for i, (row, of_row, seconds, reply) in enumerate(zip(rows, sent, taken, replies, strict=True))
+                if reply.status == HTTPStatus.OK and seconds is not None and (identity := of_row.get(headers.REQUEST_ID.lower()))
+            ]
+        )
+        return answers
 
     def _deadline(self, sent: Mapping[str, str]) -> float:
         """The deadline of a request, by `time.monotonic`. With a proxy, its time starts when the request reaches the proxy.

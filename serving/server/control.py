@@ -1,10 +1,12 @@
 """Starts, stops and manages a TorchServe instance."""
 
+import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serving.records import Keeping, Records
 from serving.server import site
 from serving.server.archive import Archive, find_archives, take
 from serving.server.errors import ControlError
@@ -50,7 +52,13 @@ class Health:
 
 
 def up(
-    store: Path, folder: Path, port: int, front: Front | None = None, exporter: Address = LOCAL, mlflow: str | None = None
+    store: Path,
+    folder: Path,
+    port: int,
+    front: Front | None = None,
+    exporter: Address = LOCAL,
+    mlflow: str | None = None,
+    keeping: Keeping | None = None,
 ) -> Server:
     """Serve every model archive of the store; returns after each model has answered its examples as expected.
 
@@ -61,6 +69,7 @@ def up(
         front: settings of a proxy, which then gets that port; None starts none.
         exporter: address of the workers' metrics for Prometheus.
         mlflow: URL of the tracking server, to which the page links.
+        keeping: what to keep of the answers; None keeps no inputs.
 
     Raises:
         ControlError: the server could not be started. No process is left running then, nor after an interrupt.
@@ -73,18 +82,20 @@ def up(
         if instance.processes():
             raise ControlError(f"a server already runs in {instance.folder}; stop it with `make stop`, or use another --instance")
         ports = choose_ports(port, front.address if front else HOST, exporter)
+        keeping = _checked(keeping or Keeping(instance.records))
         instance.prepare()
         try:
             archives = [take(archive.path, instance.store) for archive in found]
             site.lay_out(instance.site, document(archives, mlflow))
-            launch(instance, archives, ports)
+            launch(instance, archives, ports, keeping)
             metrics = f"http://{HOST if exporter.host == EVERYWHERE else exporter.host}:{ports.exporter}/metrics"
             helpers = [launch_exporter(instance, Address(exporter.host, ports.exporter))]
             timeout_s = max(archive.deadline_s for archive in archives) + SLACK_S
-            helpers += [] if front else [launch_gateway(instance, ports, metrics, timeout_s)]
+            gateway = ports.gateway if front else ports.front
+            helpers += [launch_gateway(instance, ports.inference, gateway, metrics, timeout_s, keeping)]
             models = {archive.name: Served(version=archive.version) for archive in archives}
             shared = front.keys.resolve() if front and front.keys else None
-            state = State(ports=ports, proxied=front is not None, keys=shared, mlflow=mlflow, models=models)
+            state = State(ports=ports, proxied=front is not None, keys=shared, mlflow=mlflow, records=keeping.file, models=models)
             keys = _wait(instance, archives, state)
             for helper in helpers:
                 helper.check()
@@ -128,7 +139,7 @@ def status(folder: Path) -> dict[str, Health]:
     state = instance.state()
     if state.proxied and not Proxy(instance).processes():
         raise ControlError(f"the proxy of {instance.folder} has ended; run `seqline down`, then `up` again")
-    if not state.proxied and not instance.runs(GATEWAY):
+    if not instance.runs(GATEWAY):
         raise ControlError(f"the gateway of {instance.folder} has ended; run `seqline down`, then `up` again")
     server = _torchserve(instance, state)
     return {name: Health(served.version, _fault(server, instance, name, served.version)) for name, served in state.models.items()}
@@ -137,8 +148,8 @@ def status(folder: Path) -> dict[str, Health]:
 def runs(folder: Path) -> bool:
     """Whether TorchServe runs, and what is in front of it."""
     instance = Instance(folder)
-    in_front = bool(Proxy(instance).processes()) if instance.state().proxied else instance.runs(GATEWAY)
-    return instance.runs(JAVA) and in_front
+    in_front = bool(Proxy(instance).processes()) or not instance.state().proxied
+    return instance.runs(JAVA) and instance.runs(GATEWAY) and in_front
 
 
 def deploy(archive: Path, folder: Path) -> Served:
@@ -224,6 +235,16 @@ def _taken(instance: Instance, model: str, version: str) -> Archive:
 
 def _torchserve(instance: Instance, state: State) -> TorchServe:
     return TorchServe(state.ports, TorchServeKeys.read(instance.keys))
+
+
+def _checked(keeping: Keeping) -> Keeping:
+    """The same with an absolute path of the file, which is created if it is missing. Raises ControlError if it cannot be."""
+    path = keeping.file.resolve()
+    try:
+        Records(path).close()
+    except (OSError, sqlite3.Error) as error:
+        raise ControlError(f"the file of records {path} cannot be used: {error}") from error
+    return replace(keeping, file=path)
 
 
 def _end(instance: Instance, drain_s: float) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
+from serving.records import NAME
 from serving.server.errors import ControlError
 from serving.server.keys import write_secret
 from serving.server.ports import Ports
@@ -21,7 +22,7 @@ MARK = "SEQLINE_INSTANCE"
 LONGEST_SOCKET = 100  # bytes; Unix socket paths end at 103 (macOS) or 107 (Linux)
 JAVA = "org.pytorch.serve.ModelServer"  # TorchServe's main class
 EXPORTER = "serving.server.exporter"  # module that serves the metrics to Prometheus
-GATEWAY = "serving.server.gateway"  # module that serves the page, and passes requests on, where there is no proxy
+GATEWAY = "serving.server.gateway"  # module that takes feedback and, without a proxy, all requests
 GRACE_S = 10.0  # TorchServe closes its channels in about 2 s
 POLL_S = 0.05
 
@@ -46,6 +47,7 @@ class State(BaseModel):
         proxied: whether there is a proxy.
         keys: the file of client keys given by `--keys`, if any.
         mlflow: URL of the tracking server, if the page links to it.
+        records: the file of records.
         models: served models by name.
     """
 
@@ -53,6 +55,7 @@ class State(BaseModel):
     proxied: bool
     keys: Path | None = None
     mlflow: str | None = None
+    records: Path
     models: dict[str, Served]
 
     @property
@@ -76,6 +79,7 @@ class Instance:
         self.counts = self.folder / "counts"  # the workers' metrics, for Prometheus
         self.examples = self.folder / "examples"  # example requests, for curl
         self.site = self.folder / "site"  # what the server shows in a browser
+        self.records = self.folder / NAME  # of the answers, unless `up` names another file; kept for the next server
         self.properties = self.folder / "config.properties"
         self.keys = self.folder / "key_file.json"  # name chosen by TorchServe
         self.authorization = self.folder / "authorization"

@@ -5,12 +5,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from serving.records import Keeping
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
 from serving.server.instance import EXPORTER, GATEWAY, MARK, Instance
@@ -51,8 +52,14 @@ disable_system_metrics=true
 """
 
 
-def launch(instance: Instance, archives: Sequence[Archive], ports: Ports) -> None:
+def launch(instance: Instance, archives: Sequence[Archive], ports: Ports, keeping: Keeping) -> None:
     """Start TorchServe in the background with archives of the instance's store, without waiting until it is ready.
+
+    Args:
+        instance: the instance.
+        archives: the models.
+        ports: its ports.
+        keeping: what its workers record.
 
     Raises:
         ControlError: TorchServe or Java is missing, or TorchServe's launcher failed.
@@ -71,7 +78,7 @@ def launch(instance: Instance, archives: Sequence[Archive], ports: Ports) -> Non
         launcher = subprocess.run(  # noqa: S603
             command,
             cwd=instance.folder,
-            env=_environment(instance),
+            env=_environment(instance) | keeping.environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -105,28 +112,31 @@ class Helper:
 
 def launch_exporter(instance: Instance, address: Address) -> Helper:
     """Start the Prometheus exporter of all workers, without waiting until it listens."""
-    return _launch(instance, "exporter", address, EXPORTER, str(instance.counts), address.host, str(address.port))
+    command = [EXPORTER, str(instance.counts), address.host, str(address.port)]
+    return _launch(instance, "exporter", address, command, _environment(instance))
 
 
-def launch_gateway(instance: Instance, ports: Ports, metrics: str, timeout_s: float) -> Helper:
-    """Start the server of pages and requests for an instance without a proxy, without waiting until it listens.
+def launch_gateway(instance: Instance, inference: int, port: int, metrics: str, timeout_s: float, keeping: Keeping) -> Helper:
+    """Start the gateway, without waiting until it listens.
 
     Args:
         instance: the instance.
-        ports: its ports.
+        inference: TorchServe's port for predictions.
+        port: its own port.
         metrics: URL of the exporter.
         timeout_s: see `Gateway`.
+        keeping: where the records are, and for how long.
     """
-    arguments = (str(instance.folder), str(ports.inference), metrics, str(ports.front), str(timeout_s))
-    return _launch(instance, "gateway", Address(HOST, ports.front), GATEWAY, *arguments)
+    command = [GATEWAY, str(instance.folder), str(inference), metrics, str(port), str(timeout_s)]
+    return _launch(instance, "gateway", Address(HOST, port), command, _environment(instance) | keeping.environment)
 
 
-def _launch(instance: Instance, name: str, address: Address, module: str, *arguments: str) -> Helper:
+def _launch(instance: Instance, name: str, address: Address, command: Sequence[str], environment: Mapping[str, str]) -> Helper:
     path = instance.logs / f"{name}.log"
     with path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", module, *arguments],
-            env=_environment(instance),
+            [sys.executable, "-m", *command],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from serving.contract import feedback
 from serving.contract.faults import ErrorAnswer
-from serving.contract.headers import DEADLINE, RUN, VERSION
+from serving.contract.headers import DEADLINE, REQUEST_ID, RUN, VERSION
 from serving.endpoints.kinds import contract, streamed
 from serving.server.archive import Archive
 
@@ -16,8 +17,8 @@ TEMPLATE: Final = "#/components/schemas/{model}"
 FAULTS: Final = {
     400: "The request is invalid: the code names the kind of error, and the message says how to fix it.",
     401: "The key is missing or invalid.",
-    404: "There is no such model.",
-    405: "Predictions require POST.",
+    404: "There is no such model, or no record of such an answer.",
+    405: "Predictions and feedback require POST.",
     413: "The body is too large.",
     415: "The Content-Type is not JSON, or the body has a Content-Encoding.",
     429: "This key has exceeded its request rate; retry after the time in the header Retry-After.",
@@ -43,13 +44,15 @@ def document(archives: Sequence[Archive], mlflow: str | None = None) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Seqline", "version": "1", "description": DESCRIPTION} | ({"x-mlflow": mlflow} if mlflow else {}),
-        "paths": {f"/predictions/{archive.name}": {"post": _operation(archive)} for archive in archives},
+        "paths": {f"/predictions/{archive.name}": {"post": _operation(archive)} for archive in archives}
+        | {"/feedback": {"post": _feedback()}, "/feedback/{id}": {"delete": _deletion()}},
         "components": {
             "schemas": _schemas(kinds),
             "responses": {str(status): _fault(status, text) for status, text in FAULTS.items()},
             "headers": {
                 VERSION: _header("version of the model: its version in the registry and the first digits of its bundle's sha256"),
                 RUN: _header("MLflow run that registered the model"),
+                REQUEST_ID: _header("id of the answer, for feedback"),
             },
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
@@ -79,6 +82,35 @@ def _operation(archive: Archive) -> Json:
     }
 
 
+def _feedback() -> Json:
+    """Feedback on an answer; the examples are of a classifier and of a translator."""
+    identity = "0123456789abcdef0123456789abcdef"
+    examples = {"class": {"id": identity, "label": "French"}, "text": {"id": identity, "text": "The cat sleeps.", "input": 2}}
+    content = {"schema": {"$ref": TEMPLATE.format(model="Feedback")}, "examples": {n: {"value": v} for n, v in examples.items()}}
+    return {
+        "operationId": "give_feedback",
+        "summary": "Say what is the right answer to an input",
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _about_record("Judged", "Whether the answer was right.", (400, 401, 404, 405, 413, 415, 429, 503)),
+    }
+
+
+def _deletion() -> Json:
+    where = {"name": "id", "in": "path", "required": True, "description": f"from the answer's header {REQUEST_ID}"}
+    return {
+        "operationId": "delete_feedback",
+        "summary": "Delete the record of an answer and the feedback on it",
+        "parameters": [where | {"schema": {"type": "string", "pattern": f"^{feedback.ID}$"}}],
+        "responses": _about_record("Deleted", "They are deleted.", (401, 404, 429, 503)),
+    }
+
+
+def _about_record(model: str, text: str, faults: Sequence[int]) -> Json:
+    answer = {"application/json": {"schema": {"$ref": TEMPLATE.format(model=model)}}}
+    shared = {str(status): {"$ref": f"#/components/responses/{status}"} for status in faults}
+    return {"200": {"description": text, "content": answer}, **shared}
+
+
 def _answer(archive: Archive) -> Json:
     content = {"application/json": _content(archive, "answer", f"{archive.kind}_answer")}
     if streamed(archive.kind):
@@ -86,7 +118,7 @@ def _answer(archive: Archive) -> Json:
         content["application/x-ndjson"] = {"schema": {"type": "string", "description": lines}}
     return {
         "description": "The answer to each input.",
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (VERSION, RUN)},
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (VERSION, RUN, REQUEST_ID)},
         "content": content,
     }
 
@@ -116,6 +148,8 @@ def _schemas(kinds: Sequence[str]) -> Json:
         if line := streamed(kind):
             adapters.append((f"{kind}_line", "serialization", line))
     sides, definitions = TypeAdapter.json_schemas(adapters, ref_template=TEMPLATE)
-    _, extra = models_json_schema([(ErrorAnswer, "serialization")], ref_template=TEMPLATE)
+    own: list[tuple[type[BaseModel], JsonSchemaMode]] = [(feedback.Feedback, "validation")]
+    own += [(model, "serialization") for model in (ErrorAnswer, feedback.Judged, feedback.Deleted)]
+    _, extra = models_json_schema(own, ref_template=TEMPLATE)
     named = {name: schema for (name, _), schema in sides.items()}
     return dict(sorted({**definitions.get("$defs", {}), **extra["$defs"], **named}.items()))

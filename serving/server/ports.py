@@ -31,7 +31,10 @@ LOCAL = Address()
 
 
 class Ports(BaseModel):
-    """The ports of a server. Clients use `front`, which is the proxy's or the gateway's."""
+    """The ports of a server. Clients use `front`, which is the proxy's, or without a proxy the gateway's.
+
+    With a proxy, the gateway has the port `gateway`.
+    """
 
     front: int
     inference: int
@@ -40,6 +43,7 @@ class Ports(BaseModel):
     grpc_inference: int
     grpc_management: int
     exporter: int
+    gateway: int
 
 
 def choose_ports(port: int, listen: str = HOST, exporter: Address = LOCAL) -> Ports:

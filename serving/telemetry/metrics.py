@@ -36,6 +36,14 @@ DRIFT = Gauge(
     (*MODEL, "feature"),
     multiprocess_mode="mostrecent",
 )
+QUALITY = Gauge(
+    "seqline_offline_quality",
+    "Share of the test data of a class that the model recognized (recall)",
+    (*MODEL, "label"),
+    multiprocess_mode="mostrecent",
+)
+FEEDBACK = Counter("seqline_feedback", "Answers that somebody has judged, by the right class", (*MODEL, "label", "right"))
+LOST = Counter("seqline_lost_records", "Answers that could not be recorded", MODEL)
 
 
 class PrometheusMeter:
@@ -56,6 +64,8 @@ class PrometheusMeter:
         self._batches, self._lengths = BATCHES.labels(*self._model), LENGTHS.labels(*self._model)
         self._unknown, self._produced = UNKNOWN.labels(*self._model), PRODUCED.labels(*self._model)
         self._drift = Drift(reference)
+        for label, share in reference.quality.items():
+            QUALITY.labels(*self._model, label).set(share)
 
     def queued(self, seconds: float) -> None:
         """Record how long a request waited for its batch."""

@@ -16,7 +16,8 @@ async function start() {
   translate();
   const openapi = await describe().catch((error) => show(main, fault(error, words.noModels)));
   if (!openapi) return;
-  const models = new Map(Object.entries(openapi.paths).map(([path, { post }]) => [path.split("/").pop(), post]));
+  const paths = Object.entries(openapi.paths).filter(([path]) => path.startsWith("/predictions/"));
+  const models = new Map(paths.map(([path, { post }]) => [path.split("/").pop(), post]));
   const item = (name) => h("li", {}, h("a", { href: `#/${encodeURIComponent(name)}` }, name));
   show(document.querySelector("#models"), [...models.keys()].map(item));
   const route = () => open(models, openapi);

@@ -13,6 +13,7 @@ from asking import SEQLINE
 from pipelines.settings.params import load_params
 from pipelines.settings.vectors import ElmoVectors
 from serving.contract.faults import MAX_INPUTS
+from serving.records import Records
 from serving.server import control
 from serving.server.archive import find_archives
 from serving.server.errors import ControlError
@@ -92,6 +93,14 @@ def test_other_ports_in_use_are_skipped() -> None:
     assert ports.front == first
     assert first + 1 not in numbers
     assert len(set(numbers)) == len(numbers)
+
+
+def test_the_records_survive_their_server(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    Records(instance.records).close()
+    instance.prepare()
+    instance.stop()
+    assert instance.records.is_file()
 
 
 def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:

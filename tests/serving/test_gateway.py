@@ -19,6 +19,7 @@ from serving.bundle import sha256
 from serving.client.client import Client
 from serving.contract.faults import ErrorAnswer
 from serving.contract.headers import VERSION
+from serving.records import Keeping
 from serving.server import control, site
 from serving.server.gateway import Gateway
 from serving.server.instance import Instance
@@ -62,6 +63,13 @@ def headers(server: control.Server) -> dict[str, str]:
         ("GET", "/web/../authorization", None, 404, "not_found"),
         ("GET", "/web/", None, 404, "not_found"),
         ("GET", "/predictions/classification", None, 405, "method_not_allowed"),
+        ("POST", "/feedback", "Bearer wrong", 401, "no_key"),
+        ("GET", "/feedback", None, 405, "method_not_allowed"),
+        ("POST", "/feedback", None, 400, "invalid_feedback"),
+        ("DELETE", f"/feedback/{32 * '0'}", "", 401, "no_key"),
+        ("DELETE", f"/feedback/{32 * '0'}", None, 404, "unknown_answer"),
+        ("GET", f"/feedback/{32 * '0'}", None, 404, "not_found"),
+        ("DELETE", "/feedback/..%2fmetrics", None, 404, "not_found"),
     ],
 )
 def test_errors_have_the_form_of_the_contract(
@@ -109,7 +117,8 @@ def test_pages_have_their_types_and_forbid_what_they_do_not_need(server: control
 
 def test_the_document_names_the_models(server: control.Server) -> None:
     document = requests.get(f"{server.url}/openapi.json", timeout=30).json()
-    assert set(document["paths"]) == {"/predictions/classification", "/predictions/generation"}
+    models = {"/predictions/classification", "/predictions/generation"}
+    assert set(document["paths"]) == {*models, "/feedback", "/feedback/{id}"}
     assert "x-mlflow" not in document["info"]
 
 
@@ -140,7 +149,7 @@ async def streamed(folder: Path, model: str) -> list[tuple[float, bytes]]:
     upstream = web.Application()
     upstream.router.add_post("/predictions/{model}", stream)
     async with TestServer(upstream) as behind:
-        gateway = Gateway(Instance(folder), behind.port or 0, "", 10.0)
+        gateway = Gateway(Instance(folder), behind.port or 0, "", 10.0, Keeping(folder / "records.sqlite"))
         async with TestClient(TestServer(gateway.application())) as client:
             answer = await client.post(f"/predictions/{model}", data=b"{}", headers={"Authorization": "Bearer right"})
             return [(time.monotonic(), piece) async for piece in answer.content.iter_any()]

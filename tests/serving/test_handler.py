@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from asking import MakeStore
+from waiting import until
 
 from serving import handlers
 from serving.predictor import load_predictor
+from serving.records import FILE, Keeping, Recorded, Records
 from serving.telemetry.metrics import SECONDS_TO_ANSWER
 
 pytest.importorskip("ts")
@@ -162,6 +164,60 @@ def test_a_damaged_bundle_does_not_load(unpacked: dict[str, Path], tmp_path: Pat
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(Exception, match=r"tokenizer\.json"):
         load(folder, monkeypatch)
+
+
+IDENTITY = "0123456789abcdef" * 2
+NOW = {"X-Request-Start": "9999999999"}  # the future counts as now
+ARRIVED = NOW | {"X-Request-Id": IDENTITY}
+
+
+def written(path: Path, identity: str = IDENTITY) -> list[Recorded]:
+    """The records of a request, once a thread has written them."""
+    return until(lambda: path.exists() and Records(path).of(identity), "records to be written")
+
+
+def test_each_answered_input_is_recorded(unpacked: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    keeping = Keeping(tmp_path / "records.sqlite", inputs=True)
+    for name, value in keeping.environment.items():
+        monkeypatch.setenv(name, value)
+    ask = load(unpacked["classification"], monkeypatch)
+    ((_, body),) = ask([{"body": bytearray(b'{"inputs": ["ab", "abc"]}')}], ARRIVED)
+    found = written(keeping.file)
+    assert [(row.place, row.answer, row.input, row.shadow) for row in found] == [
+        (place, labels[0]["label"], text, 0) for place, (labels, text) in enumerate(zip(body, ("ab", "abc"), strict=True))
+    ]
+    assert {(row.model, row.version[:2]) for row in found} == {("classification", "1-")}
+
+
+def test_a_copy_of_a_request_is_recorded_as_one(
+    unpacked: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(FILE, str(tmp_path / "records.sqlite"))
+    load(unpacked["classification"], monkeypatch)([{"body": {"inputs": "ab"}}], ARRIVED | {"X-Probe": "1"})
+    assert [row.shadow for row in written(tmp_path / "records.sqlite")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ({"inputs": "ab"}, NOW),
+        ({"inputs": "ab"}, {"X-Request-Id": IDENTITY}),
+        ({"inputs": "ab"}, {"X-Probe": "1"}),
+        ({"inputs": 3}, ARRIVED),
+        ({"inputs": "ab"}, ARRIVED | {"X-Deadline": "1e-9"}),
+    ],
+)
+def test_errors_and_requests_without_an_id_or_an_arrival_are_not_in_the_file(
+    body: Row, headers: dict[str, str], unpacked: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "records.sqlite"
+    monkeypatch.setenv(FILE, str(path))
+    ask, other = load(unpacked["classification"], monkeypatch), "f" * 32
+    ask([{"body": body}], headers)
+    ask([{"body": {"inputs": "ab"}}], ARRIVED | {"X-Request-Id": other})
+    assert written(path, other)
+    assert Records(path).of(IDENTITY) == []
+    assert Records(path).purge(30, most=0) == 1
 
 
 def _rounded(body: Any) -> Any:

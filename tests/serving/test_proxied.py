@@ -29,7 +29,7 @@ from serving.endpoints.generation.contract import GenerationParameters, Generati
 from serving.server import control, site
 from serving.server.archive import find_archives
 from serving.server.errors import ControlError
-from serving.server.instance import Instance
+from serving.server.instance import GATEWAY, Instance
 from serving.server.proxy import Front, Limits, Proxy, find_nginx
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
@@ -112,6 +112,18 @@ def test_every_example_in_the_document_gets_its_documented_answer(kind: str, pro
         ("POST", "/predictions/classification", b'{"inputs": NaN}', {}, 400, "invalid_json"),
         ("POST", "/predictions/classification", b'{"inputs": "a", "inputs": "b"}', {}, 400, "invalid_json"),
         ("POST", "/predictions/classification", b"", {}, 400, "empty_body"),
+        ("POST", "/feedback", GOOD, {"Authorization": ""}, 401, "no_key"),
+        ("GET", "/feedback", b"", {}, 405, "method_not_allowed"),
+        ("POST", "/feedback", GOOD, {"Content-Type": "text/plain"}, 415, "not_json"),
+        ("POST", "/feedback", ZIPPED, {"Content-Encoding": "gzip"}, 415, "encoded_body"),
+        ("POST", "/feedback", ZIPPED, {}, 400, "encoded_body"),
+        ("POST", "/feedback", b"a" * 300_000, {}, 413, "body_too_large"),
+        ("POST", "/feedback", GOOD, {}, 400, "invalid_feedback"),
+        ("POST", "/feedback/", GOOD, {}, 404, "not_found"),
+        ("DELETE", f"/feedback/{32 * '0'}", b"", {"Authorization": ""}, 401, "no_key"),
+        ("DELETE", f"/feedback/{32 * '0'}", b"", {}, 404, "unknown_answer"),
+        ("GET", f"/feedback/{32 * '0'}", b"", {}, 404, "not_found"),
+        ("DELETE", "/feedback/..%2f..%2fpredictions", b"", {}, 400, "bad_request"),
         # TorchServe's other endpoints, which must not be reachable.
         ("GET", "/ping", b"", {}, 404, "not_found"),
         ("GET", "/models", b"", {}, 404, "not_found"),
@@ -295,9 +307,18 @@ def test_key_rotation_fails_no_request_and_expires_the_oldest_key(alone: Callabl
         assert (server.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_status_reports_a_proxy_that_has_ended(alone: Callable[..., Target]) -> None:
+def test_status_reports_a_gateway_or_a_proxy_that_has_ended(alone: Callable[..., Target]) -> None:
     server = alone()
     assert control.status(server.folder)
+    assert control.runs(server.folder)
+    (gateway,) = (process for process in Instance(server.folder).processes() if GATEWAY in process.cmdline())
+    gateway.kill()
+    until(lambda: not control.runs(server.folder), "the gateway to end")
+    with pytest.raises(ControlError, match=r"the gateway of .* has ended"):
+        control.status(server.folder)
+    judged = server.request("POST", "/feedback", b"{}")
+    assert (judged.status_code, judged.json()["error"]["code"]) == (503, "unavailable")
+    assert server.ask("classification", GOOD).status_code == 200
     Proxy(Instance(server.folder)).drain(5)
     with pytest.raises(ControlError, match=r"the proxy of .* has ended"):
         control.status(server.folder)
@@ -310,6 +331,8 @@ def test_requests_over_the_rate_limit_get_429_with_retry_after(alone: Callable[.
     assert {response.status_code for response in refused} == {429}
     assert {response.headers["Retry-After"] for response in refused} == {"1"}
     assert {response.json()["error"]["code"] for response in refused} == {"too_many_requests"}
+    judged = {server.request("POST", "/feedback", b"{}").status_code for _ in range(10)}
+    assert judged == {400, 429}
     with client(server) as asking:  # retries after waiting
         assert len([asking.ask("classification", ClassificationRequest(inputs="ab")) for _ in range(3)]) == 3
 

@@ -21,18 +21,22 @@ Schema = dict[str, Any]
 
 
 def endpoints() -> str:
-    """Each model's endpoint with the types of its request and answer, and the statuses of all."""
+    """Each endpoint with the types of its request and answer, and the statuses of all."""
     document = _openapi()
     rows: list[tuple[str, ...]] = []
     statuses: dict[str, str] = {}
     for address, methods in document["paths"].items():
-        operation = methods["post"]
-        answers = operation["responses"]
-        bodies = (place["content"]["application/json"]["schema"] for place in (operation["requestBody"], answers["200"]))
-        rows.append((f"`POST {address}`", *(_kind(body) for body in bodies)))
-        statuses |= {status: _found(document, answer)["description"] for status, answer in answers.items()}
+        for method, operation in methods.items():
+            answers = operation["responses"]
+            rows.append((f"`{method.upper()} {address}`", _body(operation.get("requestBody")), _body(answers["200"])))
+            statuses = {status: _found(document, answer)["description"] for status, answer in answers.items()} | statuses
     meanings = ((f"`{status}`", plain(meaning)) for status, meaning in sorted(statuses.items()))
     return table(("endpoint", "request", "answer"), rows) + "\n\n" + table(("status", "meaning"), meanings)
+
+
+def _body(place: Schema | None) -> str:
+    """The type of the body of a request or an answer; empty if it has none."""
+    return _kind(place["content"]["application/json"]["schema"]) if place else ""
 
 
 def _found(document: Schema, value: Schema) -> Schema:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.packaging.quality import recalls
 from pipelines.settings.params import Params
 from pipelines.settings.section import Serve
 from pipelines.stage import StageError
@@ -20,6 +21,7 @@ from serving.contents import Reference, same
 from serving.predictor import load_predictor
 from serving.server.archive import Archive, take
 from serving.server.errors import ControlError
+from serving.telemetry.metrics import QUALITY, PrometheusMeter
 
 SETTINGS = Serve(workers=2, batch_size=8, max_batch_delay_ms=5, deadline_s=20, response_timeout_s=30)
 ORIGIN = Origin(run="0123abcd", version="7")
@@ -91,6 +93,27 @@ def test_the_reference_describes_the_training_texts(pack: Pack, kind: str, bundl
     assert set(reference.label_shares) <= set(Bundle.load(bundle).labels)
     for shares in filter(None, (reference.length_shares, list(reference.label_shares.values()))):
         assert sum(shares) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_quality_is_the_share_of_each_class_that_was_recognized(tmp_path: Path) -> None:
+    rows = ["actual,predicted", "French,French", "French,Italian", "French,French", '"a, b",French', "Italian,Italian"]
+    (tmp_path / "confusion.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert recalls(tmp_path) == {"French": 0.6667, "Italian": 1.0, "a, b": 0.0}
+    assert recalls(tmp_path / "of a translator") == {}
+
+
+@pytest.mark.parametrize("quality", [{"French": 0.5, "Italian": 0.25}, None])
+def test_the_server_gets_the_quality(
+    quality: dict[str, float] | None, bundles: dict[str, Path], prepared: dict[str, Path], small_params: Params, tmp_path: Path
+) -> None:
+    settings = small_params.task("surname").model_copy(update={"serve": SETTINGS})
+    path = package(bundles["classification"], settings, tmp_path, prepared["surname"], ORIGIN, quality)
+    reference = Reference.model_validate_json(read(path, "reference.json"))
+    assert reference.quality == (quality or {})
+    PrometheusMeter("a-name", "7-x", reference)
+    shown = [sample for family in QUALITY.collect() for sample in family.samples if sample.labels["model"] == "a-name"]
+    assert {sample.labels["label"]: sample.value for sample in shown} == (quality or {})
+    QUALITY.clear()
 
 
 def test_the_same_input_gives_the_same_bytes(pack: Pack, bundle: Path, tmp_path: Path) -> None:
