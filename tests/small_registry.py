@@ -125,6 +125,7 @@ class World:
             self.stage("second", stage, "surname")
         self.registered("second", "surname", ["challenger"])
         self.stage("second", "train", "surname")  # too late for version 2
+        self.commit("lock without version 1", "later")
         self.stage("third", "train", "names", git_commit=f"{git('rev-parse', 'HEAD')}+")
         self.registered("third", "names", rows=False, git_commit=f"{git('rev-parse', 'HEAD')}+", dvc_lock_sha256="d" * 64)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.stage import StageError
-from serving.records import Feedback, Recorded, Records
+from serving.records import NAME, Feedback, Recorded, Records
 
-NAME: Final = "records.sqlite"  # of the file in a server's folder
 STATE: Final = "state.json"  # of a running server; names another file, if it was started with one
 
 
@@ -52,6 +51,11 @@ class Answers:
         """The answers to a request; empty if it is unknown."""
         with self._readable():
             return self._records.of(identity) if self._records else []
+
+    def judged(self, model: str) -> list[tuple[Recorded, Feedback]]:
+        """The answers of a model with feedback, oldest first."""
+        with self._readable():
+            return self._records.judged(model) if self._records else []
 
     def beginning_with(self, prefix: str) -> list[str]:
         """The ids of the requests that begin with these hexadecimal digits."""

@@ -22,6 +22,6 @@ def lineage_complete(graph: Graph) -> dict[str, bool]:
         "version": any("registry" not in node.facts for node in graph.kind("model")),
         "run": bool(graph.kind("run")),
         "commit": bool(graph.kind("commit")),
-        "dvc.lock": bool(graph.kind("lock")),
+        "dvc.lock": bool(graph.kind("dvc.lock")),
         "data": bool(sets) and all(sets),
     }

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-Kind = Literal["row", "set", "data", "commit", "lock", "build", "run", "model", "answer"]
+Kind = Literal["row", "set", "data", "commit", "dvc.lock", "build", "run", "model", "answer"]
 Fact = str | int | float | list[str]
 
 # (kind of the cause, kind of the effect) -> how the cause relates to the effect. There are no other edges.
@@ -14,7 +14,7 @@ RELATIONS: Final[dict[tuple[Kind, Kind], str]] = {
     ("set", "run"): "was read by",
     ("data", "run"): "was read by",
     ("commit", "run"): "is the code of",
-    ("lock", "run"): "is the state of the pipeline of",
+    ("dvc.lock", "run"): "is the state of the pipeline of",
     ("build", "run"): "includes",
     ("run", "run"): "ran before",
     ("run", "model"): "registered",
@@ -28,8 +28,8 @@ class Node(BaseModel, frozen=True):
 
     Attributes:
         id: KIND:NAME, with digests and ids in full; unique in a graph.
-        kind: row (of the training data), set (raw data set), data (prepared data), commit (of Git), lock (dvc.lock), build (the
-            runs that one command started), run (of a stage, in MLflow), model (a registered version) or answer.
+        kind: row (of the training data), set (raw data set), data (prepared data), commit (of Git), dvc.lock (a state of this
+            file), build (the runs that one command started), run (of a stage, in MLflow), model (a registered version) or answer.
         title: short name, in which digests and ids are shortened.
         facts: what else is known.
     """

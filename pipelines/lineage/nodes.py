@@ -111,7 +111,7 @@ def lock_node(sha256: str, commit: str, version: Version | None) -> Node:
     facts: Facts = {"found": place or "nowhere: DVC has changed it since"}
     if recorded := recorded_in(_registered(version)) if version else "":
         facts["model recorded"] = recorded
-    return Node(id=f"lock:{sha256}", kind="lock", title=f"dvc.lock {sha256[:DIGITS]}", facts=facts)
+    return Node(id=f"dvc.lock:{sha256}", kind="dvc.lock", title=sha256[:DIGITS], facts=facts)
 
 
 def data_node(name: str, digest: str) -> Node:

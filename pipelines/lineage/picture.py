@@ -17,7 +17,7 @@ COLORS: Final[Mapping[Kind, str]] = {
     "set": "#fff3bf",
     "data": "#ffe8cc",
     "commit": "#e9ecef",
-    "lock": "#e9ecef",
+    "dvc.lock": "#e9ecef",
     "build": "#d0ebff",
     "run": "#d0ebff",
     "model": "#d3f9d8",

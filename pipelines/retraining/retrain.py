@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from serving.server.trials import start
+from serving.server.trials.running import start
 
+from pipelines.lineage.answers import Answers
 from pipelines.new.changing import changed, take_in
 from pipelines.promotion.journal import events, note
 from pipelines.promotion.promote import Decision, Promotion
@@ -18,7 +19,6 @@ from pipelines.retraining.rows import merged, rows_of
 from pipelines.settings.gate import Retraining
 from pipelines.settings.params import Params, load_params
 from pipelines.stage import StageError
-from serving.records import NAME, Records
 from serving.registry import Registry
 from serving.server.errors import ControlError
 
@@ -94,8 +94,7 @@ def _new_data(task: str, params: Params, instance: Path) -> tuple[dict[str, str]
     Returns:
         the changes to params.yaml, and the number of rows or files.
     """
-    records = instance / NAME
-    judged = Records(records).judged(task) if records.exists() else []
+    judged = Answers(instance).judged(task)
     rows = rows_of(params.task(task).kind, judged) if judged else []
     if len(rows) >= params.retraining.rows and (count := merged(feedback_file(task), rows)):
         return combined(task, params), count

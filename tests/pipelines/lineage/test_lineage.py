@@ -71,7 +71,7 @@ def test_an_answer_leads_to_everything_that_it_was_made_from(world: World, sourc
 
 
 def test_dvc_lock_is_found_where_it_is_and_where_the_model_was_recorded(world: World, sources: Sources) -> None:
-    first, second, third = (one(trace(sources, name), "lock").facts for name in ("surname@1", "surname@2", "names@1"))
+    first, second, third = (one(trace(sources, name), "dvc.lock").facts for name in ("surname@1", "surname@2", "names@1"))
     start, later = (world.commits[name][:8] for name in ("lock of the first build", "lock with version 1"))
     assert first == {"found": f"commit {start}", "model recorded": f"commit {later}"}
     assert second == {"found": f"commit {later}"}
@@ -80,7 +80,7 @@ def test_dvc_lock_is_found_where_it_is_and_where_the_model_was_recorded(world: W
     try:
         Path("dvc.lock").write_text("changed", encoding="utf-8")
         run_id = world.stage("third", "export", "names", **world.origin())
-        assert one(trace(sources, run_id), "lock").facts == {"found": "the working tree"}
+        assert one(trace(sources, run_id), "dvc.lock").facts == {"found": "the working tree"}
     finally:
         Path("dvc.lock").write_text(lock, encoding="utf-8")
 
@@ -166,7 +166,7 @@ def test_a_row_leads_to_the_models_that_were_trained_on_it(sources: Sources) -> 
 def test_missing_parts_are_named(world: World, sources: Sources) -> None:
     assert lineage_complete(trace(sources, LOST)) == dict.fromkeys(PARTS, False)
     graph = trace(sources, "surname@1")
-    for kinds, part in (({"commit"}, "commit"), ({"lock"}, "dvc.lock"), ({"set", "data"}, "data")):
+    for kinds, part in (({"commit"}, "commit"), ({"dvc.lock"}, "dvc.lock"), ({"set", "data"}, "data")):
         without = graph.model_copy(update={"nodes": [node for node in graph.nodes if node.kind not in kinds]})
         assert [name for name, known in lineage_complete(without).items() if not known] == [part]
     assert one(trace(sources, "names@1"), "commit").facts["changes"] == "not all committed"

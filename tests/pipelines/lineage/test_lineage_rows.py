@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import pairs
 from data_sets import data_set, json_lines
 from forecasters import FIRST, TEST, VALID, demand, prepared_in, stock, task_of
 from numpy.typing import NDArray
@@ -49,6 +48,12 @@ def test_a_row_is_found_in_other_spellings_and_narrowed_by_its_answer(prepared: 
     assert not contains(digests, text, "Klingon")
     assert not contains(digests, label)
     assert not contains(np.zeros(0, np.uint64), text)
+
+
+def pairs() -> list[dict[str, str]]:
+    """Sentences with their translations, in groups that have one of each."""
+    sides = {"un chien court": "a dog runs", "un homme lit": "a man is reading", "le chat dort": "the cat sleeps"}
+    return [{"source": f"{s} {n}", "target": f"{t} {n}", "group": n} for n in "abcdefghij" for s, t in sides.items()]
 
 
 @pytest.mark.parametrize(("joined", "batch"), [(0.0, 10), (0.5, 10), (0.5, 7), (0.9, 10_000)])
