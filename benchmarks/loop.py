@@ -1,7 +1,10 @@
-"""The way from monitoring to a better model: `python -m benchmarks.loop [gate] ...`, all parts by default.
+"""The way from monitoring to a better model: `python -m benchmarks.loop [gate] [story]`, both parts by default.
 
 - gate: how many of twenty bad challengers the gate lets through, and how many of twenty good ones it holds back. Needs
   the data of `make repro`.
+- story: a round of the loop in a clone of the checked-out commit, see `benchmarks.story`: requests that failed, seconds from
+  the alert to a challenger that the gate has judged, and the share of sampled answers whose lineage is complete. Needs nginx,
+  Prometheus and Alertmanager.
 """
 
 import sys
@@ -11,6 +14,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.challengers import Challenger, bad, champions, good, made
 from benchmarks.parts import run_parts
+from benchmarks.pipeline import fresh_clone
+from benchmarks.story import built, play
 from pipelines.paths import PREPARED
 from pipelines.promotion.gate import Check, checks, held_back
 from pipelines.promotion.models import measured, unpack
@@ -52,5 +57,18 @@ def _compared(champion: Path, challenger: Challenger, folder: Path) -> Sequence[
     return checks(params.gate, old, new, params.seed)
 
 
+def round_of_the_loop() -> Figures:
+    """Play a round."""
+    with fresh_clone() as clone, built(clone):
+        told = play(clone)
+    sys.stdout.write(f"{told}\n")
+    return {
+        "failed": float(told.failed),
+        "requests": float(sum(told.statuses.values())),
+        "alert_to_challenger_s": told.alert_to_challenger_s,
+        "lineage_complete": told.complete,
+    }
+
+
 if __name__ == "__main__":
-    run_parts("loop", "The way from monitoring to a better model.", {"gate": gate}, PACKAGES)
+    run_parts("loop", "The way from monitoring to a better model.", {"gate": gate, "story": round_of_the_loop}, PACKAGES)
