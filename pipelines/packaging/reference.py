@@ -16,7 +16,7 @@ from serving.telemetry.meter import Batch, Text
 TENTHS = np.arange(1, 10) / 10
 
 
-class _Collector:
+class Collector:
     """A meter that collects the texts' measurements."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ def reference(folder: Path, inputs: Sequence[Any]) -> Reference:
     if not inputs:
         return Reference()
     sample = np.random.default_rng(0).permutation(len(inputs))[:SAMPLE]
-    collector = _Collector()
+    collector = Collector()
     predictor = load_predictor(folder, collector)
     for start in range(0, len(sample), MAX_INPUTS):
         predictor.answer([{"inputs": inputs[i]} for i in sample[start : start + MAX_INPUTS]])

@@ -14,7 +14,7 @@ from serving.telemetry.stability import stability
 from serving.telemetry.vectors import FloatVector, mean_of_units, ngram_vector
 
 WINDOW: Final = 1000  # latest different texts
-FEWEST: Final = 200  # with fewer texts, an index of many classes is mostly noise
+FEWEST: Final = 300  # with fewer texts, an index of many classes is mostly noise
 EVERY: Final = 20  # texts between two updates
 RATE: Final = 100  # texts per second, so that measuring takes at most a few thousandths of a worker's time
 BINNED: Final = ("length", "label")  # features whose value is an index; that of the others is a distance

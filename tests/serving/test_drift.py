@@ -80,7 +80,7 @@ def test_without_a_reference_there_is_no_index() -> None:
     assert feed(Drift(Reference(), slowly()), [1] * 500, ["a"] * 500) == {}
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from("abc")), min_size=FEWEST, max_size=300))
+@given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from("abc")), min_size=FEWEST, max_size=FEWEST + 50))
 def test_it_is_never_negative_and_always_finite(texts: list[tuple[int, str]]) -> None:
     found = feed(Drift(REFERENCE, slowly()), [length for length, _ in texts], [label for _, label in texts])
     assert found
