@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter
 
 CONFIG: Final = "model-config.yaml"  # TorchServe's settings for the model, and ours
 EXAMPLES: Final = "examples.json"
@@ -24,14 +24,33 @@ class Example(BaseModel):
     answer: Any
 
 
+class Spread(BaseModel):
+    """Mean and covariance of the vectors of a sample of texts.
+
+    Attributes:
+        mean: mean vector, [D].
+        covariance: covariance matrix, [D, D].
+        count: number of texts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: list[float]
+    covariance: list[list[float]]
+    count: int = Field(ge=2)
+
+
 class Reference(BaseModel):
-    """Statistics of a sample of the training texts, as the model reads them; empty if requests do not resemble them.
+    """Statistics of a sample of texts like the training texts, as the model reads them; empty if requests do not resemble them.
 
     Attributes:
         length_edges: longest text of each bin except the last, in the model's units.
         length_shares: share of the sample in each bin.
         label_shares: share of the sample that the model assigns to each class.
         quality: share of the test data of each class that the model recognized (recall); empty for other kinds.
+        ngrams: of `serving.telemetry.vectors.ngram_vector`; None if the sample is too small.
+        embedding: of `serving.telemetry.vectors.mean_of_units`; None if the sample is too small, or the model reads characters.
+        units: the vectors of the model's words or subwords, reduced to the dimensions of `embedding`, int8 [V, D], row by row.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +59,9 @@ class Reference(BaseModel):
     length_shares: list[Share] = []
     label_shares: dict[str, Share] = {}
     quality: dict[str, Share] = {}
+    ngrams: Spread | None = None
+    embedding: Spread | None = None
+    units: Base64Bytes = b""
 
 
 EXAMPLE_LIST: Final = TypeAdapter(list[Example])

@@ -151,7 +151,7 @@ class Showing(Protocol):
         """A title and a request for each example; the first is shown if there is room for only one."""
 
     def typical(self, prepared: Path) -> list[Any]:
-        """Inputs from the training rows; empty if requests do not resemble training rows."""
+        """Inputs like the training rows, if possible from held-out ones; empty if requests do not resemble them."""
 
 
 def data(task: "TextTask") -> Data:

@@ -1,4 +1,4 @@
-"""Reference statistics of a model's training texts, with which a server compares its traffic (drift)."""
+"""Reference statistics of a model's inputs, with which a server compares its traffic (drift)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.packaging.texts import SAMPLE, described
 from serving.contents import Reference
 from serving.contract.faults import MAX_INPUTS
 from serving.predictor import load_predictor
 from serving.telemetry.meter import Batch, Text
 
-SAMPLE = 512  # texts; enough for deciles
 TENTHS = np.arange(1, 10) / 10
 
 
-class _Collector:
+class Collector:
     """A meter that collects the texts' measurements."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class _Collector:
 
 
 def reference(folder: Path, inputs: Sequence[Any]) -> Reference:
-    """The distribution of lengths and of predicted classes, from a sample of inputs.
+    """The distributions of lengths, of predicted classes and of the texts themselves, from a sample of inputs.
 
     Args:
         folder: of the bundle.
@@ -38,7 +38,7 @@ def reference(folder: Path, inputs: Sequence[Any]) -> Reference:
     if not inputs:
         return Reference()
     sample = np.random.default_rng(0).permutation(len(inputs))[:SAMPLE]
-    collector = _Collector()
+    collector = Collector()
     predictor = load_predictor(folder, collector)
     for start in range(0, len(sample), MAX_INPUTS):
         predictor.answer([{"inputs": inputs[i]} for i in sample[start : start + MAX_INPUTS]])
@@ -51,4 +51,5 @@ def reference(folder: Path, inputs: Sequence[Any]) -> Reference:
         length_edges=edges,
         length_shares=shares,
         label_shares={label: round(count / len(collector.texts), 4) for label, count in sorted(labels.items())},
+        **described(folder, collector.texts),
     )

@@ -58,6 +58,7 @@ class Classifier:
         self.units = self._model.inputs[0]
         self.tokenizer = TOKENIZERS[self.units](folder / TOKENIZER)
         self.encode = remember(self.tokenizer.encode)
+        self.read = remember(self._read)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -67,6 +68,16 @@ class Classifier:
             BundleError: it is not a valid classification bundle.
         """
         return cls(folder, Bundle.load(folder), threads=threads)
+
+    def _read(self, text: str) -> str:
+        """A text as the model reads it, before it is split into units."""
+        match self.tokenizer:
+            case CharacterTokenizer():
+                return self.tokenizer.read(text)
+            case WordTokenizer():
+                return " ".join(self.tokenizer.tokens(text))
+            case SubwordTokenizer():
+                return "".join(self.tokenizer.words(text))
 
     def tokens(self, text: str) -> list[tuple[str, bool]]:
         """A text's subwords or words as they are looked up, and whether each is known; empty if the graph reads characters."""

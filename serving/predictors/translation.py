@@ -61,11 +61,13 @@ class Reading:
 
     Attributes:
         parts: the sentences, and the text between them.
+        usual: the sentences in usual case.
         ids: subword ids of each sentence, ending with EOS.
         restore: for each sentence, a function that gives its translation the case of the sentence.
     """
 
     parts: Sentences
+    usual: tuple[str, ...]
     ids: tuple[list[int], ...]
     restore: tuple[Restore, ...]
 
@@ -111,7 +113,7 @@ class Translator:
         parts = Sentences.of(text, self._language)
         usual = [self._case.read(sentence) for sentence in parts.sentences]
         ids = tuple([*self.tokenizer.encode(sentence), EOS] for sentence, _ in usual)
-        return Reading(parts, ids, tuple(restore for _, restore in usual))
+        return Reading(parts, tuple(text for text, _ in usual), ids, tuple(restore for _, restore in usual))
 
     def translate(
         self,

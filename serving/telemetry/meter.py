@@ -1,4 +1,4 @@
-"""The counts of a model's work, and the interface of meters that record them."""
+"""What is measured of a model's work, and the interface of meters that record it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,23 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Text:
-    """Counts of one text and its answer.
+    """Measurements of one text and its answer.
 
     Attributes:
         length: length of the text, in the model's units: characters, subwords or words.
         unknown: number of units outside the vocabulary.
         produced: number of generated units.
         label: most probable class, for classifiers.
+        content: the text as the model reads it, before it is split into units. Meters must not keep or export it.
+        ids: ids of its units in the model's vocabulary.
     """
 
     length: int
     unknown: int = 0
     produced: int = 0
     label: str | None = None
+    content: str = ""
+    ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

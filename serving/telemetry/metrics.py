@@ -10,7 +10,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from serving.contents import Reference
-from serving.telemetry.drift import Drift
+from serving.telemetry.drift import BINNED, Drift
 from serving.telemetry.meter import Batch
 
 MODEL: Final = ("model", "version")
@@ -30,9 +30,15 @@ LENGTHS = Histogram("seqline_text_units", "Length of a text, in the model's unit
 UNKNOWN = Counter("seqline_unknown_units", "Out-of-vocabulary units of texts; seqline_text_units_sum counts all units", MODEL)
 PRODUCED = Counter("seqline_produced_units", "Units of text that the model generated", MODEL)
 LABELS = Counter("seqline_labels", "Texts by most probable class", (*MODEL, "label"))
-DRIFT = Gauge(
+STABILITY = Gauge(
     "seqline_drift_psi",
-    "Population stability index of the latest texts against the training data; above 0.25 is a significant change",
+    "Population stability index of the latest texts against the reference; above 0.25 is a significant change",
+    (*MODEL, "feature"),
+    multiprocess_mode="mostrecent",
+)
+DISTANCE = Gauge(
+    "seqline_drift_score",
+    "Distance of the latest texts from the reference, in standard deviations of texts: a lower bound with 99 % confidence",
     (*MODEL, "feature"),
     multiprocess_mode="mostrecent",
 )
@@ -90,4 +96,4 @@ class PrometheusMeter:
         for text in batch.texts:
             self._lengths.observe(text.length)
             for feature, index in self._drift.add(text).items():
-                DRIFT.labels(*self._model, feature).set(index)
+                (STABILITY if feature in BINNED else DISTANCE).labels(*self._model, feature).set(index)

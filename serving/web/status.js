@@ -7,7 +7,7 @@ import { parse, quantile } from "./prometheus.js";
 import { decimals, language, percent, translate, words } from "./words.js";
 
 const EVERY_MS = 5000;
-const DRIFTED = 0.25; // of the population stability index
+const DRIFTED = { seqline_drift_psi: 0.25, seqline_drift_score: 0.6 }; // as the alerts have it
 
 const table = document.querySelector("#table");
 const message = document.querySelector("#said");
@@ -45,12 +45,12 @@ function row({ model, version }, samples) {
   const share = (digit) => (all ? percent(count(digit) / all) : "");
   const seconds = (q) => quantile(named("seqline_request_seconds_bucket"), q);
   const time = (q) => (seconds(q) === null ? "" : `${decimals(1000 * seconds(q), 1)} ms`);
-  const cells = [version, decimals(all, 0), share("4"), share("5"), time(0.5), time(0.99), drift(named("seqline_drift_psi"))];
+  const cells = [version, decimals(all, 0), share("4"), share("5"), time(0.5), time(0.99), Object.keys(DRIFTED).flatMap((name) => drift(named(name), DRIFTED[name]))];
   return h("tr", {}, h("th", { scope: "row" }, model), cells.map((cell) => h("td", {}, cell)));
 }
 
-const drift = (gauges) =>
-  gauges.map(({ labels, value }) => h("div", { class: value > DRIFTED ? "drifted" : null }, `${labels.feature} ${decimals(value, 2)}`, value > DRIFTED ? ` ${words.drifted}` : ""));
+const drift = (gauges, most) =>
+  gauges.map(({ labels, value }) => h("div", { class: value > most ? "drifted" : null }, `${labels.feature} ${decimals(value, 2)}`, value > most ? ` ${words.drifted}` : ""));
 
 translate();
 onKey(refresh);

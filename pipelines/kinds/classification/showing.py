@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.data.prepared import read_texts
 from pipelines.kinds.classification.settings import CharactersTask, ClassificationTask
+from pipelines.packaging.held_out import held_out
 from pipelines.packaging.requests import request
 
 
@@ -21,4 +21,4 @@ def requests(task: ClassificationTask, _: Path) -> Iterator[tuple[str, dict[str,
 
 def typical(prepared: Path) -> list[str]:
     """See `pipelines.kinds.parts.Showing`."""
-    return read_texts(prepared, "train")["text"]
+    return held_out(prepared, "text")

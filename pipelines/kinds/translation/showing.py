@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.data.prepared import read_texts
 from pipelines.kinds.translation.settings import TranslationTask
+from pipelines.packaging.held_out import held_out
 from pipelines.packaging.requests import request
 
 
@@ -19,4 +19,4 @@ def requests(task: TranslationTask, _: Path) -> Iterator[tuple[str, dict[str, An
 
 def typical(prepared: Path) -> list[str]:
     """See `pipelines.kinds.parts.Showing`."""
-    return read_texts(prepared, "train")["source"]
+    return held_out(prepared, "source")

@@ -44,11 +44,11 @@ class Endpoint:
         return [as_sent(r, [self._answer(text, found, next(rows), r.parameters) for text in texts(r)]) for r in requests]
 
     def measure(self, request: ClassificationRequest, answer: Json) -> Iterator[Text]:
-        """Length, unknown units and the best label of each text."""
+        """Length, unknown units, the best label and the content of each text."""
         for text, found in zip(texts(request), as_list(request, answer), strict=True):
             best = found["labels"][0] if request.parameters.explain else found[0]
             units = self._encode(text)
-            yield Text(len(units), units.count(UNK), label=best["label"])
+            yield Text(len(units), units.count(UNK), label=best["label"], content=self._classifier.read(text), ids=units)
 
     def _answer(self, text: str, found: Classified, row: int, parameters: ClassificationParameters) -> Json:
         unseen = count_unknown(self._encode(text))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.text.normalize import normalize
 from models.text.special import UNK
 from serving.bundle import Bundle, Decoding
 from serving.contract.faults import MAX_INPUTS, RequestError
@@ -70,10 +71,12 @@ class Endpoint:
         return [[self._translation(text, next(found), r.parameters) for text in texts(r)] for r in requests]
 
     def measure(self, request: TranslationRequest, answer: Json) -> Iterator[Text]:
-        """Subwords of each text, unknown subwords, and subwords of its translation."""
+        """Subwords of each text, unknown subwords, subwords of its translation, and the content of the text."""
         for text, found in zip(texts(request), answer, strict=True):
             units = self._ids(text)
-            yield Text(len(units), units.count(UNK), len(self._translator.tokenizer.encode(found["translation_text"])))
+            produced = len(self._translator.tokenizer.encode(found["translation_text"]))
+            content = normalize(" ".join(self._read(text).usual))
+            yield Text(len(units), units.count(UNK), produced, content=content, ids=units)
 
     def _ids(self, text: str) -> list[int]:
         """The subword ids of all sentences of a text."""

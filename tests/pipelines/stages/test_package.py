@@ -86,7 +86,7 @@ def test_the_examples_have_the_models_own_answers(pack: Pack, bundle: Path, tmp_
         assert same(example.answer, json.loads(json.dumps(reply.body)))
 
 
-def test_the_reference_describes_the_training_texts(pack: Pack, kind: str, bundle: Path, tmp_path: Path) -> None:
+def test_the_reference_describes_texts_like_the_training_texts(pack: Pack, kind: str, bundle: Path, tmp_path: Path) -> None:
     reference = Reference.model_validate_json(read(pack(tmp_path), "reference.json"))
     assert bool(reference.length_shares) == (kind != "generation")
     assert bool(reference.label_shares) == (kind in ("classification", "sentiment"))
