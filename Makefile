@@ -154,6 +154,7 @@ benchmark: $(WORKSHOP) ## Time the pipeline, the word vectors beside gensim's, t
 	$(BIN)/python -m benchmarks.lessons
 	$(BIN)/python -m benchmarks.teaching
 	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.drift
 	$(BIN)/python -m benchmarks.cpus
 	$(BIN)/python -m benchmarks.containers
 

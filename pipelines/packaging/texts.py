@@ -28,8 +28,9 @@ def described(folder: Path, texts: Sequence[Text]) -> dict[str, Any]:
     """
     different = list({text.content: text for text in texts}.values())
     fields: dict[str, Any] = {"ngrams": _spread([ngram_vector(text.content) for text in different])}
-    table = _table(folder / GRAPH)
-    if table is not None and len(different) >= PER_DIMENSION * EMBEDDING_SIZE:
+    enough = len(different) >= PER_DIMENSION * EMBEDDING_SIZE
+    table = _table(folder / GRAPH) if enough and (folder / GRAPH).is_file() else None
+    if table is not None:
         units = _reduced(table, [text.ids for text in different])
         fields["embedding"] = _spread([mean_of_units(text.ids, units) for text in different])
         fields["units"] = base64.b64encode(units.tobytes())

@@ -46,7 +46,7 @@ class Drift:
         Returns:
             the index or the distance by feature; mostly empty, as they are only updated now and then.
         """
-        key = hash(text.content)
+        key = hash(text.content or self._count)  # without a content, each text is another one
         if not self._features or key in self._seen or not self._budget.take():
             return {}
         if len(self._seen) == WINDOW:

@@ -14,7 +14,8 @@ class Text:
         unknown: number of units outside the vocabulary.
         produced: number of generated units.
         label: most probable class, for classifiers.
-        content: the text as the model reads it, before it is split into units. Meters must not keep or export it.
+        content: the text as the model reads it, before it is split into units; "" for what is not a text. A server's meter must
+            not keep or export it.
         ids: ids of its units in the model's vocabulary.
     """
 

@@ -97,6 +97,12 @@ def test_a_popular_text_counts_once() -> None:
     assert last == alone
 
 
+def test_what_has_no_content_counts_each_time() -> None:
+    drift = Drift(REFERENCE, slowly())
+    found = [drift.add(Text(20, label="a")) for _ in range(FEWEST)]
+    assert found[-1]["length"] > 0.25
+
+
 def test_a_text_counts_again_when_it_has_left_the_window() -> None:
     drift = Drift(REFERENCE, slowly())
     feed(drift, [20] * WINDOW, ["a"] * WINDOW)

@@ -32,6 +32,22 @@ def test_a_failing_meter_does_not_affect_answers(kind: str, bundles: dict[str, P
     assert min(batch.read_s, batch.model_s, batch.write_s) >= 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "content"),
+    [
+        ("classification", " RICCI\u200b", "ricci"),
+        ("sentiment", "A GOOD film\u2026", "a good film"),
+        ("translation", "UN  CHIEN COURT DANS", "Un chien court dans"),
+    ],
+)
+def test_the_content_is_the_text_as_the_model_reads_it(kind: str, text: str, content: str, bundles: dict[str, Path]) -> None:
+    meter = Fallible()
+    load_predictor(bundles[kind], meter).answer([{"inputs": text}])
+    ((found,),) = (batch.texts for batch in meter.batches)
+    assert found.content == content
+    assert len(found.ids) == found.length
+
+
 def test_probes_are_answered_but_not_counted(bundles: dict[str, Path]) -> None:
     meter = Fallible()
     predictor, body = load_predictor(bundles["classification"], meter), {"inputs": "ab"}
