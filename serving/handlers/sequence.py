@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,9 +12,9 @@ from typing import Any
 
 from ts.handler_utils.utils import send_intermediate_predict_response
 
-from serving import contents
+from serving import contents, records
 from serving.contract import headers
-from serving.predictor import load_predictor
+from serving.predictor import Reply, load_predictor
 from serving.telemetry.metrics import PrometheusMeter
 
 LINES = "application/x-ndjson"  # streamed answers: one JSON value per line
@@ -30,6 +32,9 @@ class SequenceHandler:
         self._predictor = load_predictor(folder, self._meter)
         logging.getLogger().setLevel(logging.WARNING)  # otherwise workers log several lines per batch
         self._limit_s = float(config[contents.DEADLINE])
+        path = os.environ.get(records.FILE)
+        self._records = records.Records(Path(path)) if path else None
+        self._model = context.model_name
         self._origin = {headers.VERSION: version, headers.RUN: config[contents.RUN]}
 
     def handle(self, rows: Sequence[Mapping[str, object]], context: Any) -> list[bytes]:
@@ -51,6 +56,7 @@ class SequenceHandler:
             self._head(context, i, reply.status, LINES if i in streamed else "application/json")
         answers = [_json(reply.body) + b"\n" * (i in streamed) for i, reply in enumerate(replies)]
         self._record([of_row for i, of_row in enumerate(sent) if i not in probes])
+        self._remember(sent, replies)
         return answers
 
     def _record(self, answered: Sequence[Mapping[str, str]]) -> None:
@@ -59,6 +65,21 @@ class SequenceHandler:
             seconds = _since_arrival(sent)
             if seconds is not None:
                 self._meter.answered(seconds)
+
+    def _remember(self, sent: Sequence[Mapping[str, str]], replies: Sequence[Reply]) -> None:
+        """Record what was answered to requests that have an id. A full disk fails no request."""
+        now, rows = time.time(), list[records.Recorded]()
+        for of_row, reply in zip(sent, replies, strict=True):
+            identity = of_row.get("x-request-id")
+            if self._records and identity and reply.status == HTTPStatus.OK:
+                seconds, version = _since_arrival(of_row) or 0.0, self._origin[headers.VERSION]
+                for place, (answer, _) in enumerate(records.outcomes(reply.body)):
+                    rows.append(records.Recorded(identity, place, self._model, version, now, seconds, answer))
+        if self._records and rows:
+            try:
+                self._records.write(rows)
+            except sqlite3.Error as error:
+                logging.getLogger(__name__).warning("answers are not recorded: %s", error)
 
     def _deadline(self, sent: Mapping[str, str]) -> float:
         """The deadline of a request, by `time.monotonic`. With a proxy, its time starts when the request reaches the proxy.

@@ -76,6 +76,7 @@ class Instance:
         self.counts = self.folder / "counts"  # the workers' metrics, for Prometheus
         self.examples = self.folder / "examples"  # example requests, for curl
         self.site = self.folder / "site"  # what the server shows in a browser
+        self.records = self.folder / "records.sqlite"  # what the models answered
         self.properties = self.folder / "config.properties"
         self.keys = self.folder / "key_file.json"  # name chosen by TorchServe
         self.authorization = self.folder / "authorization"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from serving import records
 from serving.server.archive import Archive
 from serving.server.errors import ControlError
 from serving.server.instance import EXPORTER, GATEWAY, MARK, Instance
@@ -156,5 +157,6 @@ def _environment(instance: Instance) -> dict[str, str]:
         "LOG_LOCATION": str(instance.logs),
         "METRICS_LOCATION": str(instance.logs),
         "PROMETHEUS_MULTIPROC_DIR": str(instance.counts),
+        records.FILE: str(instance.records),
         "OMP_NUM_THREADS": "1",  # there is a worker per core; more threads would only compete for the cores
     }
