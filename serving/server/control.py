@@ -14,10 +14,8 @@ from serving.server.launch import last_lines, launch, launch_exporter, launch_ga
 from serving.server.openapi import document
 from serving.server.ports import HOST, LOCAL, Address, choose_ports
 from serving.server.proxy import Front, Limits, Proxy
-from serving.server.torchserve import TorchServe, worker_error
+from serving.server.torchserve import LOAD_S, POLL_S, TorchServe, worker_error
 
-START_TIMEOUT_S = 180.0  # every worker imports torch, which is slow on a loaded machine
-POLL_S = 0.1
 SLACK_S = 2.0  # beyond a model's deadline, by which it answers even if only with an error
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - as an address to listen on, which nobody can connect to
 
@@ -130,7 +128,7 @@ def status(folder: Path) -> dict[str, Health]:
         raise ControlError(f"the proxy of {instance.folder} has ended; run `seqline down`, then `up` again")
     if not state.proxied and not instance.runs(GATEWAY):
         raise ControlError(f"the gateway of {instance.folder} has ended; run `seqline down`, then `up` again")
-    server = _torchserve(instance, state)
+    server = TorchServe.of(instance, state)
     return {name: Health(served.version, _fault(server, instance, name, served.version)) for name, served in state.models.items()}
 
 
@@ -156,14 +154,9 @@ def deploy(archive: Path, folder: Path) -> Served:
         taken = take(archive, instance.store)
         if taken.version in (before.version, before.previous):
             raise ControlError(f"the server already has version {taken.version} of {taken.name}")
-        server = _torchserve(instance, state)
-        try:
-            server.register(taken)
-            server.check(taken)
+        server = TorchServe.of(instance, state)
+        with server.loaded(taken):
             server.set_default(taken.name, taken.version)
-        except BaseException:
-            server.unregister(taken.name, taken.version)
-            raise
         if before.previous:
             server.unregister(taken.name, before.previous)
         return _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
@@ -181,7 +174,7 @@ def rollback(model: str, folder: Path) -> Served:
         served = state.models.get(model)
         if served is None or served.previous is None:
             raise ControlError(f"the server has no previous version of {model}; only `deploy` creates one")
-        _torchserve(instance, state).set_default(model, served.previous)
+        TorchServe.of(instance, state).set_default(model, served.previous)
         return _note(instance, state, model, Served(version=served.previous, previous=served.version))
 
 
@@ -222,10 +215,6 @@ def _taken(instance: Instance, model: str, version: str) -> Archive:
     return replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model)
 
 
-def _torchserve(instance: Instance, state: State) -> TorchServe:
-    return TorchServe(state.ports, TorchServeKeys.read(instance.keys))
-
-
 def _end(instance: Instance, drain_s: float) -> int:
     proxy = Proxy(instance)
     count = len(proxy.processes())
@@ -235,20 +224,20 @@ def _end(instance: Instance, drain_s: float) -> int:
 
 def _wait(instance: Instance, archives: Sequence[Archive], state: State) -> TorchServeKeys:
     """Return TorchServe's keys when all models are ready."""
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + LOAD_S
     waiting, server = list(archives), None
     while waiting:
         if server is None and _has_keys(instance):
-            server = _torchserve(instance, state)
+            server = TorchServe.of(instance, state)
         if server is not None:
             waiting = [archive for archive in waiting if not server.ready(archive.name, archive.version)]
         _check_alive(instance, waiting)
         if time.monotonic() > deadline:
             names = ", ".join(archive.name for archive in waiting)
-            raise ControlError(f"not ready after {START_TIMEOUT_S:.0f} s: {names}; see {instance.logs}")
+            raise ControlError(f"not ready after {LOAD_S:.0f} s: {names}; see {instance.logs}")
         time.sleep(POLL_S)
     for archive in archives:
-        _torchserve(instance, state).check(archive)
+        TorchServe.of(instance, state).check(archive)
     return TorchServeKeys.read(instance.keys)
 
 
@@ -263,9 +252,7 @@ def _has_keys(instance: Instance) -> bool:
 def _check_alive(instance: Instance, waiting: Sequence[Archive]) -> None:
     """Raise ControlError if a worker or TorchServe has failed, so that waiting is pointless."""
     for archive in waiting:
-        if error := worker_error(archive.name, instance.logs / "workers.log"):
-            raise ControlError(
-                f"model {archive.name} does not load: {error}; see the traceback in {instance.logs / 'workers.log'}"
-            )
+        if error := worker_error(archive.name, archive.version, instance.workers):
+            raise ControlError(f"model {archive.name} does not load: {error}; see the traceback in {instance.workers}")
     if not instance.runs(JAVA):
         raise ControlError(f"TorchServe failed to start: {last_lines(instance)}")

@@ -72,6 +72,7 @@ class Instance:
         self.folder = folder.resolve()
         self.tmp = self.folder / "tmp"
         self.logs = self.folder / "logs"
+        self.workers = self.logs / "workers.log"  # name chosen in log4j2.xml
         self.store = self.folder / "store"  # checked copies of the archives
         self.counts = self.folder / "counts"  # the workers' metrics, for Prometheus
         self.examples = self.folder / "examples"  # example requests, for curl
