@@ -1,4 +1,4 @@
-"""The serving commands of `seqline`: up, down, status, ask, deploy, rollback, rotate."""
+"""The serving commands of `seqline`: up, down, status, ask, deploy, rollback, rotate, and those of `serving.trial_verbs`."""
 
 import shlex
 import time
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import typer
 from rich.markup import escape
 
+from serving import trial_verbs
 from serving.client.ask import body_of, open_client, read_document
 from serving.console import CONSOLE, INSTANCE, TRACKING, Instance, Model, Tracking, app, verb
 from serving.registry import fetched
@@ -18,6 +19,7 @@ from serving.server.instance import Served
 from serving.server.ports import HOST, Address
 from serving.server.proxy import Certificate, Front, Limits
 
+__all__ = ["app", "trial_verbs"]  # the latter adds its verbs to `app`
 LOOK_S = 0.5  # interval between checks that the server still runs
 Store = Annotated[Path, typer.Option(help="Folder of .mar files.")]
 STORE = Path("build/model-store")

@@ -15,6 +15,7 @@ from serving.server.openapi import document
 from serving.server.ports import HOST, LOCAL, Address, choose_ports
 from serving.server.proxy import Front, Limits, Proxy
 from serving.server.torchserve import LOAD_S, POLL_S, TorchServe, worker_error
+from serving.server.trials.running import end, refuse
 
 SLACK_S = 2.0  # beyond a model's deadline, by which it answers even if only with an error
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - as an address to listen on, which nobody can connect to
@@ -142,6 +143,8 @@ def runs(folder: Path) -> bool:
 def deploy(archive: Path, folder: Path) -> Served:
     """Switch a model to another version after checking its answers; the previous one stays loaded for `rollback`.
 
+    The version of a trial is already loaded; this ends the trial.
+
     Raises:
         ControlError: the version could not be deployed; the previous version stays active.
     """
@@ -152,14 +155,21 @@ def deploy(archive: Path, folder: Path) -> Served:
         if before is None:
             raise ControlError(f"the server has no model {archive.stem} to replace; only `up` adds models")
         taken = take(archive, instance.store)
-        if taken.version in (before.version, before.previous):
-            raise ControlError(f"the server already has version {taken.version} of {taken.name}")
+        trial = state.trials.get(taken.name)
+        on_trial = trial is not None and trial.version == taken.version
+        if not on_trial:
+            refuse(taken.name, state)
+            if taken.version in (before.version, before.previous):
+                raise ControlError(f"the server already has version {taken.version} of {taken.name}")
         server = TorchServe.of(instance, state)
-        with server.loaded(taken):
+        with server.loaded(taken, already=on_trial):
             server.set_default(taken.name, taken.version)
-        if before.previous:
+        served = _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
+        if on_trial:
+            end(instance, instance.state(), taken.name)
+        if before.previous and before.previous != taken.version:
             server.unregister(taken.name, before.previous)
-        return _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
+        return served
 
 
 def rollback(model: str, folder: Path) -> Served:
@@ -174,6 +184,7 @@ def rollback(model: str, folder: Path) -> Served:
         served = state.models.get(model)
         if served is None or served.previous is None:
             raise ControlError(f"the server has no previous version of {model}; only `deploy` creates one")
+        refuse(model, state)
         TorchServe.of(instance, state).set_default(model, served.previous)
         return _note(instance, state, model, Served(version=served.previous, previous=served.version))
 

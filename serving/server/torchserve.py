@@ -107,18 +107,24 @@ class TorchServe:
             time.sleep(POLL_S)
 
     @contextmanager
-    def loaded(self, archive: Archive) -> Iterator[None]:
+    def loaded(self, archive: Archive, *, already: bool = False) -> Iterator[None]:
         """Load another version of a model and check its answers; if that or the block fails, unload it again.
+
+        Args:
+            archive: the version.
+            already: whether it is loaded, and stays so.
 
         Raises:
             ControlError: it does not load, or an answer differs from the expected one.
         """
         try:
-            self.register(archive)
+            if not already:
+                self.register(archive)
             self.check(archive)
             yield
         except BaseException:
-            self.unregister(archive.name, archive.version)
+            if not already:
+                self.unregister(archive.name, archive.version)
             raise
 
     def set_default(self, model: str, version: str) -> None:
