@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from serving.contents import SHA256
@@ -104,6 +105,7 @@ class Registry:
     @cached_property
     def _client(self) -> "MlflowClient":
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # an operator waits for the answer
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # hides tracebacks of errors that are reported here
         from mlflow import MlflowClient
 
@@ -125,6 +127,26 @@ class Registry:
         except Exception as error:  # each kind of store raises its own
             said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ControlError(f"the registry at {_shown(self._uri)} failed: {_shown(said)}") from error
+
+
+@contextmanager
+def fetched(name: str, uri: str) -> Iterator[Path]:
+    """Fetch the archive of TASK@WHICH for the duration of the block.
+
+    Args:
+        name: task, and the alias or number of a version.
+        uri: of the registry.
+
+    Yields:
+        its path, which has the task's name.
+
+    Raises:
+        ControlError: there is no such version, or the registry does not answer.
+    """
+    task, _, which = name.partition("@")
+    registry = Registry(uri)
+    with TemporaryDirectory() as folder:
+        yield registry.fetch(registry.find(task, which), Path(folder))
 
 
 def _shown(text: str) -> str:

@@ -1,57 +1,29 @@
-"""The serving commands of `seqline`: up, down, status, ask, deploy, rollback, rotate."""
+"""The serving commands of `seqline`: up, down, status, ask, deploy, rollback, rotate, and those of `serving.trial_verbs`."""
 
 import shlex
-import signal
-import sys
 import time
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from serving import trial_verbs
 from serving.client.ask import body_of, open_client, read_document
-from serving.client.exchange import ServingError
+from serving.console import CONSOLE, INSTANCE, TRACKING, Instance, Model, Tracking, app, verb
 from serving.records import NAME, Keeping
+from serving.registry import fetched
 from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.instance import Served
 from serving.server.ports import HOST, Address
 from serving.server.proxy import Certificate, Front, Limits
 
+__all__ = ["app", "trial_verbs"]  # the latter adds its verbs to `app`
 LOOK_S = 0.5  # interval between checks that the server still runs
-CONSOLE = Console(soft_wrap=True, highlight=False, emoji=False)  # soft wrap keeps a curl command on one line, to be copied
-Arguments = ParamSpec("Arguments")
-
-app = typer.Typer(no_args_is_help=True)
-Instance = Annotated[Path, typer.Option(help="The server's own folder.")]
 Store = Annotated[Path, typer.Option(help="Folder of .mar files.")]
-Model = Annotated[str, typer.Argument(help="The model's name.")]
-INSTANCE, STORE = Path(".serving"), Path("build/model-store")
-
-
-def verb(command: Callable[Arguments, int]) -> Callable[Arguments, None]:
-    """Make a function a command of `app`. Its return value is the exit status; an error gives status 1 and one line."""
-
-    @wraps(command)
-    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # raises, so that `up` cleans up after itself
-        try:
-            status = command(*arguments, **options)
-        except (ControlError, ServingError) as error:
-            Console(stderr=True, emoji=False).print(
-                f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True
-            )
-            status = 1
-        except KeyboardInterrupt:
-            status = 130
-        raise typer.Exit(status)
-
-    return app.command()(run)
+STORE = Path("build/model-store")
 
 
 @verb
@@ -155,9 +127,18 @@ def ask(
 
 
 @verb
-def deploy(model: Model, instance: Instance = INSTANCE, store: Store = STORE) -> int:
-    """Switch a model to the version in the store, after checking its answers."""
-    _say(model, control.deploy(store / f"{model}.mar", instance))
+def deploy(
+    model: Annotated[str, typer.Argument(help="MODEL, or MODEL@WHICH: an alias or number of the registry.")],
+    instance: Instance = INSTANCE,
+    store: Store = STORE,
+    tracking: Tracking = TRACKING,
+) -> int:
+    """Switch a model to the version in the store or the registry, after checking its answers."""
+    if "@" not in model:
+        _say(model, control.deploy(store / f"{model}.mar", instance))
+        return 0
+    with fetched(model, tracking) as archive:
+        _say(archive.stem, control.deploy(archive, instance))
     return 0
 
 

@@ -16,10 +16,9 @@ from serving.server.launch import last_lines, launch, launch_exporter, launch_ga
 from serving.server.openapi import document
 from serving.server.ports import HOST, LOCAL, Address, choose_ports
 from serving.server.proxy import Front, Limits, Proxy
-from serving.server.torchserve import TorchServe, worker_error
+from serving.server.torchserve import LOAD_S, POLL_S, TorchServe, worker_error
+from serving.server.trials.running import end, refuse
 
-START_TIMEOUT_S = 180.0  # every worker imports torch, which is slow on a loaded machine
-POLL_S = 0.1
 SLACK_S = 2.0  # beyond a model's deadline, by which it answers even if only with an error
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - as an address to listen on, which nobody can connect to
 
@@ -141,7 +140,7 @@ def status(folder: Path) -> dict[str, Health]:
         raise ControlError(f"the proxy of {instance.folder} has ended; run `seqline down`, then `up` again")
     if not instance.runs(GATEWAY):
         raise ControlError(f"the gateway of {instance.folder} has ended; run `seqline down`, then `up` again")
-    server = _torchserve(instance, state)
+    server = TorchServe.of(instance, state)
     return {name: Health(served.version, _fault(server, instance, name, served.version)) for name, served in state.models.items()}
 
 
@@ -155,6 +154,8 @@ def runs(folder: Path) -> bool:
 def deploy(archive: Path, folder: Path) -> Served:
     """Switch a model to another version after checking its answers; the previous one stays loaded for `rollback`.
 
+    The version of a trial is already loaded; this ends the trial.
+
     Raises:
         ControlError: the version could not be deployed; the previous version stays active.
     """
@@ -165,19 +166,21 @@ def deploy(archive: Path, folder: Path) -> Served:
         if before is None:
             raise ControlError(f"the server has no model {archive.stem} to replace; only `up` adds models")
         taken = take(archive, instance.store)
-        if taken.version in (before.version, before.previous):
-            raise ControlError(f"the server already has version {taken.version} of {taken.name}")
-        server = _torchserve(instance, state)
-        try:
-            server.register(taken)
-            server.check(taken)
+        trial = state.trials.get(taken.name)
+        on_trial = trial is not None and trial.version == taken.version
+        if not on_trial:
+            refuse(taken.name, state)
+            if taken.version in (before.version, before.previous):
+                raise ControlError(f"the server already has version {taken.version} of {taken.name}")
+        server = TorchServe.of(instance, state)
+        with server.loaded(taken, already=on_trial):
             server.set_default(taken.name, taken.version)
-        except BaseException:
-            server.unregister(taken.name, taken.version)
-            raise
-        if before.previous:
+        served = _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
+        if on_trial:
+            end(instance, instance.state(), taken.name)
+        if before.previous and before.previous != taken.version:
             server.unregister(taken.name, before.previous)
-        return _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
+        return served
 
 
 def rollback(model: str, folder: Path) -> Served:
@@ -192,7 +195,8 @@ def rollback(model: str, folder: Path) -> Served:
         served = state.models.get(model)
         if served is None or served.previous is None:
             raise ControlError(f"the server has no previous version of {model}; only `deploy` creates one")
-        _torchserve(instance, state).set_default(model, served.previous)
+        refuse(model, state)
+        TorchServe.of(instance, state).set_default(model, served.previous)
         return _note(instance, state, model, Served(version=served.previous, previous=served.version))
 
 
@@ -233,10 +237,6 @@ def _taken(instance: Instance, model: str, version: str) -> Archive:
     return replace(Archive.read(instance.store / f"{model}-{version}.mar"), name=model)
 
 
-def _torchserve(instance: Instance, state: State) -> TorchServe:
-    return TorchServe(state.ports, TorchServeKeys.read(instance.keys))
-
-
 def _checked(keeping: Keeping) -> Keeping:
     """The same with an absolute path of the file, which is created if it is missing. Raises ControlError if it cannot be."""
     path = keeping.file.resolve()
@@ -256,20 +256,20 @@ def _end(instance: Instance, drain_s: float) -> int:
 
 def _wait(instance: Instance, archives: Sequence[Archive], state: State) -> TorchServeKeys:
     """Return TorchServe's keys when all models are ready."""
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + LOAD_S
     waiting, server = list(archives), None
     while waiting:
         if server is None and _has_keys(instance):
-            server = _torchserve(instance, state)
+            server = TorchServe.of(instance, state)
         if server is not None:
             waiting = [archive for archive in waiting if not server.ready(archive.name, archive.version)]
         _check_alive(instance, waiting)
         if time.monotonic() > deadline:
             names = ", ".join(archive.name for archive in waiting)
-            raise ControlError(f"not ready after {START_TIMEOUT_S:.0f} s: {names}; see {instance.logs}")
+            raise ControlError(f"not ready after {LOAD_S:.0f} s: {names}; see {instance.logs}")
         time.sleep(POLL_S)
     for archive in archives:
-        _torchserve(instance, state).check(archive)
+        TorchServe.of(instance, state).check(archive)
     return TorchServeKeys.read(instance.keys)
 
 
@@ -284,9 +284,7 @@ def _has_keys(instance: Instance) -> bool:
 def _check_alive(instance: Instance, waiting: Sequence[Archive]) -> None:
     """Raise ControlError if a worker or TorchServe has failed, so that waiting is pointless."""
     for archive in waiting:
-        if error := worker_error(archive.name, instance.logs / "workers.log"):
-            raise ControlError(
-                f"model {archive.name} does not load: {error}; see the traceback in {instance.logs / 'workers.log'}"
-            )
+        if error := worker_error(archive.name, archive.version, instance.workers):
+            raise ControlError(f"model {archive.name} does not load: {error}; see the traceback in {instance.workers}")
     if not instance.runs(JAVA):
         raise ControlError(f"TorchServe failed to start: {last_lines(instance)}")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Literal
 
 import psutil
 from pydantic import BaseModel
@@ -39,6 +40,22 @@ class Served(BaseModel):
     previous: str | None = None
 
 
+class Trial(BaseModel):
+    """A challenger beside a served model, see `serving.server.trials`.
+
+    Attributes:
+        kind: a shadow gets copies of requests, and nobody sees its answers; a canary answers requests.
+        version: the challenger's version.
+        share: share of the requests, from 0 to 1.
+        since: start, in seconds since 1970.
+    """
+
+    kind: Literal["shadow", "canary"]
+    version: str
+    share: float
+    since: float
+
+
 class State(BaseModel):
     """The state that `up` saves for the other commands.
 
@@ -49,6 +66,7 @@ class State(BaseModel):
         mlflow: URL of the tracking server, if the page links to it.
         records: the file of records.
         models: served models by name.
+        trials: running trials by the model's name.
     """
 
     ports: Ports
@@ -57,6 +75,7 @@ class State(BaseModel):
     mlflow: str | None = None
     records: Path
     models: dict[str, Served]
+    trials: dict[str, Trial] = {}
 
     @property
     def port(self) -> int:
@@ -75,6 +94,7 @@ class Instance:
         self.folder = folder.resolve()
         self.tmp = self.folder / "tmp"
         self.logs = self.folder / "logs"
+        self.workers = self.logs / "workers.log"  # name chosen in log4j2.xml
         self.store = self.folder / "store"  # checked copies of the archives
         self.counts = self.folder / "counts"  # the workers' metrics, for Prometheus
         self.examples = self.folder / "examples"  # example requests, for curl
@@ -88,18 +108,22 @@ class Instance:
             raise ControlError(f"the path {self.folder} is too long for the workers' sockets; choose a shorter --instance")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, wait_s: float = 0.0) -> Iterator[None]:
         """Prevent a second command on the same folder.
+
+        Args:
+            wait_s: time limit for another command to end, in seconds.
 
         Raises:
             ControlError: another command is running.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        deadline = time.monotonic() + wait_s
         with (self.folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ControlError(f"another command is running on {self.folder}; wait for it or interrupt it") from None
+            while not _lock(lock):
+                if time.monotonic() >= deadline:
+                    raise ControlError(f"another command is running on {self.folder}; wait for it or interrupt it")
+                time.sleep(POLL_S)
             yield
 
     def prepare(self) -> None:
@@ -183,6 +207,14 @@ class Instance:
             return process.environ().get(MARK) == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:  # it has ended, or it belongs to another user
             return False
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _runs(process: psutil.Process, program: str) -> bool:

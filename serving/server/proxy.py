@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +20,14 @@ from serving.contract import faults
 from serving.contract.faults import ErrorAnswer
 from serving.server import site
 from serving.server.errors import ControlError
-from serving.server.instance import Instance
+from serving.server.instance import Instance, Trial
 from serving.server.keys import ClientKeys, TorchServeKeys, write_secret
 from serving.server.ports import HOST, Ports
+from serving.server.trials import splits
 
 HERE: Final = Path(__file__).parent
 PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
+TRIALS, MIRROR = "trials.conf", "mirror.conf"
 CERTIFICATE: Final = "certificate.pem"  # self-signed
 ERRORS: Final = {
     "encoded": faults.ENCODED,
@@ -146,6 +148,7 @@ class Proxy:
             **{name: str(value) for name, value in vars(front.limits).items()},
             "body_limit": front.limits.body,
             "timeout_s": str(math.ceil(timeout_s)),
+            "patience_s": str(math.ceil(timeout_s / 2)),  # with a challenger; then there is time for the champion
             "user": f"user {getpass.getuser()};" if os.getuid() == 0 else "",
             "folder": str(self._folder),
             "logs": str(self._instance.logs),
@@ -165,6 +168,7 @@ class Proxy:
         for name in (PROXY, UPSTREAM):
             write_secret(self._folder / name, _Conf((HERE / name).read_text(encoding="utf-8")).substitute(values))
         self._write(client_keys)
+        self._write_splits({})
         self._nginx()
         if not _wait_until(lambda: bool(self._accepting())):  # it writes its pid only after going into the background
             raise ControlError(f"nginx did not start; see {self._instance.logs}/proxy-errors.log")
@@ -183,10 +187,21 @@ class Proxy:
             raise ControlError(f"no proxy runs in {self._folder}; key rotation needs a server that was started with --proxy")
         keys = ClientKeys.read(source) if source else self._client_keys().rotated()
         self._write(keys)
-        before = self._accepting()
-        self._nginx("-s", "reload")
-        _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before)
+        self._reload()
         self._instance.show_key(keys.newest)  # only after all workers accept it
+
+    def split(self, trials: Mapping[str, Trial]) -> None:
+        """Split requests for trials by the model's name; returns when new requests follow it.
+
+        Raises:
+            ControlError: nginx does not take the settings.
+        """
+        self._write_splits(trials)
+        self._reload()
+
+    def settle(self) -> None:
+        """Wait until requests that were accepted before the last change are answered; nginx gives up those that take too long."""
+        _wait_until(lambda: {process.pid for process in self.processes()[1:]} <= self._accepting(), Limits.drain_s)
 
     def drain(self, seconds: float) -> None:
         """Stop accepting requests; returns when the accepted ones are answered or `seconds` are over."""
@@ -213,6 +228,16 @@ class Proxy:
     def _write(self, keys: ClientKeys) -> None:
         write_secret(self._folder / CLIENT_KEYS, keys.model_dump_json())
         write_secret(self._folder / KEYS, keys.nginx())
+
+    def _write_splits(self, trials: Mapping[str, Trial]) -> None:
+        (self._folder / TRIALS).write_text(splits.of_requests(trials), encoding="utf-8")
+        (self._folder / MIRROR).write_text(splits.copies(trials), encoding="utf-8")
+
+    def _reload(self) -> None:
+        """Let nginx read its settings again; returns when no worker with the old ones accepts requests."""
+        before = self._accepting()
+        self._nginx("-s", "reload")
+        _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before)
 
     def _accepting(self) -> set[int]:
         """Workers that accept connections. After a reload, old workers answer pending requests and say so in their titles."""

@@ -80,7 +80,12 @@ def test_an_image_is_pinned_labelled_and_rootless(image: str) -> None:
 def test_the_server_has_no_training_code() -> None:
     copied = re.findall(r"^COPY (?!--from)(.*)", dockerfile("serve"), re.MULTILINE)
     assert not [line for line in copied if "pipelines" in line or line.split()[0] in {".", "models"}]
-    assert "'.[serve]'" in dockerfile("serve")
+    assert "'.[serve,registry]'" in dockerfile("serve")
+
+
+def test_the_server_reaches_the_registry() -> None:
+    assert SERVICES["serve"]["environment"] == {"MLFLOW_TRACKING_URI": "http://mlflow:5000"}
+    assert {*SERVICES["serve"]["networks"]} & {*SERVICES["mlflow"]["networks"]}
 
 
 @pytest.mark.parametrize("image", sorted({*OURS, "docs"}))

@@ -17,8 +17,10 @@ from serving.bundle import sha256
 from serving.contents import EXAMPLES, SHA256
 from serving.endpoints.shared import Json
 from serving.predictor import Reply, load_predictor
+from serving.server.archive import MAR_MANIFEST
 
 SEQLINE = [sys.executable, "-c", "from serving.command_line import main; main()"]  # `seqline` of this checkout
+UNLUCKY = 30  # characters of a text on which the classifier `brittle` fails
 MakeStore = Callable[..., Path]  # see conftest.py
 WriteVectors = Callable[..., Path]  # see conftest.py
 Body = dict[str, Any]  # of a request
@@ -59,13 +61,34 @@ def fault(folder: Path, inputs: str | list[str], question: str = "nearest", **pa
 
 def falsify(archive: Path) -> None:
     """Change the expected answer to the archive's first example to "Klingon", which no model gives."""
+
+    def change(content: bytes) -> bytes:
+        said = json.loads(content)
+        said[0]["answer"] = "Klingon"
+        return json.dumps(said).encode()
+
+    change_file(archive, EXAMPLES, change)
+
+
+def as_version(archive: Path, version: str) -> Path:
+    """Give an archive another version."""
+
+    def change(content: bytes) -> bytes:
+        said = json.loads(content)
+        said["model"]["modelVersion"] = version
+        return json.dumps(said).encode()
+
+    change_file(archive, MAR_MANIFEST, change)
+    return archive
+
+
+def change_file(archive: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    """Change a file of an archive, and record the sha256 of the result."""
     with zipfile.ZipFile(archive) as source:
-        files = {name: source.read(name) for name in source.namelist()}
-    said = json.loads(files[EXAMPLES])
-    said[0]["answer"] = "Klingon"
+        files = {file: source.read(file) for file in source.namelist()}
     with zipfile.ZipFile(archive, "w") as target:
-        for name, content in (files | {EXAMPLES: json.dumps(said).encode()}).items():
-            target.writestr(name, content)
+        for file, content in (files | {name: change(files[name])}).items():
+            target.writestr(file, content)
     archive.with_suffix(SHA256).write_text(f"{sha256(archive)}  {archive.name}\n")
 
 

@@ -4,10 +4,15 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import onnx
 import pytest
 import torch
-from asking import MakeStore, WriteVectors, random_vectors
+from asking import UNLUCKY, MakeStore, WriteVectors, random_vectors
+from numpy import array, float32, int64, zeros
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.load.target import Target
 from models.text.characters import CharacterTokenizer
@@ -20,7 +25,7 @@ from pipelines.settings.tasks import Task
 from pipelines.settings.vectors import ElmoVectors, Vectors
 from pipelines.stages.export_vectors import export_vectors
 from pipelines.stages.package import Origin, package
-from serving.bundle import Bundle
+from serving.bundle import GRAPH, MANIFEST, Bundle
 from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.proxy import Front, find_nginx
@@ -103,6 +108,41 @@ def make_store(bundles: dict[str, Path], prepared: dict[str, Path], small_params
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier whose graph fails on long texts."""
+    folder = shutil.copytree(bundles["classification"], tmp_path_factory.mktemp("brittle") / "classification")
+    model = onnx.load(folder / GRAPH)
+    (lengths,) = (i.name for i in model.graph.input if i.name.endswith("lengths"))
+    output = model.graph.output[0]
+    inner, output_name = f"{output.name}_before", output.name
+    for node in model.graph.node:
+        node.output[:] = [inner if name == output_name else name for name in node.output]
+    constants: dict[str, NDArray[Any]] = {
+        "unlucky": array(UNLUCKY, int64),
+        "far": array(1000, int64),
+        "table": zeros(1, float32),
+        "last": array([1], int64),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    model.graph.node.extend(
+        [
+            helper.make_node("GreaterOrEqual", [lengths, "unlucky"], ["is_unlucky"]),
+            helper.make_node("Cast", ["is_unlucky"], ["as_number"], to=TensorProto.INT64),
+            helper.make_node("Mul", ["as_number", "far"], ["place"]),
+            helper.make_node("Gather", ["table", "place"], ["nothing"]),  # out of bounds for an unlucky text
+            helper.make_node("Unsqueeze", ["nothing", "last"], ["nothing_column"]),
+            helper.make_node("Add", [inner, "nothing_column"], [output_name]),
+        ]
+    )
+    onnx.save(model, folder / GRAPH)
+    said = json.loads((folder / MANIFEST).read_text())
+    Bundle.write(
+        folder, **{name: said[name] for name in ("task", "kind", "max_length", "temperature")}, labels=tuple(said["labels"])
+    )
+    return folder
 
 
 @pytest.fixture

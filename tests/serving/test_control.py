@@ -138,13 +138,15 @@ def test_the_error_of_the_right_worker_is_found(tmp_path: Path) -> None:
     ]
     lines = [f"2026-01-01T00:00:00,000 [INFO] W-9001-fr-en_1-0a1b2c3d-stdout - {text}" for text in printed]
     log.write_text("\n".join(lines))
-    assert worker_error("fr-en", log) is None  # half written
+    assert worker_error("fr-en", "1-0a1b2c3d", log) is None  # half written
     log.write_text(
         "\n".join([*lines, "[INFO] W-9001-fr-en_1-0a1b2c3d-stdout - serving.bundle.BundleError: model.onnx is missing"])
     )
-    assert worker_error("fr-en", log) == "serving.bundle.BundleError: model.onnx is missing"
-    assert worker_error("surname", log) is None
-    assert worker_error("en", log) is None
+    assert worker_error("fr-en", "1-0a1b2c3d", log) == "serving.bundle.BundleError: model.onnx is missing"
+    assert worker_error("fr-en", "2-0a1b2c3d", log) is None
+    assert worker_error("fr-en", "1-0a1b2c3d", log, log.stat().st_size) is None
+    assert worker_error("surname", "1-0a1b2c3d", log) is None
+    assert worker_error("en", "1-0a1b2c3d", log) is None
 
 
 def test_the_command_line_fails_in_one_line(tmp_path: Path) -> None:

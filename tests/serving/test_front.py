@@ -2,26 +2,19 @@
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import onnx
 import psutil
 import pytest
 import requests
-from asking import SEQLINE, WRONG_HERE, MakeStore, falsify
-from numpy import array, float32, int64, zeros
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from asking import SEQLINE, UNLUCKY, WRONG_HERE, MakeStore, falsify
 from waiting import until
 
 from benchmarks.load.target import Target
-from serving.bundle import GRAPH, MANIFEST, Bundle
 from serving.server import control
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
@@ -35,44 +28,8 @@ try:
 except ControlError as error:
     pytest.skip(str(error), allow_module_level=True)
 
-UNLUCKY = 30  # characters
 FIRST, SECOND, THIRD = ("a" * 40, "b" * 40, "c" * 40)
 GOOD = b'{"inputs": "ab"}'
-
-
-@pytest.fixture(scope="module")
-def brittle(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier whose graph fails on long texts."""
-    folder = shutil.copytree(bundles["classification"], tmp_path_factory.mktemp("brittle") / "classification")
-    model = onnx.load(folder / GRAPH)
-    (lengths,) = (i.name for i in model.graph.input if i.name.endswith("lengths"))
-    output = model.graph.output[0]
-    inner, output_name = f"{output.name}_before", output.name
-    for node in model.graph.node:
-        node.output[:] = [inner if name == output_name else name for name in node.output]
-    constants: dict[str, NDArray[Any]] = {
-        "unlucky": array(UNLUCKY, int64),
-        "far": array(1000, int64),
-        "table": zeros(1, float32),
-        "last": array([1], int64),
-    }
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    model.graph.node.extend(
-        [
-            helper.make_node("GreaterOrEqual", [lengths, "unlucky"], ["is_unlucky"]),
-            helper.make_node("Cast", ["is_unlucky"], ["as_number"], to=TensorProto.INT64),
-            helper.make_node("Mul", ["as_number", "far"], ["place"]),
-            helper.make_node("Gather", ["table", "place"], ["nothing"]),  # out of bounds for an unlucky text
-            helper.make_node("Unsqueeze", ["nothing", "last"], ["nothing_column"]),
-            helper.make_node("Add", [inner, "nothing_column"], [output_name]),
-        ]
-    )
-    onnx.save(model, folder / GRAPH)
-    said = json.loads((folder / MANIFEST).read_text())
-    Bundle.write(
-        folder, **{name: said[name] for name in ("task", "kind", "max_length", "temperature")}, labels=tuple(said["labels"])
-    )
-    return folder
 
 
 @pytest.fixture(scope="module")

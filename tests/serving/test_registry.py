@@ -7,33 +7,21 @@ from pathlib import Path
 
 import pytest
 from real_servers import TrackingServer
+from registering import point, register, tags
 from waiting import free_port
 
 from serving.registry import Registered, Registry
 from serving.server.errors import ControlError
 
-mlflow = pytest.importorskip("mlflow")
-FILES = {"surname.mar": "an archive", "surname.sha256": "its sha256"}
+pytest.importorskip("mlflow")
 
 
-def register(uri: str, folder: Path, *, archive: str | None) -> str:
-    """Register a version of `seqline-surname`, with an archive of this version unless that is None; return its number."""
-    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-    found = client.get_experiment_by_name("seqline")
-    run = client.create_run(found.experiment_id if found else client.create_experiment("seqline"))
-    if not client.search_registered_models("name = 'seqline-surname'"):
-        client.create_registered_model("seqline-surname")
-    version = client.create_model_version("seqline-surname", f"runs:/{run.info.run_id}/model", run.info.run_id)
-    if archive:
-        for name, content in FILES.items():
-            (folder / name).write_text(content)
-            client.log_artifact(run.info.run_id, str(folder / name), "archive")
-        client.set_model_version_tag("seqline-surname", version.version, "archive", archive)
-    return str(version.version)
-
-
-def point(uri: str, alias: str, number: str) -> None:
-    mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).set_registered_model_alias("seqline-surname", alias, number)
+def made(folder: Path) -> Path:
+    """What stands for an archive, and for the file with its sha256."""
+    (folder / "surname.sha256").write_text("its sha256")
+    path = folder / "surname.mar"
+    path.write_text("an archive")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +32,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.chdir(root)  # MLflow puts artifacts there
     uri = f"sqlite:///{root}/mlflow.db"
     try:
-        point(uri, "champion", register(uri, root, archive="1-0a1b2c3d"))
-        register(uri, root, archive=None)
+        point(uri, "surname", "champion", register(uri, "surname", made(root), "1-0a1b2c3d"))
+        register(uri, "surname")
         yield uri
     finally:
         os.chdir(before)
@@ -100,14 +88,13 @@ def test_an_archive_is_fetched_from_a_server_and_its_version_tagged(tmp_path: Pa
     server = TrackingServer(tmp_path, str(tmp_path / "artifacts"), {})
     server.start()
     try:
-        point(server.url, "champion", register(server.url, tmp_path, archive="1-0a1b2c3d"))
+        point(server.url, "surname", "champion", register(server.url, "surname", made(tmp_path), "1-0a1b2c3d"))
         registry = Registry(server.url)
         found = registry.find("surname", "champion")
         path = registry.fetch(found, tmp_path / "fetched")
         assert (path.name, path.read_text()) == ("surname.mar", "an archive")
         assert path.with_suffix(".sha256").read_text() == "its sha256"
         registry.tag(found, "canary", '{"passed": true}')
-        client = mlflow.MlflowClient(tracking_uri=server.url, registry_uri=server.url)
-        assert client.get_model_version("seqline-surname", "1").tags["canary"] == '{"passed": true}'
+        assert tags(server.url, "surname", "1")["canary"] == '{"passed": true}'
     finally:
         server.kill()

@@ -1,0 +1,129 @@
+"""The log of trials: how both versions of a model did, and whether a challenger did so much worse that its trial must end."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+LOG: Final = "trials.log"  # which nginx writes, see nginx.conf
+BUSY: Final = "challenger"  # in place of an address: nginx did not try, because too many requests to challengers were under way
+FAILURES: Final = 3  # fewer can be chance
+ANSWERS: Final = 50  # fewer have no p99 to speak of
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Percentiles of the time to an answer, in seconds."""
+
+    p50_s: float
+    p99_s: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Self | None:
+        """The percentiles by the nearest rank; None without any answer."""
+        if not seconds:
+            return None
+        ranked = sorted(seconds)
+        return cls(*(ranked[math.ceil(share * len(ranked)) - 1] for share in (0.5, 0.99)))
+
+
+@dataclass
+class Arm:
+    """How one version did.
+
+    Attributes:
+        requests: that it got.
+        failed: of these, those without an answer, or with a status of 500 or more.
+        refused: of these, those that the model found wrong.
+        skipped: requests that it did not get, because too many were under way.
+        seconds: time to each answer with status 200.
+    """
+
+    requests: int = 0
+    failed: int = 0
+    refused: int = 0
+    skipped: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, to: str, status: str, seconds: str) -> None:
+        """Count the first attempt of a request, given nginx's $upstream_addr, $upstream_status and $upstream_response_time."""
+        code, took = (text.split(" : ")[0] for text in (status, seconds))
+        if to.split(" : ")[0] == BUSY:
+            self.skipped += 1
+        elif code.isdecimal():  # else it was refused, or its client went away
+            lost = int(code) >= 500 or code == "404"  # TorchServe's, for a version that is not loaded
+            self.requests += 1
+            self.failed += lost
+            self.refused += not lost and code != "200"
+            self.seconds += [float(took)] if code == "200" else []
+
+    @property
+    def without(self) -> int:
+        """Number of requests without an answer with status 200."""
+        return self.failed + self.refused
+
+
+class Attempts:
+    """The requests of a trial, as far as the log has been read.
+
+    Args:
+        path: of the log.
+        model: the model's name.
+        challenger: the challenger's version.
+        since: start of the trial, in seconds since 1970.
+    """
+
+    def __init__(self, path: Path, model: str, challenger: str, since: float) -> None:
+        self._path, self._model, self._since = path, model, since
+        self._arms = {"": Arm(), challenger: Arm()}
+        self.champion, self.challenger = self._arms.values()
+        self._place = 0
+
+    def read(self) -> Self:
+        """Read what was written since the last time."""
+        with self._path.open("rb") as log:
+            log.seek(self._place)
+            for line in log:
+                if not line.endswith(b"\n"):  # half written
+                    break
+                self._place += len(line)
+                said = json.loads(line)
+                if said["model"] == self._model and said["at"] >= self._since and (arm := self._arms.get(said["version"])):
+                    arm.add(said["to"], said["status"], said["seconds"])
+        return self
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a challenger may do worse than the champion.
+
+    Attributes:
+        errors: largest share of requests without an answer, beyond the champion's share. Clients' wrong requests concern both
+            versions, so where there are such, the difference has to be larger by three standard errors.
+        slower: largest ratio of its p99 latency to the champion's.
+    """
+
+    errors: float = 0.01
+    slower: float = 2.0
+
+    def crossed(self, champion: Arm, challenger: Arm, *, over: bool = False) -> str | None:
+        """Why the challenger must not go on; None if it may.
+
+        Args:
+            champion: how the version did that it is compared with.
+            challenger: how it did.
+            over: whether the trial is over, so that no more requests will tell.
+        """
+        without, count = challenger.without, challenger.requests
+        usual = champion.without / max(1, champion.requests)
+        chance = 3 * math.sqrt(usual * (1 - usual) / max(1, count))
+        if without > (usual + self.errors + chance) * count and (over or without >= FAILURES):
+            return f"{without} of {count} requests got no answer, and {champion.without} of {champion.requests} of the champion's"
+        fast, slow = Latency.of(champion.seconds), Latency.of(challenger.seconds)
+        if not fast or not slow or min(len(champion.seconds), len(challenger.seconds)) < ANSWERS:
+            return f"too few answers to compare: {count}, and {champion.requests} of the champion" if over else None
+        if slow.p99_s > self.slower * fast.p99_s:
+            return f"p99 latency is {slow.p99_s:.3f} s, more than {self.slower:g} times the champion's {fast.p99_s:.3f} s"
+        return None

@@ -1,0 +1,287 @@
+"""The proxy splits requests between two versions of a model: nginx, in front of a server whose versions misbehave on request."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+from waiting import until
+
+from benchmarks.load.target import Target
+from serving.server.errors import ControlError
+from serving.server.instance import Instance, Served, State, Trial
+from serving.server.keys import TorchServeKeys
+from serving.server.ports import HOST, choose_ports
+from serving.server.proxy import Front, Limits, Proxy, find_nginx
+from serving.server.trials import splits
+
+try:
+    find_nginx()
+except ControlError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+GOOD = b'{"inputs": "ab"}'
+HANG_S = 30.0
+TIMEOUT_S = 4  # the proxy waits half as long for a challenger
+# Version of a challenger -> status of its answers. TorchServe's own answers have no version.
+FAILING = {"1-dead": 500, "1-model": 500, "1-late": 504, "1-full": 503, "1-lost": 507, "1-gone": 404, "1-drop": 0, "1-hang": 0}
+OWN = {"1-model", "1-late", "1-refuse"}
+
+
+@dataclass
+class Seen:
+    """A request that reached the server behind the proxy."""
+
+    model: str
+    version: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Behind:
+    """A server that answers like TorchServe, with the version as text; what it has seen."""
+
+    seen: list[Seen] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def of(self, model: str) -> list[Seen]:
+        return [one for one in self.seen if one.model == model]
+
+
+def handler(behind: Behind) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            _, _, model, *rest = self.path.split("/")
+            version = rest[0] if rest else ""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            behind.seen.append(Seen(model, version, dict(self.headers), body))
+            if version == "1-hang":
+                behind.ended.wait(HANG_S)
+            if version in ("1-hang", "1-drop"):
+                self.close_connection = True
+                return
+            status = 400 if version == "1-refuse" else FAILING.get(version, 200)
+            self.send_response(status)
+            if status == 200 or version in OWN:
+                self.send_header("X-Model-Version", version or "champion")
+            said = json.dumps({"version": version or "champion"}).encode()
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture(scope="module")
+def behind() -> Iterator[tuple[Behind, int]]:
+    records = Behind()
+    with ThreadingHTTPServer((HOST, 0), handler(records)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield records, server.server_address[1]
+        records.ended.set()
+        server.shutdown()
+
+
+class Split(Target):
+    """The proxy, whose splits a test may change."""
+
+    def to(self, **trials: Trial) -> None:
+        Proxy(Instance(self.folder)).split(trials)
+
+    def log(self) -> list[dict[str, Any]]:
+        lines = (self.folder / "logs/trials.log").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def split(behind: tuple[Behind, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
+    instance = Instance(tmp_path_factory.mktemp("split") / "é '{};,")
+    instance.folder.mkdir()
+    instance.prepare()
+    ports = choose_ports(0).model_copy(update={"inference": behind[1]})
+    proxy = Proxy(instance)
+    front = Front(limits=Limits(in_flight=6))
+    try:
+        proxy.start(front, ports, TorchServeKeys(management="m", inference="i"), "http://127.0.0.1:1/metrics", TIMEOUT_S)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Target, "state", State(ports=ports, proxied=True, models={"m": Served(version="1-champion")}))
+            yield Split(instance.folder)
+    finally:
+        proxy.drain(0)
+
+
+def trial(kind: Any, version: str, share: float = 1.0) -> Trial:
+    return Trial(kind=kind, version=version, share=share, since=0)
+
+
+def said(response: requests.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["version"]
+
+
+def test_without_a_trial_nothing_is_copied_split_or_logged(split: Split) -> None:
+    split.to()
+    assert said(split.ask("plain", GOOD)) == (200, "champion")
+    assert (split.folder / "mirror.conf").read_text() == ""
+    time.sleep(1.5)
+    assert [line for line in split.log() if line["model"] == "plain"] == []
+
+
+@pytest.mark.parametrize("kind", ["shadow", "canary"])
+def test_a_challenger_gets_about_its_share_of_its_own_models_requests(
+    kind: str, split: Split, behind: tuple[Behind, int]
+) -> None:
+    model = f"share.{kind}-1"
+    split.to(**{model: trial(kind, "1-good", 0.25)})
+    with ThreadPoolExecutor(4) as pool:
+        answers = [said(response) for response in pool.map(lambda _: split.ask(model, GOOD), range(200))]
+    assert said(split.ask(model.upper(), GOOD)) == (200, "champion")
+    until(lambda: len(behind[0].of(model)) >= 200, "the requests to arrive")
+    got = [one.version for one in behind[0].of(model)].count("1-good")
+    assert 25 < got < 80  # four standard deviations
+    assert {status for status, _ in answers} == {200}
+    assert [version for _, version in answers].count("1-good") == (got if kind == "canary" else 0)
+
+
+def test_a_copy_is_what_the_model_got_except_that_it_is_not_counted(split: Split, behind: tuple[Behind, int]) -> None:
+    split.to(copied=trial("shadow", "1-good"))
+    body = json.dumps({"inputs": ["x" * 200_000]}).encode()
+    identity = split.ask("copied", body, {"X-Deadline": "3"}).headers["X-Request-Id"]
+    pair = until(lambda: found if len(found := behind[0].of("copied")) == 2 else None, "the copy to arrive")
+    champion, challenger = sorted(pair, key=lambda one: one.version)
+    assert champion.body == challenger.body == body
+    for name, value in {"X-Request-Id": identity, "X-Deadline": "3", "Authorization": "Bearer i"}.items():
+        assert champion.headers[name] == challenger.headers[name] == value
+    assert ("X-Probe" in champion.headers, challenger.headers["X-Probe"]) == (False, "1")
+    assert float(challenger.headers["X-Request-Start"]) > 0
+
+
+def test_a_copy_needs_torchserves_key(split: Split, behind: tuple[Behind, int]) -> None:
+    """Other users of the machine may reach the socket of the copies, which adds no key of its own."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(split.folder / "tmp/copies.sock"))
+        asking.sendall(b"POST /predictions/stranger/1-good HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        (got,) = until(lambda: behind[0].of("stranger"), "the copy to arrive")
+    assert "Authorization" not in got.headers
+
+
+def test_a_refused_request_is_not_copied(split: Split, behind: tuple[Behind, int]) -> None:
+    split.to(refused=trial("shadow", "1-good"))
+    assert split.ask("refused", GOOD, {"Authorization": "Bearer wrong"}).status_code == 401
+    assert split.ask("refused", GOOD, {"Content-Type": "text/plain"}).status_code == 415
+    time.sleep(0.2)
+    assert behind[0].of("refused") == []
+
+
+@pytest.mark.parametrize("version", FAILING)
+def test_a_shadow_that_fails_or_hangs_delays_nobody(version: str, split: Split) -> None:
+    """Also on one connection, on which nginx reads the next request only after all that belongs to the one before."""
+    split.to(delayed=trial("shadow", version))
+    with requests.Session() as session:
+        began = time.monotonic()
+        for _ in range(20):
+            url = f"{split.url}/predictions/delayed"
+            answer = session.post(url, data=GOOD, headers=split.headers(), verify=str(split.certificate), timeout=10)
+            assert said(answer) == (200, "champion")
+        assert time.monotonic() - began < 1.5
+
+    def copies() -> list[Any]:
+        return [line for line in split.log() if (line["model"], line["version"]) == ("delayed", version)]
+
+    assert until(lambda: len(copies()) == 20, "the log to be written")
+    tried = {line["status"] for line in copies() if line["to"] != "challenger"}
+    assert tried == {str(FAILING[version]) if FAILING[version] else {"1-drop": "502", "1-hang": "504"}[version]}
+
+
+@pytest.mark.parametrize("version", FAILING)
+def test_the_champion_answers_what_a_canary_cannot(version: str, split: Split) -> None:
+    split.to(fallen=trial("canary", version))
+    began = time.monotonic()
+    with ThreadPoolExecutor(5) as pool:
+        answers = [said(response) for response in pool.map(lambda _: split.ask("fallen", GOOD), range(5))]
+    assert answers == [(200, "champion")] * 5
+    assert time.monotonic() - began < TIMEOUT_S
+
+    def tried() -> list[Any]:
+        return [line for line in split.log() if (line["model"], line["version"]) == ("fallen", version)]
+
+    lines = until(lambda: found if len(found := tried()) == 5 else None, "the log to be written")
+    first = str(FAILING[version]) if FAILING[version] else {"1-drop": "502", "1-hang": "504"}[version]
+    assert [line["status"] for line in lines] == [f"{first} : 200"] * 5
+
+
+def test_a_client_that_gives_up_does_not_hide_that_a_canary_hangs(split: Split) -> None:
+    split.to(abandoned=trial("canary", "1-hang"))
+    url, headers = f"{split.url}/predictions/abandoned", split.headers()
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(url, data=GOOD, headers=headers, verify=str(split.certificate), timeout=0.3)
+    line = until(lambda: next((line for line in split.log() if line["model"] == "abandoned"), None), "the log to be written")
+    assert line["status"].startswith("504")
+
+
+def test_a_canarys_refusal_of_a_wrong_request_is_passed_on(split: Split) -> None:
+    split.to(wrong=trial("canary", "1-refuse"))
+    assert said(split.ask("wrong", GOOD)) == (400, "1-refuse")
+
+
+def test_hanging_requests_to_a_canary_leave_the_champion_its_places(split: Split) -> None:
+    """As many as a model may have at a time hang; what comes next goes to the champion at once."""
+    split.to(full=trial("canary", "1-hang"))
+    with ThreadPoolExecutor(12) as pool:
+        began = time.monotonic()
+        taken = list(pool.map(lambda _: (said(split.ask("full", GOOD)), time.monotonic() - began), range(12)))
+    assert [answer for answer, _ in taken] == [(200, "champion")] * 12
+    assert sorted(seconds > 1 for _, seconds in taken) == [False] * 6 + [True] * 6
+
+
+def test_requests_for_a_canary_are_limited_like_others(split: Split) -> None:
+    split.to(limited=trial("canary", "1-good"))
+    assert split.ask("limited", GOOD, {"Authorization": ""}).status_code == 401
+    assert split.request("GET", "/predictions/limited").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/shadow", "/challenger", "/predictions/m/1-good", "/canary"])
+def test_a_client_cannot_choose_a_version(path: str, split: Split) -> None:
+    split.to(m=trial("shadow", "1-good"))
+    assert split.request("POST", path, GOOD).status_code == 404
+
+
+def test_a_split_changes_under_load_without_a_failed_request(split: Split) -> None:
+    stop, statuses = threading.Event(), list[int]()
+
+    def ask() -> None:
+        while not stop.is_set():
+            statuses.append(split.ask("changing", GOOD).status_code)
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(ask)
+        for kind in ("shadow", "canary", "shadow", "canary"):
+            split.to(changing=trial(kind, "1-dead", 0.5))
+            split.to()
+        stop.set()
+    assert set(statuses) == {200}
+    assert len(statuses) > 50
+
+
+def test_the_settings_of_two_trials() -> None:
+    text = splits.of_requests({"fr-en": trial("shadow", "7-a", 0.125), "names.2": trial("canary", "3-b", 0.1)})
+    assert text.splitlines() == [
+        'split_clients "$request_id" $trial_0 { 12.50% "7-a"; * ""; }',
+        'split_clients "$request_id" $trial_1 { 10.00% "3-b"; * ""; }',
+        'map $model $shadow { default ""; "~^fr\\-en$" $trial_0; }',
+        'map $model $canary { default ""; "~^names\\.2$" $trial_1; }',
+        'map $model $in_canary { default 0; "~^names\\.2$" 1; }',
+    ]
