@@ -190,6 +190,12 @@ class Records:
         width = len(Recorded._fields)
         return [(Recorded(*row[:width]), Feedback(*row[width:])) for row in self._file.execute(query, (model, since))]
 
+    def right(self, model: str, version: str, since: float) -> tuple[int, int]:
+        """The number of a version's right answers, and of all judged ones, by feedback since a time."""
+        query = "select coalesce(sum(right), 0), count(*) from feedback where model = ? and version = ? and at >= ?"
+        right, count = self._file.execute(query, (model, version, since)).fetchone()
+        return int(right), int(count)
+
     def answers(self, model: str, version: str, limit: int) -> list[Recorded]:
         """The latest answers of a version of a model."""
         query = "select * from answers where model = ? and version = ? order by at desc limit ?"

@@ -53,6 +53,9 @@ def canary(
         float, typer.Option(min=0, max=1, help="Share of requests that may fail, beyond the champion's.")
     ] = Gate.errors,
     slower: Annotated[float, typer.Option(min=1, help="How many times the champion's p99 latency is acceptable.")] = Gate.slower,
+    worse: Annotated[
+        float, typer.Option(min=0, max=1, help="How much smaller its share of right answers may be, by feedback.")
+    ] = Gate.worse,
     minutes: Annotated[float, typer.Option(min=0.01, help="Longest time.")] = canaries.Patience.minutes,
     requests: Annotated[int | None, typer.Option(min=ANSWERS, help="Number of its answers that are enough.")] = None,
     ends: Stop = False,
@@ -71,7 +74,7 @@ def canary(
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup's
         signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))  # without a terminal nobody would watch
     with fetched(model, tracking) as archive, CONSOLE.status(f"{share:.1%} of the requests go to {model}"):
-        outcome = canaries.run(archive, share, instance, Gate(errors, slower), canaries.Patience(minutes, requests))
+        outcome = canaries.run(archive, share, instance, Gate(errors, slower, worse), canaries.Patience(minutes, requests))
     _record(task, outcome.challenger, "canary", asdict(outcome), tracking)
     return _conclude(task, outcome)
 

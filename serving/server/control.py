@@ -154,7 +154,7 @@ def runs(folder: Path) -> bool:
 def deploy(archive: Path, folder: Path) -> Served:
     """Switch a model to another version after checking its answers; the previous one stays loaded for `rollback`.
 
-    The version of a trial is already loaded; this ends the trial.
+    The version of a trial, and the one kept for `rollback`, are already loaded. The former's trial ends.
 
     Raises:
         ControlError: the version could not be deployed; the previous version stays active.
@@ -170,10 +170,10 @@ def deploy(archive: Path, folder: Path) -> Served:
         on_trial = trial is not None and trial.version == taken.version
         if not on_trial:
             refuse(taken.name, state)
-            if taken.version in (before.version, before.previous):
+            if taken.version == before.version:
                 raise ControlError(f"the server already has version {taken.version} of {taken.name}")
         server = TorchServe.of(instance, state)
-        with server.loaded(taken, already=on_trial):
+        with server.loaded(taken, already=on_trial or taken.version == before.previous):
             server.set_default(taken.name, taken.version)
         served = _note(instance, state, taken.name, Served(version=taken.version, previous=before.version))
         if on_trial:

@@ -117,7 +117,8 @@ def split(behind: tuple[Behind, int], tmp_path_factory: pytest.TempPathFactory) 
     try:
         proxy.start(front, ports, TorchServeKeys(management="m", inference="i"), "http://127.0.0.1:1/metrics", TIMEOUT_S)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Target, "state", State(ports=ports, proxied=True, models={"m": Served(version="1-champion")}))
+            models = {"m": Served(version="1-champion")}
+            patch.setattr(Target, "state", State(ports=ports, proxied=True, records=instance.records, models=models))
             yield Split(instance.folder)
     finally:
         proxy.drain(0)

@@ -315,7 +315,9 @@ def test_the_active_version_cannot_be_its_own_challenger(server: Target) -> None
 
 def test_without_a_proxy_there_are_no_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance(tmp_path)
-    instance.note(State(ports=choose_ports(0), proxied=False, models={MODEL: Served(version="1-a")}))
+    instance.note(
+        State(ports=choose_ports(0), proxied=False, records=tmp_path / "records.sqlite", models={MODEL: Served(version="1-a")})
+    )
     monkeypatch.setattr(Instance, "processes", lambda _: [psutil.Process()])
     with pytest.raises(ControlError, match="needs the proxy; start the server with `seqline up --proxy`"):
         start("shadow", tmp_path / f"{MODEL}.mar", 0.5, tmp_path)

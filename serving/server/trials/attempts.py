@@ -103,10 +103,12 @@ class Gate:
         errors: largest share of requests without an answer, beyond the champion's share. Clients' wrong requests concern both
             versions, so where there are such, the difference has to be larger by three standard errors.
         slower: largest ratio of its p99 latency to the champion's.
+        worse: largest loss of the share of right answers among those that people have judged, see `judged.complaint`.
     """
 
     errors: float = 0.01
     slower: float = 2.0
+    worse: float = 0.1
 
     def crossed(self, champion: Arm, challenger: Arm, *, over: bool = False) -> str | None:
         """Why the challenger must not go on; None if it may.

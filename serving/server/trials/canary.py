@@ -8,6 +8,7 @@ from typing import Final
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Trial
 from serving.server.trials.attempts import ANSWERS, LOG, Attempts, Gate, Latency
+from serving.server.trials.judged import Judged, complaint
 from serving.server.trials.running import end, named, proxied, running, start
 
 LOOK_S: Final = 0.5  # interval between two looks at the log
@@ -90,14 +91,16 @@ def stop(model: str, folder: Path) -> None:
 
 
 def _watch(instance: Instance, model: str, trial: Trial, gate: Gate, patience: Patience) -> Outcome:
-    champion = proxied(instance).models[model].version
+    state = proxied(instance)
+    champion = state.models[model].version
     seen, began = Attempts(instance.logs / LOG, model, trial.version, trial.since), time.monotonic()
     while True:
         if proxied(instance).trials.get(model) != trial:
             raise ControlError(f"{named(model, trial)} was ended by another command")
         seen.read()
         over = patience.over(time.monotonic() - began, seen)
-        reason = gate.crossed(seen.champion, seen.challenger, over=over)
+        theirs, ours = (Judged.of(state.records, model, version, trial.since) for version in (champion, trial.version))
+        reason = gate.crossed(seen.champion, seen.challenger, over=over) or complaint(theirs, ours, gate.worse)
         if reason or over:
             break
         time.sleep(LOOK_S)
