@@ -103,7 +103,7 @@ def bad() -> list[Challenger]:
     translators = [
         Challenger("fr-en", "shuffled translations", rows=shuffled("target", 1.0)),
         Challenger("fr-en", "stale data: the first tenth", rows=lambda rows: rows[: len(rows) // 10]),
-        Challenger("fr-en", "truncated vocabulary", changes={"prepare": {"vocabulary_size": 300}}),
+        Challenger("fr-en", "truncated vocabulary", rows=truncated("source", 12)),
     ]
     return [*surname, *names, *translators]
 
