@@ -151,12 +151,16 @@ class Records:
     def write(self, rows: Sequence[Recorded]) -> None:
         """Add records in one transaction.
 
+        While a shadow becomes the version that answers, it may answer a request and also its copy. The copy does not count then.
+
         Raises:
             sqlite3.Error: the disk is full, for example.
         """
         with self._file:
             self._file.execute("begin immediate")
-            self._file.executemany("insert or replace into answers values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            for shadow, verb in ((False, "replace"), (True, "ignore")):
+                some = [row for row in rows if row.shadow == shadow]
+                self._file.executemany(f"insert or {verb} into answers values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", some)  # noqa: S608
 
     def of(self, identity: str) -> list[Recorded]:
         """The records of a request, by place; those of a shadow after the others."""

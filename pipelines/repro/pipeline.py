@@ -16,6 +16,7 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, get_subgraph
 from dvc.rwlock import rwlock
 from dvc.stage import Stage
 from dvc.stage.cache import RunCacheNotFoundError
+from dvc_data.index.index import DataIndexDirError
 
 from pipelines.repro.lock import record
 
@@ -91,16 +92,19 @@ class Pipeline:
         """Release a stage whose command failed or was stopped."""
         self._held.pop(stage).close()
 
-    def keep_experiment(self) -> str:
+    def keep_experiment(self) -> str | None:
         """Save the working tree's params, metrics and dvc.lock as an experiment, as `dvc exp run` does.
 
         Returns:
-            its name.
+            its name; None if the cache lacks outputs of other stages whose plots DVC wants to save, too.
 
         Raises:
             DvcException: there is no commit that it could be based on.
         """
-        revision = self._repo.experiments.save(targets=self._targets)
+        try:
+            revision = self._repo.experiments.save(targets=self._targets)
+        except DataIndexDirError:
+            return None
         return str(self._repo.experiments.get_exact_name([revision])[revision] or revision)
 
     @contextmanager

@@ -164,7 +164,9 @@ def run(targets: Sequence[str], jobs: int, changes: Sequence[str], interrupts: I
         running = Jobs(pipeline, jobs, interrupts)
         running.run()
         if changes and not running.failed:
-            sys.stdout.write(f"saved as experiment {pipeline.keep_experiment()}\n")
+            name = pipeline.keep_experiment()
+            missing = "not saved as an experiment, as results of other stages are missing; `dvc pull` or `make repro` brings them"
+            sys.stdout.write(f"saved as experiment {name}\n" if name else f"{missing}\n")
     except DvcException as error:
         whole = ": ".join(map(str, filter(None, (error, error.__cause__))))
         fail(" ".join(whole.split()))

@@ -41,6 +41,14 @@ def test_the_answer_that_somebody_saw_comes_before_the_shadows(file: Records) ->
     assert file.of(B) == []
 
 
+@pytest.mark.parametrize("order", [(False, True), (True, False)])
+def test_a_copy_to_the_same_version_does_not_hide_the_answer(file: Records, order: tuple[bool, bool]) -> None:
+    for shadow in order:
+        file.write([row(shadow=shadow)])
+    assert [found.shadow for found in file.of(A)] == [False]
+    assert file.judge(right())
+
+
 def test_a_retried_request_has_one_record(file: Records) -> None:
     file.write([row(seconds=1.0)])
     file.write([row(seconds=2.0)])
