@@ -32,8 +32,8 @@ from serving.server.instance import Instance
 from serving.server.proxy import CERTIFICATE
 
 TASK: Final = "surname"
-# The smoke profile's models know hardly anything; a gate needs a little more, and test rows.
-LARGER: Final = {"train.epochs": "6", "evaluate.limit": "0"}
+# The smoke profile's models know hardly anything: here they have to learn a new label, and test rows have to show it.
+LARGER: Final = {"prepare.limit_per_label": "300", "model.ngram_buckets": "16384", "train.epochs": "10", "evaluate.limit": "0"}
 LIMITS: Final = ("retraining.rows=100", "retraining.pause_hours=0", "retraining.per_week=1")
 CLIENTS: Final = 3
 PAUSE_S: Final = 0.03  # between a client's requests
@@ -49,6 +49,7 @@ class Told:
     Attributes:
         statuses: of all answers to the clients: status -> number.
         versions: that gave them: X-Model-Version -> number.
+        refused: number of corrections that the server did not take.
         decisions: the gate's verdicts in order.
         alert_to_challenger_s: seconds from the alert to the gate's verdict about the challenger.
         agreement: of the shadow.
@@ -59,6 +60,7 @@ class Told:
 
     statuses: Counter[int] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
     decisions: list[str] = field(default_factory=list)
     alert_to_challenger_s: float = 0.0
     agreement: str = ""
@@ -146,7 +148,8 @@ class Stage:
                 self.told.versions[answer.headers.get("X-Model-Version", "none")] += 1
             if answer.ok and text in self.labels:
                 said = {"id": answer.headers["X-Request-Id"], "label": self.labels[text]}
-                session.post(f"{url}/feedback", json=said, timeout=60).raise_for_status()
+                taken = session.post(f"{url}/feedback", json=said, timeout=60)
+                self.told.refused += not taken.ok
                 self._ids.append(said["id"])
 
     def complete(self, sample: int) -> float:

@@ -33,6 +33,7 @@ def told(clone: Path) -> Told:
 
 def test_no_request_is_lost(told: Told) -> None:
     assert told.failed == 0, told.statuses
+    assert told.refused == 0
     assert sum(told.statuses.values()) > 500
 
 
