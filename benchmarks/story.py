@@ -5,7 +5,6 @@ Alertmanager, MLflow, DVC.
 """
 
 import ast
-import json
 import shutil
 import socket
 import subprocess
@@ -26,6 +25,8 @@ import requests
 import yaml
 
 from benchmarks.own_data import SEQLINE, run
+from pipelines.lineage.complete import lineage_complete
+from pipelines.lineage.graph import Graph
 from pipelines.paths import JOURNAL, PREPARED, RAW
 from pipelines.promotion.journal import events
 from serving.server.instance import Instance
@@ -156,9 +157,8 @@ class Stage:
         """The share of the latest answers whose lineage has a version, a run, a commit, a state of dvc.lock, and data."""
         whole = 0
         for answer in self._ids[-sample:]:
-            found = json.loads(self.seqline("lineage", answer, "--json"))
-            kinds = {node["kind"] for node in found["nodes"]}
-            whole += {"model", "run", "commit", "lock", "set"} <= kinds
+            graph = Graph.model_validate_json(self.seqline("lineage", answer, "--json"))
+            whole += all(lineage_complete(graph).values())
         return whole / len(self._ids[-sample:])
 
 
