@@ -5,8 +5,6 @@ Alertmanager, MLflow, DVC.
 """
 
 import ast
-import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -22,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow.parquet as pq
 import requests
-import yaml
 
+from benchmarks.alerting import alerting
 from benchmarks.own_data import SEQLINE, run
 from pipelines.lineage.complete import lineage_complete
 from pipelines.lineage.graph import Graph
@@ -40,7 +38,6 @@ CLIENTS: Final = 3
 PAUSE_S: Final = 0.03  # between a client's requests
 PATIENCE_S: Final = 600.0
 NEW_LABEL: Final = "Estonian"
-ALERTMANAGERS: Final = ("alertmanager", "prometheus-alertmanager")  # Debian's name is the longer one
 
 
 @dataclass
@@ -200,7 +197,7 @@ def play(clone: Path) -> Told:
 
 def _drift(stage: Stage) -> None:
     """Names of another language come, with corrections, until an alert has led to a challenger that the gate has judged."""
-    with _watching(stage) as port, _alerting(stage, port):
+    with _watching(stage) as port, alerting(stage.clone, stage.instance.state().ports.exporter, port):
         stage.names = _estonian(stage.clone)
         stage.labels = dict.fromkeys(stage.names, NEW_LABEL)
         _until(lambda: len(stage.events("gate")) > 1, "a challenger")
@@ -255,52 +252,6 @@ def _watching(stage: Stage) -> Iterator[int]:
         process.wait()
 
 
-@contextmanager
-def _alerting(stage: Stage, port: int) -> Iterator[None]:
-    """Run Prometheus with the project's alerts, without their delays, and Alertmanager, which notifies a port."""
-    folder = stage.clone / "alerting"
-    folder.mkdir()
-    manager, exporter = free_port(), stage.instance.state().ports.exporter
-    rules = yaml.safe_load((stage.clone / "docker/prometheus/alerts.yml").read_text(encoding="utf-8"))
-    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
-        rule["for"] = "0s"
-    jobs = [{"job_name": "serve", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}]
-    settings: dict[str, Any] = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": jobs}
-    settings |= {"rule_files": [str(folder / "alerts.yml")]}
-    settings |= {"alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager}"]}]}]}}
-    route = {"receiver": "watch", "group_by": ["model"], "group_wait": "1s", "group_interval": "5s", "repeat_interval": "20s"}
-    receivers = [{"name": "watch", "webhook_configs": [{"url": f"http://127.0.0.1:{port}/alerts"}]}]
-    for name, content in (
-        ("alerts.yml", rules),
-        ("prometheus.yml", settings),
-        ("alertmanager.yml", {"route": route, "receivers": receivers}),
-    ):
-        (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
-    prometheus = [_tool(("prometheus",)), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-    alertmanager = [_tool(ALERTMANAGERS), f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alerts"]
-    commands = [
-        [*prometheus, f"--web.listen-address=127.0.0.1:{free_port()}"],
-        [*alertmanager, f"--web.listen-address=127.0.0.1:{manager}", "--cluster.listen-address="],
-    ]
-    with (folder / "log").open("w") as log:
-        processes = [subprocess.Popen(command, stdout=log, stderr=log) for command in commands]  # noqa: S603
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
-
-
-def has_tools() -> bool:
-    """Whether Prometheus, Alertmanager and nginx are installed."""
-    return all(any(map(shutil.which, names)) for names in (("prometheus",), ALERTMANAGERS, ("nginx", "/usr/sbin/nginx")))
-
-
-def _tool(names: Sequence[str]) -> str:
-    return next(path for name in names if (path := shutil.which(name)))
-
-
 def _test_rows(clone: Path) -> dict[str, str]:
     table = pq.read_table(clone / PREPARED / TASK / "test.parquet").to_pydict()
     return dict(zip(table["text"], table["label"], strict=True))
@@ -324,10 +275,3 @@ def _until(happened: Callable[[], object], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come in {PATIENCE_S:.0f} s")
         time.sleep(0.5)
-
-
-def free_port() -> int:
-    """A port of this machine that is free at the moment."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])

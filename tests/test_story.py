@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from test_pipeline import ROOT, run, tracking
 
-from benchmarks.story import NEW_LABEL, Told, built, has_tools, play
+from benchmarks.alerting import has_tools
+from benchmarks.story import NEW_LABEL, Told, built, play
 from pipelines.promotion.journal import events
 
 pytestmark = [
