@@ -36,7 +36,8 @@ def test_equal_versions_are_not_withdrawn_by_chance() -> None:
     rng = np.random.default_rng(3)
     for _ in range(200):  # canaries, each looked at after every ten answers
         right = rng.random((2, 400)) < 0.7
-        looks = [complaint(*(Judged(int(one[:n].sum()), n) for one in right), WORSE) for n in range(FEWEST, 400, 10)]
+        judged = [[Judged(int(one[:n].sum()), n) for one in right] for n in range(FEWEST, 400, 10)]
+        looks = [complaint(champion, challenger, WORSE) for champion, challenger in judged]
         assert looks == [None] * len(looks)
 
 

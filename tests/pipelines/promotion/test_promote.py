@@ -91,10 +91,12 @@ def test_a_new_version_is_the_challenger_with_a_card_and_the_digests_of_its_data
     number, client = put(bundles["classification"]), MlflowClient()
     version = client.get_model_version("seqline-surname", number)
     assert aliases() == {"challenger": number}
-    card = Path(client.download_artifacts(version.run_id, "card/model_card.md")).read_text(encoding="utf-8")
+    card = Path(client.download_artifacts(str(version.run_id), "card/model_card.md")).read_text(encoding="utf-8")
     assert "0.500 | 0.400 to 0.600" in card
     assert version.description == card
-    digests = {one.dataset.name: one.dataset.digest for one in client.get_run(version.run_id).inputs.dataset_inputs}
+    logged = client.get_run(str(version.run_id)).inputs
+    assert logged
+    digests = {one.dataset.name: one.dataset.digest for one in logged.dataset_inputs}
     assert digests["surname"] == "0123456789abcdef.dir"
     assert len(digests["surnames17"]) == 32
 
@@ -163,10 +165,10 @@ def test_every_decision_is_written_to_journal_registry_and_run(promotion: Promot
     version = client.get_model_version("seqline-surname", "2")
     tagged: dict[str, Any] = json.loads(version.tags["gate"])
     entry = events("surname", "gate")[-1]
-    (file,) = client.list_artifacts(version.run_id, "gate")
+    (file,) = client.list_artifacts(str(version.run_id), "gate")
     assert (tagged["verdict"], entry["verdict"]) == ("promoted", "promoted")
     assert {check["name"] for check in entry["checks"]} == {"accuracy", "calibration", "latency", "size"}
-    assert json.loads(Path(client.download_artifacts(version.run_id, file.path)).read_text(encoding="utf-8")) == entry
+    assert json.loads(Path(client.download_artifacts(str(version.run_id), file.path)).read_text(encoding="utf-8")) == entry
     assert JOURNAL.exists()
 
 
