@@ -66,7 +66,8 @@ def test_the_lineage_of_every_sampled_answer_is_complete(told: Told) -> None:
 
 
 def test_every_step_is_in_the_journal_and_the_registry(told: Told, clone: Path) -> None:
-    names = [entry["event"] for entry in events("surname", path=clone / "build/decisions.jsonl")]
+    entries = events("surname", path=clone / "build/decisions.jsonl")
+    names = [entry["event"] for entry in entries if entry["event"] != "not-retrained"]  # the alert comes again after a while
     assert names == ["gate", "retrain", "gate", "shadow", "gate", "gate", "gate"]
     client = tracking(clone)
     tags = {number: client.get_model_version("seqline-surname", number).tags for number in ("1", "2", "3")}
