@@ -78,7 +78,7 @@ def _score(gate: Gate, champion: Scores, challenger: Scores, seed: int) -> Check
     allowed = gate.worse * abs(champion.mean)
     reason = (
         f"{champion.name} {champion.mean:.4g} -> {challenger.mean:.4g}; gain {mean:+.4g}, {gate.confidence:.0%} interval "
-        f"{low:+.4g} to {high:+.4g}; it must reach 0, and the gain {-allowed:.4g}"
+        f"{low:+.4g} to {high:+.4g}; the interval must reach 0, and the gain at least {-allowed:.4g}"
     )
     return Check(champion.name, bool(high >= 0 and mean >= -allowed), champion.mean, challenger.mean, reason)
 

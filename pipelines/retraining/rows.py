@@ -33,29 +33,28 @@ def rows_of(kind: str, judged: Sequence[tuple[Recorded, Feedback]]) -> list[Row]
     return list(found.values())
 
 
-def merged(path: Path, rows: Sequence[Row]) -> int:
-    """Add rows to a CSV file; a row with the same input as an earlier one replaces it.
-
-    Returns:
-        the number of rows that are new or have changed.
-    """
+def fresh(path: Path, rows: Sequence[Row]) -> int:
+    """The number of rows that a CSV file lacks, or has with another answer."""
     before = _read(path)
-    after = dict(before)
-    for row in rows:
-        given = next(iter(row))
-        after[row[given]] = row
-    if after == before:
-        return 0
+    return sum(before.get(_input(row)) != row for row in rows)
+
+
+def merge(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows to a CSV file; a row with the same input as an earlier one replaces it."""
+    after = _read(path) | {_input(row): row for row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(after.values())
-    return sum(before.get(given) != row for given, row in after.items())
 
 
 def _read(path: Path) -> dict[str, Row]:
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
-        return {next(iter(row.values())): row for row in csv.DictReader(file)}
+        return {_input(row): row for row in csv.DictReader(file)}
+
+
+def _input(row: Row) -> str:
+    return next(iter(row.values()))

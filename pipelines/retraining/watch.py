@@ -76,7 +76,7 @@ class Watch:
 
 
 def serve(listen: str, instance: Path, uri: str, every_hours: float, tasks: list[str]) -> None:
-    """Wait for alerts and the time of the schedule until interrupted; an error is printed and ends only its own training.
+    """Wait for alerts and the time of the schedule until interrupted; an error is printed, and ends only its own training.
 
     Args:
         listen: ADDRESS:PORT.
@@ -94,7 +94,9 @@ def serve(listen: str, instance: Path, uri: str, every_hours: float, tasks: list
         try:
             found = retrain(task, instance, uri, reason)
             console.print(f"{task} {found.decision.version}: {found.decision.verdict}, {found.decision.reason}", markup=False)
-        except (StageError, ControlError) as error:
+        except Exception as error:  # the next alert must find a listener
+            if not isinstance(error, StageError | ControlError):
+                console.print_exception()
             note("not-retrained", task, reason=str(error))
             console.print(f"{task} was not trained: {error}", markup=False)
 
@@ -127,6 +129,8 @@ def _receiver(waiting: "Queue[tuple[str, str]]") -> type[BaseHTTPRequestHandler]
     class Receiver(BaseHTTPRequestHandler):
         """Puts alerts into the queue."""
 
+        timeout = 10  # seconds, for a client that stops in the middle of its message
+
         def do_POST(self) -> None:
             """Answer at once; Alertmanager waits for seconds only."""
             self.send_response(self._take())
@@ -134,11 +138,13 @@ def _receiver(waiting: "Queue[tuple[str, str]]") -> type[BaseHTTPRequestHandler]
             self.end_headers()
 
         def _take(self) -> HTTPStatus:
-            length = int(self.headers.get("Content-Length") or 0)
-            if self.path != PATH or length > LARGEST:
-                return HTTPStatus.NOT_FOUND if self.path != PATH else HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            length = self.headers.get("Content-Length", "0")
+            if self.path != PATH:
+                return HTTPStatus.NOT_FOUND
+            if not length.isdecimal() or int(length) > LARGEST:
+                return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if length.isdecimal() else HTTPStatus.BAD_REQUEST
             try:
-                found = list(alerts(json.loads(self.rfile.read(length))))
+                found = list(alerts(json.loads(self.rfile.read(int(length)))))
             except (ValueError, LookupError, TypeError, AttributeError):
                 return HTTPStatus.BAD_REQUEST
             for one in found:

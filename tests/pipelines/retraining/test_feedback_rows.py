@@ -11,7 +11,7 @@ from pipelines.data.catalogue import load_catalogue
 from pipelines.data.reading.rows import sources_of
 from pipelines.paths import CATALOGUE
 from pipelines.retraining.data_set import combined, feedback_file
-from pipelines.retraining.rows import merged, rows_of
+from pipelines.retraining.rows import fresh, merge, rows_of
 from pipelines.settings.params import load_params
 from pipelines.stage import StageError
 from serving.records import Feedback, Recorded
@@ -46,9 +46,12 @@ def test_kinds_without_right_answers_are_refused() -> None:
 def test_rows_are_merged_by_their_input(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "surname.csv"
     first = [{"text": "Rossi", "label": "French"}, {"text": 'O"Brien, J', "label": "Irish"}]
-    assert merged(path, first) == 2
-    assert merged(path, first) == 0
-    assert merged(path, [{"text": "Rossi", "label": "Italian"}]) == 1
+    assert fresh(path, first) == 2
+    merge(path, first)
+    assert fresh(path, first) == 0
+    other = [{"text": "Rossi", "label": "Italian"}]
+    assert fresh(path, other) == 1
+    merge(path, other)
     with path.open(encoding="utf-8", newline="") as file:
         assert {row["text"]: row["label"] for row in csv.DictReader(file)} == {"Rossi": "Italian", 'O"Brien, J': "Irish"}
 
@@ -58,14 +61,14 @@ def test_old_and_new_rows_form_a_data_set(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    merged(feedback_file("surname"), [{"text": "Rossi", "label": "Italian"}])
+    merge(feedback_file("surname"), [{"text": "Rossi", "label": "Italian"}])
     changes = combined("surname", load_params())
     assert changes["tasks.surname.data.set"] == "surname-and-feedback"
     assert yaml.safe_load(changes["datasets"]) == [*load_params().datasets, "surname-and-feedback"]
     old, new = (load_catalogue(CATALOGUE)[name] for name in ("surnames17", "surname-and-feedback"))
     assert [file.name for file in new.files] == [*(file.name for file in old.files), "surname.csv"]
     assert [row.text for row in sources_of(new, "new")[-1].rows(Path("data/feedback"))] == ["Rossi"]
-    merged(feedback_file("surname"), [{"text": "Weiß", "label": "German"}])
+    merge(feedback_file("surname"), [{"text": "Weiß", "label": "German"}])
     combined("surname", load_params())
     again = load_catalogue(CATALOGUE)["surname-and-feedback"]
     assert again.files[-1].sha256 != new.files[-1].sha256
