@@ -72,7 +72,7 @@ class Told:
         return sum(count for status, count in self.statuses.items() if status != 200)
 
 
-class Stage:
+class Rig:
     """A clone with a served model, and clients that ask it all the time.
 
     Args:
@@ -181,68 +181,68 @@ def play(clone: Path) -> Told:
         TimeoutError: something did not happen.
     """
     told = Told()
-    stage = Stage(clone, told)
-    stage.champion()
-    stage.seqline("up", "--proxy", "--keep-inputs", "--port", "0")
+    rig = Rig(clone, told)
+    rig.champion()
+    rig.seqline("up", "--proxy", "--keep-inputs", "--port", "0")
     known = _test_rows(clone)
-    stage.names, stage.labels = list(known), known
-    with stage.clients():
-        _drift(stage)
-        _trial(stage)
-        _mistake(stage)
-        _back(stage)
-    told.complete = stage.complete(10)
+    rig.names, rig.labels = list(known), known
+    with rig.clients():
+        _drift(rig)
+        _trial(rig)
+        _mistake(rig)
+        _back(rig)
+    told.complete = rig.complete(10)
     return told
 
 
-def _drift(stage: Stage) -> None:
+def _drift(rig: Rig) -> None:
     """Names of another language come, with corrections, until an alert has led to a challenger that the gate has judged."""
-    with _watching(stage) as port, alerting(stage.clone, stage.instance.state().ports.exporter, port):
-        stage.names = _estonian(stage.clone)
-        stage.labels = dict.fromkeys(stage.names, NEW_LABEL)
-        _until(lambda: len(stage.events("gate")) > 1, "a challenger")
-        began, judged = (stage.events(name)[-1]["time"] for name in ("retrain", "gate"))
-        stage.told.alert_to_challenger_s = (datetime.fromisoformat(judged) - datetime.fromisoformat(began)).total_seconds()
-        stage.judged()
-        _until(lambda: stage.events("shadow") or stage.events("waiting"), "a shadow")
+    with _watching(rig) as port, alerting(rig.clone, rig.instance.state().ports.exporter, port):
+        rig.names = _estonian(rig.clone)
+        rig.labels = dict.fromkeys(rig.names, NEW_LABEL)
+        _until(lambda: len(rig.events("gate")) > 1, "a challenger")
+        began, judged = (rig.events(name)[-1]["time"] for name in ("retrain", "gate"))
+        rig.told.alert_to_challenger_s = (datetime.fromisoformat(judged) - datetime.fromisoformat(began)).total_seconds()
+        rig.judged()
+        _until(lambda: rig.events("shadow") or rig.events("waiting"), "a shadow")
 
 
-def _trial(stage: Stage) -> None:
+def _trial(rig: Rig) -> None:
     """The shadow answers, too; then the challenger becomes the champion, and is served."""
-    _until(lambda: "with the same answer" in stage.seqline("shadow", TASK), "the shadow's answers")
-    _until(lambda: _pairs(stage) >= 50, "answers of both")
-    stage.told.agreement = stage.seqline("shadow", TASK)
-    stage.champion()
-    stage.seqline("deploy", f"{TASK}@champion")
+    _until(lambda: "with the same answer" in rig.seqline("shadow", TASK), "the shadow's answers")
+    _until(lambda: _pairs(rig) >= 50, "answers of both")
+    rig.told.agreement = rig.seqline("shadow", TASK)
+    rig.champion()
+    rig.seqline("deploy", f"{TASK}@champion")
 
 
-def _mistake(stage: Stage) -> None:
+def _mistake(rig: Rig) -> None:
     """Somebody mixes up the labels of the training rows. The gate holds the model, and so does a canary."""
-    (labels,) = (stage.clone / PREPARED / TASK / "train").glob("label.npy")
+    (labels,) = (rig.clone / PREPARED / TASK / "train").glob("label.npy")
     shuffled = np.random.default_rng(0).permutation(np.load(labels))
     labels.unlink()  # a link into DVC's cache, perhaps
     np.save(labels, shuffled)
     for one in ("train", "export", "evaluate", "register", "package"):
-        run(stage.clone, sys.executable, "-m", f"pipelines.stages.{one}", TASK)
-    stage.champion()
-    status, said = stage.status("canary", f"{TASK}@challenger", "--share", "0.3", "--minutes", "3")
-    stage.told.canary = said.strip().splitlines()[-1] if status else "passed"
+        run(rig.clone, sys.executable, "-m", f"pipelines.stages.{one}", TASK)
+    rig.champion()
+    status, said = rig.status("canary", f"{TASK}@challenger", "--share", "0.3", "--minutes", "3")
+    rig.told.canary = said.strip().splitlines()[-1] if status else "passed"
 
 
-def _back(stage: Stage) -> None:
+def _back(rig: Rig) -> None:
     """Back to the first champion."""
-    stage.seqline("promote", TASK, "--back", "the story ends")
-    stage.judged()
-    stage.seqline("deploy", f"{TASK}@champion")
+    rig.seqline("promote", TASK, "--back", "the story ends")
+    rig.judged()
+    rig.seqline("deploy", f"{TASK}@champion")
 
 
 @contextmanager
-def _watching(stage: Stage) -> Iterator[int]:
+def _watching(rig: Rig) -> Iterator[int]:
     """Run `seqline watch`; yields its port."""
-    log = stage.clone / "watch.log"
+    log = rig.clone / "watch.log"
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(  # noqa: S603 - this interpreter
-            [*SEQLINE, "watch", "--listen", "127.0.0.1:0"], cwd=stage.clone, stdout=file, stderr=subprocess.STDOUT
+            [*SEQLINE, "watch", "--listen", "127.0.0.1:0"], cwd=rig.clone, stdout=file, stderr=subprocess.STDOUT
         )
     try:
         _until(lambda: "listening on" in log.read_text(encoding="utf-8"), "the watch")
@@ -265,8 +265,8 @@ def _estonian(clone: Path) -> list[str]:
     return [str(name) for name in ast.literal_eval(names)]
 
 
-def _pairs(stage: Stage) -> int:
-    return int(stage.seqline("shadow", TASK).partition(" inputs answered by both")[0].rpartition("\n")[2])
+def _pairs(rig: Rig) -> int:
+    return int(rig.seqline("shadow", TASK).partition(" inputs answered by both")[0].rpartition("\n")[2])
 
 
 def _until(happened: Callable[[], object], what: str) -> None:

@@ -19,8 +19,9 @@ from pipelines.stage import StageError
 from pipelines.tracking.moved import DATABASE, follow_artifacts
 from pipelines.tracking.runs import DEFAULT_URI, EXPERIMENT, INVOCATION
 from pipelines.tracking.server import connect, in_one_line, shown
+from serving.registry import named
 
-PREFIX: Final = "seqline-"  # of a registered model's name, before the task's
+PREFIX: Final = named("")  # of a registered model's name, before the task's
 PARENT: Final = "mlflow.parentRunId"
 STAGES: Final = ("train", "export", "evaluate", "compare")  # that MLflow tracks, before `register`
 RETRIES: Final = 2  # of a request to the server
@@ -116,8 +117,8 @@ class History:
     def versions(self, task: str) -> list[Version]:
         """All versions of a task's model, the newest first; none for an unknown task."""
         with in_one_line(self._uri):
-            found = self._client.search_model_versions(f"name = '{PREFIX}{task}'")
-            aliases = self._client.get_registered_model(PREFIX + task).aliases if found else {}
+            found = self._client.search_model_versions(f"name = '{named(task)}'")
+            aliases = self._client.get_registered_model(named(task)).aliases if found else {}
         made = (_version(task, one, aliases) for one in found)
         return sorted(made, key=lambda version: int(version.number), reverse=True)
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import numpy as np
-
-from pipelines.lineage.rows import ARTIFACT as ROWS
+from pipelines.lineage.history import History
 from pipelines.lineage.rows import Digests
 from pipelines.paths import PREPARED
 from pipelines.promotion.gate import Check, checks, held_back
@@ -56,7 +54,7 @@ class Promotion:
 
     def __init__(self, task: str, params: Params, uri: str) -> None:
         self._task, self._params, self._uri = task, params, uri
-        self._registry, self._client = Registry(uri), connect(uri, 0)
+        self._registry, self._history, self._client = Registry(uri), History(uri), connect(uri, 0)
 
     def judge(self, which: str = CHALLENGER) -> Decision:
         """Compare a version with the champion, and leave the promotion to a person.
@@ -127,21 +125,16 @@ class Promotion:
                 unpack(self._registry.fetch(one, Path(folder) / one.number), Path(folder) / one.number / "bundle")
                 for one in (champion, challenger)
             ]
-            seen = [digests for one in (champion, challenger) if (digests := self._training_rows(one, Path(folder))) is not None]
+            seen = [digests for one in (champion, challenger) if (digests := self._training_rows(one)) is not None]
             old, new = measured(models, task, prepared, unseen(task, prepared, seen))
             return checks(self._params.gate, old, new, self._params.seed)
 
-    def _training_rows(self, version: Registered, folder: Path) -> Digests | None:
+    def _training_rows(self, version: Registered) -> Digests | None:
         """The digests of the rows that a version was trained on; None if they were not kept."""
-        with in_one_line(self._uri):
-            there = {file.path for file in self._client.list_artifacts(version.run_id, str(Path(ROWS).parent))}
-            if ROWS not in there:
-                return None
-            return np.asarray(np.load(self._client.download_artifacts(version.run_id, ROWS, str(folder))))
+        return self._history.train_rows(self._history.find(self._task, version.number))
 
     def _find(self, which: str) -> Registered | None:
-        with in_one_line(self._uri):
-            known = self._client.get_registered_model(named(self._task)).aliases
+        known = {alias for version in self._history.versions(self._task) for alias in version.aliases}
         return self._registry.find(self._task, which) if which in known else None
 
     def _need(self, which: str) -> Registered:
