@@ -106,9 +106,12 @@ def serve(listen: str, instance: Path, uri: str, every_hours: float, tasks: list
         params.task(name)
     try:
         address = Address.parse(listen)
+    except ValueError:
+        raise StageError(f"--listen takes ADDRESS:PORT, such as 127.0.0.1:9094, not {listen}") from None
+    try:
         watch = Watch(address.host, address.port, train, scheduled, every_hours * 3600)
-    except (ValueError, OSError) as error:
-        raise StageError(f"--listen {listen}: {error}") from error
+    except OSError as error:
+        raise StageError(f"--listen {listen}: {error.strerror}") from error
     console.print(f"listening on http://{address.host}:{watch.port}{PATH}", markup=False)
     watch.run()
 

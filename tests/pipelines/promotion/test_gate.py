@@ -45,6 +45,14 @@ def test_a_loss_that_few_rows_cannot_prove_is_held_back_by_its_size() -> None:
     assert check.champion == 1.0
 
 
+def test_a_small_loss_that_many_rows_prove_is_held_back() -> None:
+    good = np.ones(2000)
+    worse = np.where(np.arange(2000) % 100 == 0, 0.0, 1.0)  # one answer in a hundred
+    champion, challenger = (Measured(Scores("accuracy", v, True), 1.0, 1) for v in (good, worse))
+    assert good.mean() - worse.mean() < GATE.worse
+    assert failed(champion, challenger) == ["accuracy"]
+
+
 def test_losses_are_better_when_smaller() -> None:
     def forecaster(loss: float) -> Measured:
         return Measured(Scores("qlike", np.full(100, loss), False), 1.0, 1)
