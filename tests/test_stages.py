@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {"models", "pipelines", "serving"}
 KINDS = sorted(path.parent.name for path in ROOT.glob("pipelines/kinds/*/__init__.py"))
 # The module that each function of pipelines.kinds.parts imports by its name.
-PARTS = {name: name for name in ("data", "model", "training", "graphs", "evaluation", "showing")} | {
+PARTS = {name: name for name in ("data", "model", "training", "graphs", "evaluation", "lineage", "showing")} | {
     "build": "model",
     "series_data": "data",
 }

@@ -1,5 +1,6 @@
 """Reads the output of stage `prepare` for any kind of task: texts, ids, a tokenizer, labels."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,13 @@ def read_texts(folder: Path, split: str, limit: int = 0) -> dict[str, list[str]]
     """The text columns of a split; only the first `limit` rows, or all if it is 0."""
     table = pq.read_table(folder / f"{split}.parquet")
     return {name: [str(v) for v in values] for name, values in table.slice(0, limit or None).to_pydict().items()}
+
+
+def text_rows(folder: Path, split: str) -> Iterator[tuple[str, ...]]:
+    """The rows of a split of any size, each with its text columns, in order."""
+    file = pq.ParquetFile(folder / f"{split}.parquet")
+    for group in range(file.num_row_groups):
+        yield from zip(*file.read_row_group(group).to_pydict().values(), strict=True)
 
 
 def rows_of(folder: Path, split: str) -> Rows:

@@ -144,6 +144,18 @@ class Evaluation(Protocol):
         """
 
 
+class Lineage(Protocol):
+    """`lineage`: what a model of this kind is trained on, row by row."""
+
+    def training_rows(self, prepared: Path, task: Any) -> Iterator[tuple[str, str]]:
+        """The input and the answer of each training row; the answer is empty if there is none.
+
+        Args:
+            prepared: the prepare stage's output.
+            task: the task's block.
+        """
+
+
 class Showing(Protocol):
     """`showing`: example requests and reference inputs that an archive contains."""
 
@@ -182,6 +194,11 @@ def graphs(task: "Task") -> Graphs:
 def evaluation(task: "Task") -> Evaluation:
     """See the class."""
     return cast(Evaluation, _part(task, "evaluation"))
+
+
+def lineage(task: "Task") -> Lineage:
+    """See the class."""
+    return cast(Lineage, _part(task, "lineage"))
 
 
 def showing(task: "Task") -> Showing:

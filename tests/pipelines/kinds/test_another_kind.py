@@ -29,7 +29,11 @@ from pipelines.report.measures import section
 from pipelines.report.pages import rows
 from serving.predictor import load_predictor
 (reply,) = load_predictor(Path("build/bundles/vowels")).answer([{"inputs": "plodea", "parameters": {"digits": 0}}])
-print(json.dumps({"reply": reply.body, "rows": list(rows(section("results")))[:1]}))
+from pipelines.lineage.rows import contains, row_digests
+from pipelines.settings.params import load_params
+digests = row_digests(Path("data/prepared/vowels"), load_params().task("vowels"))
+trained = sum(contains(digests, word) for word in Path("words.txt").read_text().splitlines())
+print(json.dumps({"reply": reply.body, "rows": list(rows(section("results")))[:1], "trained": trained}))
 """
 
 
@@ -79,6 +83,7 @@ def test_a_custom_kind_runs_through_all_stages(repository: Path) -> None:
     assert metrics["error"] < metrics["baseline_error"] / 2
     assert said["reply"] == {"vowels": 3.0}
     assert said["rows"][0][:2] == ["vowels", "mean error"]
+    assert said["trained"] == len(PREFIXES) ** 3 - 100 - 60
     document = json.loads((repository / "serving/openapi.json").read_text(encoding="utf-8"))
     operation = document["paths"]["/predictions/vowels"]["post"]
     assert operation["requestBody"]["content"]["application/json"]["examples"]["example1"]["value"]["parameters"] == {"digits": 1}
