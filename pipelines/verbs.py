@@ -135,9 +135,9 @@ def repro(name: Name) -> None:
 @clear
 def promote(
     model: Annotated[str, typer.Argument(help="TASK for its challenger, or TASK@VERSION.")],
-    force: Annotated[str, typer.Option(metavar="REASON", help="Promote it without a comparison.")] = "",
-    reject: Annotated[str, typer.Option(metavar="REASON", help="Take the challenger out of the running.")] = "",
-    back: Annotated[str, typer.Option(metavar="REASON", help="Make the former champion the champion again.")] = "",
+    force: Annotated[str | None, typer.Option(metavar="REASON", help="Promote it without a comparison.")] = None,
+    reject: Annotated[str | None, typer.Option(metavar="REASON", help="Take the challenger out of the running.")] = None,
+    back: Annotated[str | None, typer.Option(metavar="REASON", help="Make the former champion the champion again.")] = None,
 ) -> None:
     """Compare a challenger with the champion on the same test rows, and make it the champion if the gate in params.yaml holds."""
     from pipelines.promotion.names import CHALLENGER
@@ -145,12 +145,19 @@ def promote(
     from pipelines.settings.params import load_params
     from pipelines.tracking.runs import tracking_uri
 
-    if sum(map(bool, (force, reject, back))) > 1:
+    given = [reason for reason in (force, reject, back) if reason is not None]
+    if len(given) > 1:
         raise StageError("--force, --reject and --back exclude each other")
+    if not all(reason.strip() for reason in given):
+        raise StageError("--force, --reject and --back take a reason, which is written down")
     task, _, which = model.partition("@")
+    if which and (reject or back):
+        raise StageError(f"--reject is about the challenger and --back about the former champion: give {task} without @{which}")
     promotion = Promotion(task, load_params(), tracking_uri())
-    if reject or back:
-        decision = promotion.reject(reject) if reject else promotion.back(back)
+    if reject:
+        decision = promotion.reject(reject)
+    elif back:
+        decision = promotion.back(back)
     elif force:
         decision = promotion.force(which or CHALLENGER, force)
     else:
