@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 import requests
 
 from benchmarks.alerting import alerting
+from benchmarks.complete import lineage_complete
 from benchmarks.own_data import SEQLINE, run
-from pipelines.lineage.complete import lineage_complete
 from pipelines.lineage.graph import Graph
 from pipelines.paths import JOURNAL, PREPARED, RAW
 from pipelines.promotion.journal import events

@@ -81,7 +81,7 @@ class World:
     def registered(self, build: str, task: str, aliases: Sequence[str] = (), *, rows: bool = True, **tags: str) -> str:
         """A registered version, with all that the stages leave behind."""
         run_id = self.stage(build, "register", task, **tags)
-        self._client.log_inputs(run_id, datasets=[_logged(task, PREPARED[task]), _logged("people", "f" * 32)])
+        self._client.log_inputs(run_id, datasets=[logged(f"data/prepared/{task}", PREPARED[task]), logged("people", "f" * 32)])
         if rows:
             digests = np.unique(np.array([_digest(_key(*part)) for row in ROWS for part in (row, row[:1])], np.uint64))
             path = Path("mlruns") / ARTIFACT
@@ -144,5 +144,6 @@ class World:
         records.close()
 
 
-def _logged(name: str, digest: str) -> DatasetInput:
-    return DatasetInput(Dataset(name, digest, "local", f"data/{name}"), [])
+def logged(name: str, digest: str) -> DatasetInput:
+    """A data set as an input of a run."""
+    return DatasetInput(Dataset(name, digest, "local", name), [])

@@ -57,6 +57,16 @@ class Run:
         return self.tags.get("task", "")
 
     @property
+    def data_sets(self) -> list[str]:
+        """The names of the raw data sets that it has read."""
+        return self.tags.get("dataset", "").split()
+
+    @property
+    def files(self) -> list[str]:
+        """The sha256 of all their files."""
+        return self.tags.get("dataset_sha256", "").split()
+
+    @property
     def parent(self) -> str:
         """Id of the parent run: the build."""
         return self.tags.get(PARENT, "")

@@ -14,7 +14,7 @@ from pipelines.lineage.answers import Answers
 from pipelines.lineage.graph import Fact, Kind, Node
 from pipelines.lineage.history import History, Run, Version
 from pipelines.lineage.repository import SHORT, find_commit, lock_found, recorded_in
-from pipelines.paths import CATALOGUE, PREPARED
+from pipelines.paths import CATALOGUE
 from pipelines.stages.register import registration
 from pipelines.tracking.runs import tracking_uri
 from serving.records import Recorded
@@ -57,19 +57,31 @@ class Sources:
         facts |= {"feedback": f"{served.right} of {served.judged} right"} if served.judged else {}
         return Node(id=f"model:{version.name}", kind="model", title=version.name, facts=facts)
 
-    def data_set(self, name: str, digests: Sequence[str] = ()) -> Node:
+    def data_set(self, name: str, read: Run | None = None) -> Node:
         """A raw data set.
 
         Args:
             name: its id in the catalogue.
-            digests: the sha256 of the files that a run has read, of this and other data sets; by default those of the catalogue.
+            read: a run that has read it, perhaps with other files than it has now; by default it is as in the catalogue.
         """
         known = self.catalogue.get(name)
-        files = [file.sha256 for file in known.files] if known else []
-        own = [digest for digest in digests or files if digest in files]
+        files = self._files(name)
+        own = [digest for digest in read.files if digest in files] if read else files
         facts: Facts = {"title": known.title, "licence": known.licence} if known else {}
-        facts |= {"sha256": own} if own else {"catalogue": "has other files now", "sha256": [*digests]}
-        return Node(id=f"set:{name}", kind="set", title=name, facts=facts)
+        if read and set(own) != set(files):
+            own += self._gone(read)
+            facts["catalogue"] = "has other files now"
+        state = hashlib.sha256(" ".join(sorted(own)).encode()).hexdigest()[:DIGITS]
+        return Node(id=f"set:{name}@{state}", kind="set", title=name, facts={**facts, "sha256": own})
+
+    def _gone(self, read: Run) -> list[str]:
+        """The files that a run has read and that its data sets have no more."""
+        still = {digest for name in read.data_sets for digest in self._files(name)}
+        return [digest for digest in read.files if digest not in still]
+
+    def _files(self, name: str) -> list[str]:
+        known = self.catalogue.get(name)
+        return [file.sha256 for file in known.files] if known else []
 
 
 def unregistered(model: str, version: str) -> Node:
@@ -115,9 +127,9 @@ def lock_node(sha256: str, commit: str, version: Version | None) -> Node:
 
 
 def data_node(name: str, digest: str) -> Node:
-    """Prepared data."""
-    facts: Facts = {"path": str(PREPARED / name)}
-    return Node(id=f"data:{name}@{digest}", kind="data", title=f"{name} {digest[:DIGITS]}", facts=facts)
+    """Prepared data, by the name of its folder."""
+    title = f"{Path(name).name} {digest[:DIGITS]}"
+    return Node(id=f"data:{Path(name).name}@{digest}", kind="data", title=title, facts={"path": name})
 
 
 def _registered(version: Version) -> str:

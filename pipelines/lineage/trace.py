@@ -69,7 +69,7 @@ def _by_digits(sources: Sources, digits: str) -> Iterator[tuple[str, Callable[[]
     for digest in {digest for run in readers for _, digest in run.inputs}:
         if digest.startswith(digits):
             yield f"data {digest}", partial(of_data, sources, digest)
-    logged = {digest for run in readers for digest in run.tags.get("dataset_sha256", "").split()}
+    logged = {digest for run in readers for digest in run.files}
     listed = {file.sha256 for known in sources.catalogue.values() for file in known.files}
     for digest in sorted(logged | listed):
         if digest.startswith(digits):

@@ -58,14 +58,16 @@ def of_run(sources: Sources, run: Run) -> Graph:
 
 def of_data(sources: Sources, digest: str) -> Graph:
     """Prepared data or a raw data set that runs have logged with a digest, with what was made from it."""
-    name = next(name for run in sources.history.readers(digest) for name, known in run.inputs if known == digest)
-    root = sources.data_set(name) if name in sources.catalogue else data_node(name, digest)
-    return _with_readers(Graph.of(root), sources, [digest])
+    readers = sources.history.readers(digest)
+    name, run = next((name, run) for run in readers for name, known in run.inputs if known == digest)
+    root = sources.data_set(name, run) if name in run.data_sets else data_node(name, digest)
+    return _with_readers(Graph.of(root), sources, readers)
 
 
 def of_data_set(sources: Sources, name: str) -> Graph:
-    """A raw data set of the catalogue, with what was made from its files."""
-    return _with_readers(Graph.of(sources.data_set(name)), sources, [file.sha256 for file in sources.catalogue[name].files])
+    """A raw data set of the catalogue, with what was made from any of its files, read as part of it."""
+    found = [run for file in sources.catalogue[name].files for run in sources.history.readers(file.sha256)]
+    return _with_readers(Graph.of(sources.data_set(name)), sources, [run for run in found if name in run.data_sets])
 
 
 def of_file(sources: Sources, sha256: str) -> Graph:
@@ -73,7 +75,7 @@ def of_file(sources: Sources, sha256: str) -> Graph:
     names = [name for name, known in sources.catalogue.items() if sha256 in {file.sha256 for file in known.files}]
     facts: Facts = {"data sets": names} if names else {"catalogue": "does not have it any more"}
     root = Node(id=f"set:{sha256}", kind="set", title=f"file {sha256[:DIGITS]}", facts={**facts, "sha256": [sha256]})
-    return _with_readers(Graph.of(root), sources, [sha256])
+    return _with_readers(Graph.of(root), sources, sources.history.readers(sha256))
 
 
 def of_row(sources: Sources, text: str, answer: str, tasks: Sequence[str]) -> Graph:
@@ -97,9 +99,9 @@ def of_row(sources: Sources, text: str, answer: str, tasks: Sequence[str]) -> Gr
     return graph
 
 
-def _with_readers(graph: Graph, sources: Sources, digests: Sequence[str]) -> Graph:
+def _with_readers(graph: Graph, sources: Sources, readers: Sequence[Run]) -> Graph:
     """Add the models that were made from data, and the latest other runs that read it."""
-    runs = {run.id: run for digest in digests for run in sources.history.readers(digest)}
+    runs = {run.id: run for run in readers}
     made = {run.id: sources.history.registered_by(run) for run in runs.values() if run.tags.get("stage") == "register"}
     others = [run for run in runs.values() if not made.get(run.id)]
     for run in [run for run in runs.values() if made.get(run.id)] + others[:NEWEST]:
@@ -123,12 +125,12 @@ def _add_causes(graph: Graph, sources: Sources, version: Version, node: Node) ->
 
 def _add_origin(graph: Graph, sources: Sources, run: Run, node: Node, version: Version | None = None) -> None:
     """Add the commit, the state of dvc.lock and the data of a run, and of a version that it registered."""
-    tags = {"git_commit": "", "dvc_lock_sha256": "none", "dataset": "", "dataset_sha256": "", **run.tags}
+    tags = {"git_commit": "", "dvc_lock_sha256": "none", **run.tags}
     if tags["git_commit"]:
         graph.add(commit_node(tags["git_commit"]), effect=node)
     if tags["dvc_lock_sha256"] != "none":
         graph.add(lock_node(tags["dvc_lock_sha256"], tags["git_commit"], version), effect=node)
-    prepared = [graph.add(data_node(*one), effect=node) for one in run.inputs if one[0] not in sources.catalogue]
-    for name in tags["dataset"].split():
+    prepared = [graph.add(data_node(*one), effect=node) for one in run.inputs if one[0] not in run.data_sets]
+    for name in run.data_sets:
         for effect in prepared or [node]:
-            graph.add(sources.data_set(name, tags["dataset_sha256"].split()), effect=effect)
+            graph.add(sources.data_set(name, run), effect=effect)

@@ -67,10 +67,10 @@ def _training(client: "MlflowClient", run_id: str, task: str) -> Training | None
 
 
 def _prepared(task: str) -> dict[str, str]:
-    """The digest of the prepared data in dvc.lock, by the name of the task; empty if that has none."""
+    """The digest of the prepared data in dvc.lock, by its folder; empty if that has none. A data set may be named like a task."""
     stages = yaml.load(LOCK.read_text(encoding="utf-8"), yaml.CSafeLoader)["stages"] if LOCK.exists() else {}
     found = stages.get(f"prepare@{task}", {}).get("outs", [])
-    return {task: str(found[0]["md5"])} if found else {}
+    return {str(PREPARED / task): str(found[0]["md5"])} if found else {}
 
 
 def _combined(sha256: list[str]) -> str:

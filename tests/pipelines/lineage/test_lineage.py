@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_registry import ANSWERED, ARCHIVES, LOST, PREPARED, RAW, SHADOWED, World, git
+from mlflow import MlflowClient
+from small_registry import ANSWERED, ARCHIVES, LOST, PREPARED, RAW, SHADOWED, World, git, logged
 from typer.testing import CliRunner
 
+from benchmarks.complete import PARTS, lineage_complete
 from pipelines.lineage.answers import Answers
-from pipelines.lineage.complete import PARTS, lineage_complete
 from pipelines.lineage.graph import Graph, Node
 from pipelines.lineage.history import History
 from pipelines.lineage.nodes import Sources
@@ -18,6 +19,7 @@ from pipelines.lineage.picture import draw
 from pipelines.lineage.trace import trace, trace_row
 from pipelines.lineage.walk import NEWEST
 from pipelines.stage import StageError
+from pipelines.tracking.runs import DEFAULT_URI
 from pipelines.verbs import app
 
 FIRST, SECOND = ARCHIVES["surname"]
@@ -130,6 +132,31 @@ def test_a_build_leads_to_its_stages_and_models(world: World, sources: Sources) 
     graph = trace(sources, world.runs["second"])
     assert ids(graph, "run") == {run for name, run in world.runs.items() if name.startswith("second ")}
     assert ids(graph, "model") == {"surname@2"}
+
+
+def test_a_data_set_that_has_changed_keeps_the_files_that_a_model_was_made_from(world: World, sources: Sources) -> None:
+    run = world.stage("third", "prepare", "names", dataset_sha256=f"{RAW['people'][0]} {'e' * 64}")
+    then, now = one(trace(sources, run), "set"), one(trace(sources, world.runs["third train@names"]), "set")
+    assert (then.facts["sha256"], then.facts["catalogue"]) == ([RAW["people"][0], "e" * 64], "has other files now")
+    assert (now.facts["sha256"], "catalogue" in now.facts) == (RAW["people"], False)
+    assert then.id != now.id
+
+
+def test_a_data_set_leads_only_to_what_read_it_under_its_name(sources: Sources) -> None:
+    assert set(RAW["people"]) & set(RAW["places"])
+    assert ids(trace(sources, "people"), "model") == {"surname@1", "surname@2", "names@1"}
+    assert ids(trace(sources, "places"), "model") == set()
+
+
+def test_a_task_and_its_data_set_may_have_the_same_name(world: World, sources: Sources) -> None:
+    """As those that `seqline new` makes."""
+    run = world.stage("third", "train", "people")
+    MlflowClient(DEFAULT_URI).log_inputs(run, [logged("data/prepared/people", "ab" * 16), logged("people", "cd" * 16)])
+    graph = trace(sources, run)
+    assert ids(graph, "data") == {f"people@{'ab' * 16}"}
+    assert [node.title for node in graph.causes(one(graph, "data"))] == ["people"]
+    assert trace(sources, "ab" * 16).nodes[0].kind == "data"
+    assert trace(sources, "cd" * 16).nodes[0].kind == "set"
 
 
 @pytest.mark.parametrize("name", [PREPARED["surname"], PREPARED["surname"][:32], PREPARED["surname"][:8]])
