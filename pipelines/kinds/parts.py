@@ -130,17 +130,17 @@ class Evaluation(Protocol):
             BundleError: a bundle is missing or damaged.
         """
 
-    def score(self, bundle: Path, prepared: Path, task: Any, split: str = "test") -> "Scores":
-        """Score each row of a split, for a comparison with another model on the same rows.
+    def score(self, bundle: Path, prepared: Path, task: Any) -> "Scores":
+        """Score each test row, for a comparison with another model on the same rows.
 
         Args:
             bundle: the exported model.
             prepared: the prepare stage's output.
             task: the task's block.
-            split: train, valid or test.
 
         Raises:
             BundleError: a bundle is missing or damaged.
+            StageError: the model was made for rows of another form.
         """
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.evaluation.scores import Scores, bootstrap, gain
 from pipelines.settings.gate import Gate
+
+FEWEST_BLOCKS: Final = 10  # of dependent rows in a slice
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,13 @@ class Measured:
         scores: on the test rows.
         latency_ms: median latency of its example requests, in milliseconds.
         size: of its archive, in bytes.
+        refused: number of the champion's example requests that it does not answer.
     """
 
     scores: Scores
     latency_ms: float
     size: int
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,10 @@ def checks(gate: Gate, champion: Measured, challenger: Measured, seed: int) -> l
         seed: of the bootstrap.
 
     Returns:
-        one check each for score, calibration, latency and size, and one for each slice that fails.
+        one check each for score, calibration, latency, size and example requests, and one for each slice that fails.
 
     Raises:
-        ValueError: the scores are not of the same rows.
+        StageError: the scores are not of the same rows.
     """
     return [
         _score(gate, champion.scores, challenger.scores, seed),
@@ -64,6 +70,7 @@ def checks(gate: Gate, champion: Measured, challenger: Measured, seed: int) -> l
         *_calibration(gate, champion.scores, challenger.scores),
         _ratio("latency", gate.latency, champion.latency_ms, challenger.latency_ms, "ms"),
         _ratio("size", gate.size, champion.size / 1e6, challenger.size / 1e6, "MB"),
+        _examples(champion.refused, challenger.refused),
     ]
 
 
@@ -90,7 +97,7 @@ def _slices(gate: Gate, champion: Scores, challenger: Scores, seed: int) -> Iter
         (f"{name} {group}", some)
         for name, of_rows in champion.slices.items()
         for group in sorted(set(of_rows))
-        if (some := np.array(of_rows) == group).sum() >= gate.slice_rows
+        if _is_large((some := np.array(of_rows) == group), champion.blocks, gate.slice_rows)
     ]
     confidence = 1 - (1 - gate.confidence) / max(len(groups), 1)
     for name, some in groups:
@@ -105,12 +112,22 @@ def _slices(gate: Gate, champion: Scores, challenger: Scores, seed: int) -> Iter
             yield Check(name, False, before, after, reason)
 
 
+def _is_large(some: NDArray[np.bool_], blocks: NDArray[np.int64] | None, rows: int) -> bool:
+    """Whether a slice can be judged: the rows of one or two blocks are much alike, however many they are."""
+    return bool(some.sum() >= rows) and (blocks is None or len(np.unique(blocks[some])) >= FEWEST_BLOCKS)
+
+
 def _calibration(gate: Gate, champion: Scores, challenger: Scores) -> Iterator[Check]:
     if champion.calibration is None or challenger.calibration is None:
         return
     before, after = champion.calibration, challenger.calibration
     reason = f"expected calibration error {before:.4f} -> {after:.4f}; at most {before + gate.calibration:.4f}"
     yield Check("calibration", after <= before + gate.calibration, before, after, reason)
+
+
+def _examples(before: int, after: int) -> Check:
+    reason = f"example requests that are refused: {before} -> {after}; at most {before}"
+    return Check("examples", after <= before, before, after, reason)
 
 
 def _ratio(name: str, limit: float, before: float, after: float, unit: str) -> Check:

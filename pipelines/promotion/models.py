@@ -5,6 +5,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,21 @@ def measured(models: Sequence[Unpacked], task: Task, prepared: Path, some: NDArr
         predictors = [load_predictor(model.folder) for model in models]
     except BundleError as error:
         raise StageError(f"{error}; register the model again") from error
-    latencies = latency_ms(predictors, models[0].folder)
-    return [Measured(rows, ms, model.size) for rows, ms, model in zip(scores, latencies, models, strict=True)]
+    requests = [one.request for one in EXAMPLE_LIST.validate_json((models[0].folder / EXAMPLES).read_bytes())]
+    refused = [
+        sum(reply.status != HTTPStatus.OK for request in requests for reply in one.answer([request])) for one in predictors
+    ]
+    latencies, sizes = latency_ms(predictors, requests), [model.size for model in models]
+    return [Measured(*of_model) for of_model in zip(scores, latencies, sizes, refused, strict=True)]
 
 
-def latency_ms(predictors: Sequence[Predictor], examples: Path) -> list[float]:
+def latency_ms(predictors: Sequence[Predictor], requests: Sequence[dict[str, Any]]) -> list[float]:
     """The median time of one request to each model, in milliseconds; the models take turns, so that a busy machine is fair.
 
     Args:
         predictors: the models.
-        examples: folder of the example requests.
+        requests: example requests.
     """
-    requests: list[dict[str, Any]] = [one.request for one in EXAMPLE_LIST.validate_json((examples / EXAMPLES).read_bytes())]
     seconds: list[list[float]] = [[] for _ in predictors]
     for _ in range(ROUNDS + 1):
         for times, predictor in zip(seconds, predictors, strict=True):

@@ -72,7 +72,7 @@ class Scheduler:
         if bundle.orders is None:
             raise BundleError(f"{folder}: `orders` is missing")
         self.limits = bundle.orders
-        self.recipe = TypeAdapter(MarketRecipe).validate_json((folder / RECIPE).read_bytes())
+        self.recipe = read_recipe(folder)
         self._model = Session(folder / GRAPH, threads=threads)
 
     @classmethod
@@ -130,3 +130,8 @@ class Scheduler:
             )
         order, volume = (np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True))
         return order, volume
+
+
+def read_recipe(folder: Path) -> MarketRecipe:
+    """Load the recipe in a folder, which says how markets are read."""
+    return TypeAdapter(MarketRecipe).validate_json((folder / RECIPE).read_bytes())

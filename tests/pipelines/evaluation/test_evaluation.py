@@ -19,9 +19,9 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from pipelines.data.prepared import read_texts
 from pipelines.evaluation import linear
+from pipelines.evaluation.calibration import BINS, calibration_bins, expected_calibration_error
 from pipelines.evaluation.findings import Report
 from pipelines.evaluation.linear import linear_baseline
-from pipelines.kinds.classification.evaluation.calibration import BINS, calibration_bins, expected_calibration_error
 from pipelines.kinds.generation.evaluation import SHOWN
 from pipelines.kinds.translation.evaluation import bleu_of
 from pipelines.kinds.translation.evaluation.heat_map import heat_map

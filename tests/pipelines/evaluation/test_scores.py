@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.evaluation.scores import Scores, bootstrap, by_length, gain
+from models.series.execution import Impact
+from models.series.market import MarketRecipe
+from pipelines.evaluation.scores import Scores, bootstrap, by_length, gain, require_same
+from pipelines.stage import StageError
 
 
 def test_the_interval_contains_the_true_mean_as_often_as_it_says() -> None:
@@ -32,8 +35,23 @@ def test_a_gain_is_positive_where_the_first_model_is_better() -> None:
 def test_models_are_compared_on_the_same_rows_only() -> None:
     some = Scores("accuracy", np.ones(2), True)
     for other in (Scores("accuracy", np.ones(3), True), Scores("bits_per_char", np.ones(2), False)):
-        with pytest.raises(ValueError, match="cannot be compared"):
+        with pytest.raises(StageError, match="cannot be compared"):
             gain(some, other)
+
+
+def test_the_calibration_is_that_of_the_rows_that_count() -> None:
+    correct = np.repeat([True, False], 50)
+    scores = Scores("accuracy", correct.astype(float), True, confidence=np.full(100, 0.9), correct=correct)
+    assert scores.calibration == pytest.approx(0.4)
+    assert scores.only(correct).calibration == pytest.approx(0.1)
+    assert Scores("accuracy", correct.astype(float), True).only(correct).calibration is None
+
+
+def test_a_model_with_other_inputs_cannot_be_scored_on_the_rows() -> None:
+    ours, theirs = (MarketRecipe(window, 20, Impact(0.0005, 0.001, 0.1)) for window in (30, 60))
+    require_same(ours, ours)
+    with pytest.raises(StageError, match=r"other settings \(window 30, now 60\)"):
+        require_same(ours, theirs)
 
 
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=60))

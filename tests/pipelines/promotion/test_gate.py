@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.evaluation.scores import Scores
-from pipelines.promotion.gate import Measured, checks, held_back
+from pipelines.promotion.gate import FEWEST_BLOCKS, Measured, checks, held_back
 from pipelines.settings.params import load_params
 
 GATE = load_params().gate
@@ -15,11 +15,13 @@ LABELS = ["English", "French", "German", "Irish"] * (ROWS // 4)
 
 
 def model(accuracy: float, seed: int, calibration: float = 0.02, worse_label: str = "") -> Measured:
-    """A classifier whose answers are right at random."""
+    """A classifier whose answers are right at random, and whose confidence is too high by its calibration error."""
     rng = np.random.default_rng(seed)
     chance = np.where(np.array(LABELS) == worse_label, accuracy - 0.3, accuracy)
     correct = (rng.random(ROWS) < chance).astype(float)
-    return Measured(Scores("accuracy", correct, True, {"label": LABELS}, calibration=calibration), 1.0, 1_000_000)
+    confidence = np.full(ROWS, correct.mean() + calibration)
+    scores = Scores("accuracy", correct, True, {"label": LABELS}, confidence=confidence, correct=correct > 0)
+    return Measured(scores, 1.0, 1_000_000)
 
 
 def failed(champion: Measured, challenger: Measured) -> list[str]:
@@ -73,10 +75,22 @@ def test_a_small_slice_is_not_judged() -> None:
     assert "label Irish" not in failed(champion, challenger)
 
 
+def test_a_slice_of_few_months_is_not_judged() -> None:
+    months = np.repeat(np.arange(40), 50)
+    worse = np.where(months < FEWEST_BLOCKS - 1, 0.9, 1.0)
+    for count, expected in ((FEWEST_BLOCKS - 1, []), (FEWEST_BLOCKS, ["year 2001"])):
+        years = np.where(months < count, "2001", "2002").tolist()
+        champion, challenger = (
+            Measured(Scores("accuracy", v, True, {"year": years}, months), 1.0, 1) for v in (np.ones(2000), worse)
+        )
+        assert [name for name in failed(champion, challenger) if name != "accuracy"] == expected
+
+
 @pytest.mark.parametrize(
     ("change", "name"),
     [
         ({"latency_ms": 1.01 * GATE.latency}, "latency"),
+        ({"refused": 1}, "examples"),
         ({"size": int(1_010_000 * GATE.size)}, "size"),
         ({"scores": model(0.8, 1, calibration=0.021 + GATE.calibration).scores}, "calibration"),
     ],

@@ -25,7 +25,7 @@ from serving.registry import Registry
 from serving.server.errors import ControlError
 
 ROOT = Path(__file__).parents[3]
-Put = Callable[[Path], str]
+Put = Callable[..., str]
 pytestmark = pytest.mark.slow
 
 
@@ -46,17 +46,18 @@ def workplace(prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def put(workplace: str, small_params: Params, tmp_path: Path) -> Put:
-    """Registers and packages a bundle as the pipeline does; returns its version."""
+    """Registers and packages a bundle as the pipeline does, perhaps with other examples; returns its version."""
     mlflow.set_tracking_uri(workplace)
     client = MlflowClient()
     experiment = client.create_experiment("seqline", artifact_location=str(tmp_path / "artifacts"))
 
-    def act(bundle: Path) -> str:
+    def act(bundle: Path, *examples: str) -> str:
         run = client.create_run(experiment).info.run_id
         number = register(run, "surname", str(bundle))
         offer(run, "surname", number)
         named = shutil.copytree(bundle, tmp_path / f"bundle-{number}" / "surname")
         task = small_params.task("surname")
+        task = task.model_copy(update={"examples": list(examples)}) if examples else task
         archive = package(named, task, tmp_path / f"store-{number}", PREPARED / "surname", Origin(run, number))
         keep("", "surname", run, number, f"{number}-abc", str(archive))
         return number
@@ -78,12 +79,12 @@ def aliases() -> dict[str, str]:
     return {name: str(number) for name, number in found.items()}
 
 
-def large(bundle: Path, folder: Path) -> Path:
-    """A copy with a file of random bytes, which do not compress."""
+def copied(bundle: Path, folder: Path, more: bytes = b"", **changes: object) -> Path:
+    """A copy with another file and other values in its manifest."""
     shutil.copytree(bundle, folder)
-    (folder / "more.bin").write_bytes(os.urandom(3_000_000))
+    (folder / "more.bin").write_bytes(more)
     content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    Bundle.write(folder, **{name: value for name, value in content.items() if name != "files"})
+    Bundle.write(folder, **{name: value for name, value in content.items() if name != "files"} | changes)
     return folder
 
 
@@ -97,7 +98,7 @@ def test_a_new_version_is_the_challenger_with_a_card_and_the_digests_of_its_data
     logged = client.get_run(str(version.run_id)).inputs
     assert logged
     digests = {one.dataset.name: one.dataset.digest for one in logged.dataset_inputs}
-    assert digests["surname"] == "0123456789abcdef.dir"
+    assert digests["data/prepared/surname"] == "0123456789abcdef.dir"
     assert len(digests["surnames17"]) == 32
 
 
@@ -120,13 +121,22 @@ def test_an_equal_model_is_promoted_and_the_former_champion_kept(
 def test_a_bad_model_is_held_back_until_a_person_forces_it(
     promotion: Promotion, put: Put, bundles: dict[str, Path], tmp_path: Path
 ) -> None:
-    put(large(bundles["classification"], tmp_path / "large"))
+    put(copied(bundles["classification"], tmp_path / "large", os.urandom(3_000_000)))  # which do not compress
     decision = promotion.promote()
     assert decision.verdict == "held"
     assert [check.name for check in decision.checks if not check.holds] == ["size"]
     assert aliases() == {"champion": "1", "challenger": "2"}
     forced = promotion.force("challenger", "disks are cheap")
     assert (forced.verdict, aliases()) == ("forced", {"champion": "2", "former": "1"})
+
+
+def test_a_model_that_refuses_what_the_champion_answers_is_held_back(
+    promotion: Promotion, put: Put, bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    put(copied(bundles["classification"], tmp_path / "short", max_length=5), "Li", "Rossi")
+    failed = [check for check in promotion.promote().checks if not check.holds]
+    assert "examples" in [check.name for check in failed]
+    assert aliases() == {"champion": "1", "challenger": "2"}
 
 
 def test_a_challenger_that_has_passed_waits_for_a_person(promotion: Promotion, put: Put, bundles: dict[str, Path]) -> None:
@@ -167,7 +177,7 @@ def test_every_decision_is_written_to_journal_registry_and_run(promotion: Promot
     entry = events("surname", "gate")[-1]
     (file,) = client.list_artifacts(str(version.run_id), "gate")
     assert (tagged["verdict"], entry["verdict"]) == ("promoted", "promoted")
-    assert {check["name"] for check in entry["checks"]} == {"accuracy", "calibration", "latency", "size"}
+    assert {check["name"] for check in entry["checks"]} == {"accuracy", "calibration", "latency", "size", "examples"}
     assert json.loads(Path(client.download_artifacts(str(version.run_id), file.path)).read_text(encoding="utf-8")) == entry
     assert JOURNAL.exists()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.classification.classifier import Classifier
-from pipelines.kinds.classification.evaluation.calibration import calibration_bins, expected_calibration_error
+from pipelines.evaluation.calibration import calibration_bins, expected_calibration_error
 from pipelines.kinds.classification.training import balance, calibrate, fit_temperature
 from pipelines.kinds.parts import build
 from pipelines.settings.params import Params

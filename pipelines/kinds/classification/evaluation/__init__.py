@@ -57,9 +57,9 @@ def evaluate(bundle: Path, prepared: Path, task: ClassificationTask, seed: int) 
     return Report(metrics, {**report.tables, "importances.tsv": importances}, scores=scores)
 
 
-def score(bundle: Path, prepared: Path, task: ClassificationTask, split: str = "test") -> Scores:
-    """Whether each text of a split gets its label; by label and by length."""
-    texts = read_texts(prepared, split, task.evaluate.limit)
+def score(bundle: Path, prepared: Path, task: ClassificationTask) -> Scores:
+    """Whether each test text gets its label; by label and by length."""
+    texts = read_texts(prepared, "test", task.evaluate.limit)
     classifier = Classifier.load(bundle, threads=threads())
     probabilities = classifier.probabilities(texts["text"], batch_size=task.evaluate.batch_size)
     return right(texts, probabilities, classifier.bundle)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
+from pipelines.evaluation.calibration import calibration_bins, expected_calibration_error
 from pipelines.evaluation.findings import Report
 from pipelines.evaluation.scores import Scores, by_length
-from pipelines.kinds.classification.evaluation.calibration import calibration_bins, expected_calibration_error
 from serving.bundle import Bundle
 
 
@@ -68,7 +68,8 @@ def right(texts: Mapping[str, Sequence[str]], probabilities: NDArray[np.float64]
         values=correct.astype(np.float64),
         larger_is_better=True,
         slices={"label": texts["label"], "length": by_length(texts["text"])},
-        calibration=expected_calibration_error(calibration_bins(probabilities.max(axis=1), correct)),
+        confidence=probabilities.max(axis=1),
+        correct=correct,
     )
 
 

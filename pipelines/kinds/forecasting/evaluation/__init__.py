@@ -6,7 +6,7 @@ import numpy as np
 
 from models.series.arrays import Values
 from pipelines.evaluation.findings import Report
-from pipelines.evaluation.scores import Scores
+from pipelines.evaluation.scores import Scores, require_same
 from pipelines.evaluation.walk_forward.losses import brier, pinball, qlike
 from pipelines.kinds.forecasting.evaluation import events, quantiles, variance
 from pipelines.kinds.forecasting.evaluation.faithfulness import faithfulness
@@ -14,7 +14,7 @@ from pipelines.kinds.forecasting.evaluation.figures import attention_map
 from pipelines.kinds.forecasting.evaluation.rows import SplitRows, assert_served_alike
 from pipelines.kinds.forecasting.settings import ForecastingTask
 from pipelines.stage import threads
-from serving.predictors.forecasting import Forecaster
+from serving.predictors.forecasting import Forecaster, read_recipe
 
 STATED = ("unchanged_prices_most", "purged")
 SHOWN = 5  # number of days whose attention is drawn
@@ -55,18 +55,21 @@ def evaluate(bundle: Path, prepared: Path, task: ForecastingTask, seed: int) -> 
     return Report({**found.metrics, **looked}, found.tables, figures)
 
 
-def score(bundle: Path, prepared: Path, task: ForecastingTask, split: str = "test") -> Scores:
+def score(bundle: Path, prepared: Path, task: ForecastingTask) -> Scores:
     """The loss of each forecast, which is the loss that the model was trained with; by series and by year."""
-    forecaster, rows = Forecaster.load(bundle, threads=threads()), SplitRows.read(prepared, split)
+    forecaster, rows = Forecaster.load(bundle, threads=threads()), SplitRows.read(prepared, "test")
+    require_same(forecaster.recipe, read_recipe(prepared))
     forecasts, _ = forecaster.run(rows.days, rows.linear, batch_size=task.evaluate.batch_size)
-    calibration = events.calibration(rows.targets[:, 0], forecasts[:, 0, 0]) if forecaster.about.loss == "event" else None
+    is_event = forecaster.about.loss == "event"
+    confidence, correct = events.answers(rows.targets[:, 0], forecasts[:, 0, 0]) if is_event else (None, None)
     return Scores(
         name=forecaster.about.loss,
         values=_losses(forecaster, forecasts, rows.targets).mean(axis=1),
         larger_is_better=False,
         slices={"series": _series(rows), "year": rows.times.astype("datetime64[Y]").astype(str).tolist()},
         blocks=np.unique(rows.times, return_inverse=True)[1] // task.evaluate.block,
-        calibration=calibration,
+        confidence=confidence,
+        correct=correct,
     )
 
 

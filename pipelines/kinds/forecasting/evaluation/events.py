@@ -1,12 +1,14 @@
 """Scores event probabilities against the event's frequency and logistic regression."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from models.series.arrays import Values
+from pipelines.evaluation.calibration import Bin, calibration_bins, expected_calibration_error
 from pipelines.evaluation.findings import Report, Table
 from pipelines.evaluation.walk_forward.comparison import compare
 from pipelines.evaluation.walk_forward.losses import brier, log_loss, skill
-from pipelines.kinds.classification.evaluation.calibration import calibration_bins, expected_calibration_error
 from pipelines.kinds.forecasting.evaluation.baselines import Forecasts, of_events
 from pipelines.kinds.forecasting.evaluation.rows import SplitRows
 from pipelines.kinds.forecasting.settings import ForecastingTask
@@ -30,7 +32,7 @@ def report(task: ForecastingTask, probabilities: Values, train: SplitRows, test:
     """
     came, ours, beside = test.targets[:, 0], probabilities[:, 0], of_events(train, test)
     metrics = {"event_share": float(came.mean()), "brier": float(brier(came, ours).mean())}
-    metrics |= {"log_loss": float(log_loss(came, ours).mean()), "ece": calibration(came, ours)}
+    metrics |= {"log_loss": float(log_loss(came, ours).mean()), "ece": expected_calibration_error(_bins(came, ours))}
     for name, found in beside.items():
         theirs = brier(came, found[:, 0])
         metrics |= {f"{name}_brier": float(theirs.mean()), f"{name}_log_loss": float(log_loss(came, found[:, 0]).mean())}
@@ -42,21 +44,18 @@ def report(task: ForecastingTask, probabilities: Values, train: SplitRows, test:
         "brier_skill_high": -compared.low / float(theirs.mean()),
         "diebold_mariano_p": compared.p,
     }
-    return Report(metrics, {"years.csv": _by_year(ours, beside, test), "calibration.csv": _bins(came, ours)})
+    return Report(
+        metrics, {"years.csv": _by_year(ours, beside, test), "calibration.csv": [asdict(one) for one in _bins(came, ours)]}
+    )
 
 
-def calibration(came: Values, probabilities: Values) -> float:
-    """The calibration error of the more probable answer, as for a binary classifier."""
-    return expected_calibration_error(calibration_bins(*_answers(came, probabilities)))
-
-
-def _answers(came: Values, probabilities: Values) -> tuple[Values, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+def answers(came: Values, probabilities: Values) -> tuple[Values, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+    """The probability of the more probable answer, and whether it is right, as for a binary classifier."""
     return np.maximum(probabilities, 1 - probabilities), (probabilities > 0.5) == (came > 0.5)
 
 
-def _bins(came: Values, probabilities: Values) -> Table:
-    bins = calibration_bins(*_answers(came, probabilities))
-    return [{"confidence": one.confidence, "accuracy": one.accuracy, "count": one.count} for one in bins]
+def _bins(came: Values, probabilities: Values) -> list[Bin]:
+    return calibration_bins(*answers(came, probabilities))
 
 
 def _by_year(ours: Values, beside: Forecasts, test: SplitRows) -> Table:

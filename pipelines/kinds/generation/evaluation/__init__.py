@@ -67,10 +67,10 @@ def evaluate(bundle: Path, prepared: Path, task: GenerationTask, seed: int) -> R
     )
 
 
-def score(bundle: Path, prepared: Path, task: GenerationTask, split: str = "test") -> Scores:
+def score(bundle: Path, prepared: Path, task: GenerationTask) -> Scores:
     """Bits of each name, given its label, per character of the mean name; by label and by length."""
     generator = Generator.load(bundle, threads=threads())
-    return _scores(generator, read_texts(prepared, split, task.evaluate.limit), task.evaluate.batch_size)
+    return _scores(generator, read_texts(prepared, "test", task.evaluate.limit), task.evaluate.batch_size)
 
 
 def _scores(generator: Generator, rows: Split, batch_size: int) -> Scores:

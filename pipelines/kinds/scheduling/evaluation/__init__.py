@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.evaluation.findings import Report, Table
-from pipelines.evaluation.scores import Scores
+from pipelines.evaluation.scores import Scores, require_same
 from pipelines.kinds.scheduling.evaluation import costs, regret, volumes
 from pipelines.kinds.scheduling.evaluation.figures import schedule_figure, volume_figure
 from pipelines.kinds.scheduling.evaluation.rows import OrderRows, assert_served_alike
 from pipelines.kinds.scheduling.settings import SchedulingTask
 from pipelines.orders import EFFECTS
 from pipelines.stage import threads
-from serving.predictors.scheduling import Scheduler
+from serving.predictors.scheduling import Scheduler, read_recipe
 
 STATED = ("purged", "without_volume")
 
@@ -52,9 +52,10 @@ def evaluate(bundle: Path, prepared: Path, task: SchedulingTask, seed: int, spli
     return Report(metrics, {"orders.csv": _by_order(rows, schedules, expected, scheduler, effects)}, figures)
 
 
-def score(bundle: Path, prepared: Path, task: SchedulingTask, split: str = "test") -> Scores:
+def score(bundle: Path, prepared: Path, task: SchedulingTask) -> Scores:
     """The regret of each order's schedule; by horizon and by risk aversion."""
-    scheduler, rows = Scheduler.load(bundle, threads=threads()), OrderRows.read(prepared, split)
+    scheduler, rows = Scheduler.load(bundle, threads=threads()), OrderRows.read(prepared, "test")
+    require_same(scheduler.recipe, read_recipe(prepared))
     schedules, _ = scheduler.run(rows.days, rows.ahead, rows.horizons, rows.aversions, batch_size=task.evaluate.batch_size)
     return Scores(
         name="schedule_regret",

@@ -71,9 +71,9 @@ def evaluate(bundle: Path, prepared: Path, task: TranslationTask, _: int) -> Rep
     )
 
 
-def score(bundle: Path, prepared: Path, task: TranslationTask, split: str = "test") -> Scores:
+def score(bundle: Path, prepared: Path, task: TranslationTask) -> Scores:
     """The chrF of each sentence's translation, with the decoding that is served; by length of the source."""
-    rows = read_texts(prepared, split, task.evaluate.limit)
+    rows = read_texts(prepared, "test", task.evaluate.limit)
     translator = Translator.load(bundle, threads=threads())
     return of_sentences(rows, translate(translator, rows["source"], task.evaluate.batch_size, translator.decoding))
 

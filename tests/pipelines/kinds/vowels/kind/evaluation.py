@@ -18,16 +18,16 @@ STATED = ("train_rows",)
 def evaluate(bundle: Path, prepared: Path, _: Task, __: int) -> Report:
     train, scores = Split(prepared / "train"), score(bundle, prepared, _)
     mean = np.mean([int(train.row(i)["label"]) for i in range(len(train))])
-    baseline = float(np.abs(mean - _actual(prepared, "test")).mean())
+    baseline = float(np.abs(mean - _actual(prepared)).mean())
     return Report({"baseline_error": baseline}, {}, scores=scores)
 
 
-def score(bundle: Path, prepared: Path, _: Task, split: str = "test") -> Scores:
-    (reply,) = load_predictor(bundle).answer([{"inputs": read_texts(prepared, split)["text"]}])
+def score(bundle: Path, prepared: Path, _: Task) -> Scores:
+    (reply,) = load_predictor(bundle).answer([{"inputs": read_texts(prepared, "test")["text"]}])
     found = np.array([answer["vowels"] for answer in reply.body])
-    return Scores("error", np.abs(found - _actual(prepared, split)), larger_is_better=False)
+    return Scores("error", np.abs(found - _actual(prepared)), larger_is_better=False)
 
 
-def _actual(prepared: Path, split: str) -> NDArray[np.int64]:
-    rows = Split(prepared / split)
+def _actual(prepared: Path) -> NDArray[np.int64]:
+    rows = Split(prepared / "test")
     return np.array([int(rows.row(i)["label"]) for i in range(len(rows))])
