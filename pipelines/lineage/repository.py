@@ -16,18 +16,18 @@ class Commit:
 
     Attributes:
         date: of the commit, in ISO 8601 form.
-        subject: first line of its message.
+        subject: first line of its message; may be empty.
     """
 
-    sha: str
     date: str
     subject: str
 
 
 def find_commit(sha: str) -> Commit | None:
     """A commit; None if this clone does not have it."""
-    found = _git("show", "--no-patch", "--format=%H%n%cI%n%s", f"{sha}^{{commit}}")
-    return Commit(*found.decode(errors="replace").splitlines()[:3]) if found else None
+    found = _git("show", "--no-patch", "--format=%cI%n%s", f"{sha}^{{commit}}")
+    date, _, subject = found.decode(errors="replace").partition("\n")
+    return Commit(date, subject.strip()) if date else None
 
 
 def lock_found(sha256: str, commit: str) -> str:
