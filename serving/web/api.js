@@ -37,25 +37,34 @@ export async function metrics(signal) {
 
 /**
  * Asks a model. With `onLine`, a streamed answer's lines go there as they arrive, except the last, which is the answer.
- * Returns { answer, ms, version, run }.
+ * Returns { answer, ms, id, version, run }.
  */
 export async function ask(model, body, { signal, onLine }) {
   const start = performance.now();
-  const headers = { "Content-Type": "application/json", ...authorization() };
-  const path = `/predictions/${encodeURIComponent(model)}`;
-  const response = await send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  const response = await post(`/predictions/${encodeURIComponent(model)}`, body, signal);
   const streamed = response.headers.get("Content-Type")?.startsWith("application/x-ndjson");
   const answer = streamed ? await lastLine(response, onLine) : await json(response);
   if (streamed && answer.error) throw new ServerError(500, answer.error); // it failed after it had begun
   return {
     answer,
     ms: performance.now() - start,
+    id: response.headers.get("X-Request-Id"),
     version: response.headers.get("X-Model-Version"),
     run: response.headers.get("X-MLflow-Run-Id"),
   };
 }
 
+/** Says what the right answer would have been: { id, input, label } or { id, input, text }. Returns { right } and its origin. */
+export async function judge(feedback) {
+  return json(await post("/feedback", feedback));
+}
+
 const authorization = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
+
+function post(path, body, signal) {
+  const headers = { "Content-Type": "application/json", ...authorization() };
+  return send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+}
 
 async function send(path, options) {
   const response = await fetch(path, options).catch(unreachable);

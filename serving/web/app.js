@@ -2,6 +2,7 @@
 
 import { ServerError, ask, describe } from "./api.js";
 import { h, said, show } from "./dom.js";
+import { feedback } from "./feedback.js";
 import { fields, resolve } from "./form.js";
 import { onKey } from "./key.js";
 import { code, copier, curl, origin, python } from "./reproduce.js";
@@ -197,17 +198,18 @@ class View {
     const onLine = body.parameters?.stream && view?.live ? view.live(place, body) : undefined;
     if (onLine) show(this.answer, place);
     const result = await ask(name, body, { signal, onLine });
-    show(this.answer, this.shown(result.answer, body), origin(result, this.mlflow), this.more(body, result.answer));
+    show(this.answer, this.shown(result, body), origin(result, this.mlflow), this.more(body, result.answer));
   }
 
-  shown(answer, body) {
+  shown({ answer, id }, body) {
     const { view, takesText } = this.model;
     if (!view) return null;
     const several = Array.isArray(body.inputs);
     const inputs = several ? body.inputs : [body.inputs];
     const answers = view.each ? view.each(answer) : several ? answer : [answer];
     const title = (i) => (several && takesText ? h("h3", {}, said(inputs[i])) : null);
-    const one = (single, i) => h("section", { class: "single" }, title(i), view.show(single, { input: inputs[i] }));
+    const judged = (single, i) => (id && view.judged ? feedback(id, view.judged(single), i) : null);
+    const one = (single, i) => h("section", { class: "single" }, title(i), view.show(single, { input: inputs[i] }), judged(single, i));
     return [answers.map(one), view.together?.(answers)];
   }
 

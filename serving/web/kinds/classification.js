@@ -7,8 +7,13 @@ import { percent, words } from "../words.js";
 /** Explanations, if the model has any: then an example shows one. */
 export const proposed = (parameters, examples) => (examples.some(({ explain }) => explain) ? { explain: true, ...parameters } : parameters);
 
+const ranked = (answer) => answer.labels ?? answer;
+
+/** What a person can confirm or correct. */
+export const judged = (answer) => ({ label: ranked(answer)[0].label });
+
 export function show(answer) {
-  const labels = answer.labels ?? answer;
+  const labels = ranked(answer);
   return [
     bars(labels.map(({ label, score }) => ({ label, value: score })), 1),
     answer.words ? weighed(answer.words) : null,

@@ -19,6 +19,9 @@ export function adapted({ inputs, parameters }) {
 
 export const each = (answer) => answer; // a list even for a single text
 
+/** What a person can confirm or correct. */
+export const judged = ({ translation_text: text }) => ({ text });
+
 export function show(found) {
   const sentences = found.sentences ?? [found];
   const title = (word, i) => (sentences.length > 1 ? `${word} · ${words.sentence(i + 1)}` : word);
