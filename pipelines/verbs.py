@@ -186,8 +186,10 @@ def retrain(name: Name, instance: Instance = INSTANCE) -> None:
 def watch(
     instance: Instance = INSTANCE,
     listen: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Where Alertmanager sends its alerts.")] = "127.0.0.1:9094",
-    every: Annotated[float, typer.Option(metavar="HOURS", help="Also train at this interval.")] = float("inf"),
-    task: Annotated[list[str] | None, typer.Option(help="A task to train at the interval; default: all.")] = None,
+    every: Annotated[float, typer.Option(metavar="HOURS", min=0.1, help="Also train at this interval.")] = float("inf"),
+    task: Annotated[
+        list[str] | None, typer.Option(help="A task to train at the interval; default: all classifiers and translators.")
+    ] = None,
 ) -> None:
     """Wait for alerts about drift, and train the tasks that they are about again, as `retrain` does."""
     from pipelines.retraining.watch import serve

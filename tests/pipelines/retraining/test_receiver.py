@@ -7,8 +7,10 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from pipelines.retraining.watch import LARGEST, Watch, alerts
+from pipelines.verbs import app
 
 
 def alert(status: str = "firing", **labels: str) -> dict[str, Any]:
@@ -89,3 +91,10 @@ def test_a_schedule_trains_each_of_its_tasks(trainer: Trainer) -> None:
     threading.Thread(target=watch.run, daemon=True).start()
     assert trainer.done.wait(5)
     assert trainer.trained[:2] == [("surname", "schedule"), ("fr-en", "schedule")]
+
+
+@pytest.mark.parametrize("hours", ["0", "-1"])
+def test_a_schedule_without_pauses_is_refused(hours: str) -> None:
+    result = CliRunner().invoke(app, ["watch", "--every", hours])
+    assert result.exit_code == 2
+    assert "--every" in result.output
