@@ -4,18 +4,15 @@ from pathlib import Path
 
 import yaml
 
+from pipelines.data.catalogue import find_data_set, load_catalogue
+from pipelines.data.reading.rows import sources_of
 from pipelines.new.blocks import with_entry, write_both
 from pipelines.new.changing import take_in
 from pipelines.new.files import measured
-from pipelines.paths import CATALOGUE, FEEDBACK
+from pipelines.paths import CATALOGUE
+from pipelines.retraining.names import feedback_file, with_feedback
+from pipelines.retraining.rows import TIME
 from pipelines.settings.params import Params
-
-SUFFIX = "-and-feedback"
-
-
-def feedback_file(task: str) -> Path:
-    """The file with a task's rows of feedback."""
-    return FEEDBACK / f"{task}.csv"
 
 
 def combined(task: str, params: Params) -> dict[str, str]:
@@ -28,15 +25,19 @@ def combined(task: str, params: Params) -> dict[str, str]:
     Returns:
         the changes to params.yaml that make the task use it, KEY -> value.
     """
-    before = params.task(task).data.set
-    if before.endswith(SUFFIX):
-        take_in(before)
-        name = before
+    before, name = params.task(task).data.set, with_feedback(task)
+    if before == name:
+        take_in(name)
     else:
-        name = f"{task}{SUFFIX}"
         _describe(name, before, feedback_file(task))
     sets = ",".join(dict.fromkeys([*params.datasets, name]))
     return {f"tasks.{task}.data.set": name, "datasets": f"[{sets}]"}
+
+
+def has_times(name: str) -> bool:
+    """Whether the rows of a data set have times, by which they are split."""
+    sources = sources_of(find_data_set(load_catalogue(CATALOGUE), name), name)
+    return any(TIME in {**source.columns, **source.values} for source in sources)
 
 
 def _describe(name: str, before: str, file: Path) -> None:
@@ -47,9 +48,9 @@ def _describe(name: str, before: str, file: Path) -> None:
         take_in(name)
         return
     size, sha256 = measured(file)
-    own = {"name": file.name, "size": size, "sha256": sha256, "sources": [{"kind": "local", "path": str(file)}]}
     entry = listed[before]
-    entry["title"] += ", and answers that people corrected"
+    own = {"name": file.name, "size": size, "sha256": sha256, "sources": [{"kind": "local", "path": str(file)}]}
+    entry["title"] += ", and feedback on answers"
     entry["redistributable"] = False
     entry["files"] += [own]
     entry["rows"] += [{"format": "csv", "file": file.name}]

@@ -8,20 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.lineage.answers import Answers
-from pipelines.new.changing import changed, take_in
 from pipelines.promotion.journal import events, note
 from pipelines.promotion.promote import Decision, Promotion
-from pipelines.retraining.data_set import combined, feedback_file
-from pipelines.retraining.rows import fresh, merge, rows_of
+from pipelines.retraining.intake import new_data
+from pipelines.retraining.names import EVENT
 from pipelines.settings.gate import Retraining
-from pipelines.settings.params import Params, load_params
+from pipelines.settings.params import load_params
 from pipelines.stage import StageError
 from serving.registry import Registry
 from serving.server.errors import ControlError
 from serving.server.trials.running import start
-
-EVENT = "retrain"
 
 
 @dataclass(frozen=True)
@@ -57,14 +53,14 @@ def retrain(task: str, instance: Path, uri: str, reason: str) -> Round:
     check_limits(params.retraining, [datetime.fromisoformat(entry["time"]) for entry in events(task, EVENT)])
     if waiting := Promotion(task, params, uri).waiting():
         raise StageError(f"version {waiting} of {task} has passed the gate; promote or reject it before another training")
-    changes, rows = new_data(task, params, instance)
-    note(EVENT, task, reason=reason, rows=rows)
-    _run(task, changes)
+    found = new_data(task, params, instance)
+    note(EVENT, task, reason=reason, rows=found.rows, instance=str(instance), until=found.until)
+    _run(task, found.changes)
     promotion = Promotion(task, load_params(), uri)
     decision = promotion.promote() if params.retraining.promotion == "auto" else promotion.judge()
     shadow = decision.verdict != "held" and _shadow(task, decision.version, instance, uri, params.retraining.share)
     note("shadow" if shadow else "waiting", task, version=decision.version, verdict=decision.verdict)
-    return Round(rows, decision, shadow)
+    return Round(found.rows, decision, shadow)
 
 
 def check_limits(limits: Retraining, earlier: Sequence[datetime]) -> None:
@@ -84,33 +80,6 @@ def check_limits(limits: Retraining, earlier: Sequence[datetime]) -> None:
     this_week = sum(now - time < timedelta(days=7) for time in earlier)
     if this_week >= limits.per_week:
         raise StageError(f"there were {this_week} trainings in the last seven days; retraining.per_week is {limits.per_week}")
-
-
-def new_data(task: str, params: Params, instance: Path) -> tuple[dict[str, str], int]:
-    """Take in feedback, or files of the task's own that have changed.
-
-    Returns:
-        the changes to params.yaml, and the number of rows or files.
-    """
-    judged = Answers(instance).judged(task)
-    rows = rows_of(params.task(task).kind, judged) if judged else []
-    file, count = feedback_file(task), fresh(feedback_file(task), rows)
-    if count >= params.retraining.rows or (file.exists() and _failed(task)):
-        if count:
-            merge(file, rows)
-        return combined(task, params), count
-    if any(changed(params.task(task).data.set)):
-        return {}, len(take_in(params.task(task).data.set))
-    raise StageError(
-        f"{task} has nothing new to learn: {count} new rows of feedback with inputs (retraining.rows is "
-        f"{params.retraining.rows}; a server keeps inputs with --keep-inputs), and its files have not changed"
-    )
-
-
-def _failed(task: str) -> bool:
-    """Whether the last training did not come as far as the gate, so that nothing has learned from its rows."""
-    names = [entry["event"] for entry in events(task)]
-    return EVENT in names and "gate" not in names[len(names) - names[::-1].index(EVENT) :]
 
 
 def _run(task: str, changes: dict[str, str]) -> None:
