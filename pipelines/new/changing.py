@@ -11,13 +11,14 @@ from pipelines.data.catalogue import Local, load_catalogue
 from pipelines.new.blocks import entry_place, without_block, without_entry, without_unused, write_both
 from pipelines.new.files import measured
 from pipelines.paths import BUNDLES, CATALOGUE, LOCK, METRICS, PARAMS, PLOTS, PREPARED, RAW, REGISTERED, STORE, VECTORS, WEIGHTS
+from pipelines.retraining.names import feedback_file, waiting_file, with_feedback
 from pipelines.settings.errors import closest
 from pipelines.settings.params import Params, checked, load_params
 from pipelines.stage import StageError
 
 
 def take_out(name: str) -> None:
-    """Remove a task or word vectors from params.yaml and the catalogue, and delete all outputs.
+    """Remove a task or word vectors from params.yaml and the catalogue, and delete all outputs and rows of feedback.
 
     A data set that is used elsewhere is kept.
 
@@ -31,12 +32,14 @@ def take_out(name: str) -> None:
     for section, block in blocks:
         text = without_block(text, section, block)
     checked(yaml.safe_load(text), Params, f"without {name}, {PARAMS}")
-    for data_set in _data_sets(params, blocks):
+    listed, own = CATALOGUE.read_text(encoding="utf-8"), {name, with_feedback(name)} & {*load_catalogue(CATALOGUE)}
+    for data_set in (*_data_sets(params, blocks), *own):
         text = without_unused(text, data_set)
-    listed, own = CATALOGUE.read_text(encoding="utf-8"), name in load_catalogue(CATALOGUE)
-    unused = own and name not in yaml.safe_load(text)["datasets"]
-    write_both({PARAMS: text, CATALOGUE: without_entry(listed, name) if unused else listed})
-    names = {block for _, block in blocks}
+    unused = own.difference(yaml.safe_load(text)["datasets"])
+    for data_set in unused:
+        listed = without_entry(listed, data_set)
+    write_both({PARAMS: text, CATALOGUE: listed})
+    names = unused | {block for _, block in blocks}
     if LOCK.exists():
         LOCK.write_text(without_stages(LOCK.read_text(encoding="utf-8"), names), encoding="utf-8")
     for path in (path for one in names for path in made_of(one)):
@@ -69,10 +72,11 @@ def _data_sets(params: Params, blocks: Iterable[tuple[str, str]]) -> Iterator[st
 
 
 def made_of(name: str) -> Iterator[Path]:
-    """The files and folders that stages write for a block and its data set."""
+    """The files and folders that stages and `seqline retrain` write for a block and its data set."""
     folders = [RAW / name, PREPARED / name, VECTORS / name, WEIGHTS / name, BUNDLES / name, PLOTS / "evaluate" / name]
     files = [METRICS / f"{name}.json", *METRICS.glob(f"*/{name}.json"), PLOTS / "train" / f"{name}.csv"]
     files += [REGISTERED / f"{name}.json", STORE / f"{name}.mar", STORE / f"{name}.sha256"]
+    files += [feedback_file(name), waiting_file(name)]
     return (path for path in (*folders, *files) if path.exists())
 
 
@@ -88,7 +92,7 @@ def without_stages(lock: str, names: Collection[str]) -> str:
 
 
 def take_in(name: str) -> list[str]:
-    """Update the catalogue to the current files of a data set.
+    """Update the catalogue to the current files of a data set, or of a task: of its own data set and the one that it reads.
 
     Returns:
         a line for each changed file, with its old and new sha256.
@@ -96,14 +100,24 @@ def take_in(name: str) -> list[str]:
     Raises:
         StageError: there is no such data set, or one of its files is missing.
     """
-    text, lines = CATALOGUE.read_text(encoding="utf-8"), []
-    first, last = entry_place(text, name)
-    entry = text[first:last]
-    for path, size, sha256, old_size, old in changed(name):
-        entry = entry.replace(old, sha256).replace(f"size: {old_size}\n", f"size: {size}\n")
-        lines.append(f"{path}: sha256 {old} is now {sha256}")
-    write_both({CATALOGUE: text[:first] + entry + text[last:]})
-    return lines
+    text, lines = CATALOGUE.read_text(encoding="utf-8"), dict[str, None]()
+    for data_set in _sets(name):
+        first, last = entry_place(text, data_set)
+        entry = text[first:last]
+        for path, size, sha256, old_size, old in changed(data_set):
+            entry = entry.replace(old, sha256).replace(f"size: {old_size}\n", f"size: {size}\n")
+            lines[f"{path}: sha256 {old} is now {sha256}"] = None
+        text = text[:first] + entry + text[last:]
+    write_both({CATALOGUE: text})
+    return list(lines)
+
+
+def _sets(name: str) -> Collection[str]:
+    """A data set, or those of a task: its own, which `seqline new` has given its name, and the one that it reads."""
+    tasks = load_params().tasks
+    if name not in tasks:
+        return [name]
+    return {name, tasks[name].data.set} & {*load_catalogue(CATALOGUE)}
 
 
 def changed(name: str) -> Iterator[tuple[Path, int, str, int, str]]:

@@ -26,9 +26,8 @@ def combined(task: str, params: Params) -> dict[str, str]:
         the changes to params.yaml that make the task use it, KEY -> value.
     """
     before, name = params.task(task).data.set, with_feedback(task)
-    if before == name:
-        take_in(name)
-    else:
+    take_in(task)
+    if before != name:
         _describe(name, before, feedback_file(task))
     sets = ",".join(dict.fromkeys([*params.datasets, name]))
     return {f"tasks.{task}.data.set": name, "datasets": f"[{sets}]"}

@@ -53,7 +53,7 @@ def new_data(task: str, params: Params, instance: Path) -> NewData:
         _write(task, block.kind, found)
         return NewData(combined(task, params), found.new, latest)
     if any(changed(block.data.set)):
-        return NewData({}, len(take_in(block.data.set)), since)
+        return NewData({}, len(take_in(task)), since)
     if failed:
         return NewData({}, 0, since)
     if block.kind not in COLUMNS:
