@@ -1,6 +1,7 @@
 """The data set of old and new rows: a task's own, and a file with the rows of feedback."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,9 +49,17 @@ def _describe(name: str, before: str, file: Path) -> None:
         return
     size, sha256 = measured(file)
     entry = listed[before]
-    own = {"name": file.name, "size": size, "sha256": sha256, "sources": [{"kind": "local", "path": str(file)}]}
+    alone = _free(f"{file.stem}-feedback.csv", entry)
+    own = {"name": alone, "size": size, "sha256": sha256, "sources": [{"kind": "local", "path": str(file)}]}
+    source = {"format": "csv", "file": alone}
     entry["title"] += ", and feedback on answers"
     entry["redistributable"] = False
     entry["files"] += [own]
-    entry["rows"] += [{"format": "csv", "file": file.name}]
+    entry["rows"] += [source]
     write_both({CATALOGUE: with_entry(text, name, entry)})
+
+
+def _free(name: str, entry: dict[str, Any]) -> str:
+    """A name that no file of a data set has: they all lie in one folder."""
+    taken = {one[key] for files, key in (("files", "name"), ("rows", "file")) for one in entry[files]}
+    return name if name not in taken else _free(f"_{name}", entry)

@@ -3,6 +3,7 @@
 from itertools import product
 from pathlib import Path
 
+import pytest
 import yaml
 from corrections import SERVER, Corrections, change, write_csv
 from typer.testing import CliRunner
@@ -33,7 +34,7 @@ def run(*arguments: str) -> str:
     return result.output
 
 
-def make(*options: str, name: str = "own.csv") -> None:
+def make(*options: str, name: str = "tickets.csv") -> None:
     """Make a task of a file."""
     write_csv(Path(name), ROWS)
     run("new", "tickets", "--kind", "classification", "--units", "characters", "--data", name, *options, "--yes")
@@ -67,7 +68,7 @@ def test_old_and_new_rows_form_a_data_set(repository: Path) -> None:  # noqa: AR
     assert changes["tasks.surname.data.set"] == "surname-and-feedback"
     assert yaml.safe_load(changes["datasets"]) == [*before, "surname-and-feedback"]
     new = load_catalogue(CATALOGUE)["surname-and-feedback"]
-    assert [file.name for file in new.files] == [*(file.name for file in old["surnames17"].files), "surname.csv"]
+    assert [file.name for file in new.files] == [*(file.name for file in old["surnames17"].files), "surname-feedback.csv"]
     assert new.files[-1].sources == (Local(kind="local", path=feedback_file("surname")),)
     change(changes)
     write_csv(feedback_file("surname"), [{"text": "Weiß", "label": "German"}])
@@ -77,9 +78,17 @@ def test_old_and_new_rows_form_a_data_set(repository: Path) -> None:  # noqa: AR
     assert len(again) == len(old) + 1
 
 
+@pytest.mark.parametrize("name", ["tickets.csv", "tickets-feedback.csv"])
+def test_feedback_does_not_replace_a_file_of_the_same_name(corrections: Corrections, name: str) -> None:
+    make(name=name)
+    learn(corrections)
+    texts = set().union(*map(prepared, SPLITS))
+    assert texts == {row["text"] for row in ROWS} | {*SAID}
+
+
 def test_a_changed_file_is_taken_in_together_with_feedback(corrections: Corrections) -> None:
     make()
-    write_csv(Path("own.csv"), [*ROWS, {"text": "one more", "label": "sales", "when": "2026-02-01"}])
+    write_csv(Path("tickets.csv"), [*ROWS, {"text": "one more", "label": "sales", "when": "2026-02-01"}])
     for text in SAID:
         corrections.say(text.split()[0], text, task="tickets")
     change(new_data("tickets", load_params(), SERVER).changes)
@@ -92,12 +101,12 @@ def test_a_task_with_feedback_is_updated_and_removed_as_one_without(corrections:
     before = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (PARAMS, CATALOGUE)}
     make()
     learn(corrections)
-    write_csv(Path("own.csv"), ROWS[:-2])
+    write_csv(Path("tickets.csv"), ROWS[:-2])
     assert "is now" in run("new", "tickets", "--update")
     check_files(load_params())
     prepare()
     run("remove", "tickets")
     assert {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (PARAMS, CATALOGUE)} == before
     assert not feedback_file("tickets").exists()
-    assert Path("own.csv").exists()
+    assert Path("tickets.csv").exists()
     make()
