@@ -51,7 +51,7 @@ def _describe(name: str, before: str, file: Path) -> None:
     entry = listed[before]
     alone = _free(f"{file.stem}-feedback.csv", entry)
     own = {"name": alone, "size": size, "sha256": sha256, "sources": [{"kind": "local", "path": str(file)}]}
-    source = {"format": "csv", "file": alone}
+    source = {"format": "csv", "file": alone} | ({"columns": {TIME: TIME}} if has_times(before) else {})
     entry["title"] += ", and feedback on answers"
     entry["redistributable"] = False
     entry["files"] += [own]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pipelines.data.catalogue import Local, load_catalogue
 from pipelines.data.fetch import Backoff
 from pipelines.data.prepared import SPLITS, read_texts
+from pipelines.data.reading.rows import sources_of
 from pipelines.paths import CATALOGUE, PARAMS, PREPARED
 from pipelines.repro.preflight import check_files
 from pipelines.retraining.data_set import combined
@@ -84,6 +85,13 @@ def test_feedback_does_not_replace_a_file_of_the_same_name(corrections: Correcti
     learn(corrections)
     texts = set().union(*map(prepared, SPLITS))
     assert texts == {row["text"] for row in ROWS} | {*SAID}
+
+
+def test_feedback_has_a_time_if_rows_are_split_by_it(corrections: Corrections) -> None:
+    make("--time", "when")
+    learn(corrections)
+    assert prepared("test") == {*SAID}
+    assert [source.columns.get("time") for source in sources_of(load_catalogue(CATALOGUE)[NEW], NEW)] == ["when", "time"]
 
 
 def test_a_changed_file_is_taken_in_together_with_feedback(corrections: Corrections) -> None:
