@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def new_data(task: str, params: Params, instance: Path) -> NewData:
     Raises:
         StageError: there is nothing new, or the file of feedback cannot be read.
     """
-    block, failed, since = params.task(task), _failed(task), _since(task, instance)
+    block, failed, since = params.task(task), unfinished(task), _since(task, instance)
     found, latest = Merged([], [], 0), since
     if block.kind in COLUMNS:
         found, latest = _feedback(task, block, instance, since)
@@ -64,10 +65,15 @@ def new_data(task: str, params: Params, instance: Path) -> NewData:
     )
 
 
-def _failed(task: str) -> bool:
-    """Whether the last round did not come to its end, so that perhaps nothing has learned from its rows."""
-    names = [entry["event"] for entry in events(task)]
-    return EVENT in names and OUTCOMES.isdisjoint(names[len(names) - names[::-1].index(EVENT) :])
+def unfinished(task: str) -> datetime | None:
+    """When the latest round began that has not ended, or the first of several in a row; None if all have ended."""
+    began = None
+    for entry in events(task):
+        if entry["event"] in OUTCOMES:
+            began = None
+        elif entry["event"] == EVENT and began is None:
+            began = datetime.fromisoformat(entry["time"])
+    return began
 
 
 def _since(task: str, instance: Path) -> float:

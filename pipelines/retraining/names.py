@@ -6,7 +6,8 @@ from typing import Final
 from pipelines.paths import FEEDBACK
 
 EVENT: Final = "retrain"  # in the journal: a training begins
-OUTCOMES: Final = frozenset({"shadow", "waiting"})  # events in the journal, one of which ends each round
+RESTORED: Final = "restored"  # in the journal: it gave the version of an earlier training
+OUTCOMES: Final = frozenset({"shadow", "waiting", RESTORED})  # events in the journal, one of which ends each round
 
 
 def with_feedback(task: str) -> str:

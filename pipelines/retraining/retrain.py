@@ -1,5 +1,6 @@
 """One round of the loop: new rows, a training, the gate, a shadow."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines.lineage.history import History
+from pipelines.paths import REGISTERED
 from pipelines.promotion.journal import events, note
 from pipelines.promotion.promote import Decision, Promotion
-from pipelines.retraining.intake import new_data
-from pipelines.retraining.names import EVENT
+from pipelines.retraining.intake import new_data, unfinished
+from pipelines.retraining.names import EVENT, RESTORED
 from pipelines.settings.gate import Retraining
 from pipelines.settings.params import load_params
 from pipelines.stage import StageError
@@ -46,7 +49,7 @@ def retrain(task: str, instance: Path, uri: str, reason: str) -> Round:
 
     Raises:
         StageError: there is no such task, the limits in params.yaml do not allow it now, there is nothing new to learn, or a
-            stage failed.
+            stage failed, or it gave the version of an earlier training.
     """
     params = load_params()
     params.task(task)
@@ -56,8 +59,8 @@ def retrain(task: str, instance: Path, uri: str, reason: str) -> Round:
     found = new_data(task, params, instance)
     note(EVENT, task, reason=reason, rows=found.rows, instance=str(instance), until=found.until)
     _run(task, found.changes)
-    promotion = Promotion(task, load_params(), uri)
-    decision = promotion.promote() if params.retraining.promotion == "auto" else promotion.judge()
+    version, promotion = _new_version(task, uri), Promotion(task, load_params(), uri)
+    decision = promotion.promote(version) if params.retraining.promotion == "auto" else promotion.judge(version)
     shadow = decision.verdict != "held" and _shadow(task, decision.version, instance, uri, params.retraining.share)
     note("shadow" if shadow else "waiting", task, version=decision.version, verdict=decision.verdict)
     return Round(found.rows, decision, shadow)
@@ -88,6 +91,20 @@ def _run(task: str, changes: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pipelines.repro.side_by_side", *options, f"package@{task}"]
     if subprocess.run(command, check=False).returncode:  # noqa: S603 - this interpreter
         raise StageError(f"training {task} again failed; see the output above")
+
+
+def _new_version(task: str, uri: str) -> str:
+    """The version that the pipeline has registered in this round, or in one before that did not end.
+
+    Raises:
+        StageError: it is older. If the data is as it was in an earlier training, DVC restores the results of that one.
+    """
+    registered = json.loads((REGISTERED / f"{task}.json").read_text(encoding="utf-8"))
+    run, began = History(uri).run(registered["run_id"]), unfinished(task)
+    if run is None or began is None or run.started < began:
+        note(RESTORED, task, version=registered["version"])
+        raise StageError(f"version {registered['version']} of {task} is not new: the data is as it was when that one was trained")
+    return str(registered["version"])
 
 
 def _shadow(task: str, version: str, instance: Path, uri: str, share: float) -> bool:
