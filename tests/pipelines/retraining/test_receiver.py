@@ -17,10 +17,10 @@ def alert(status: str = "firing", **labels: str) -> dict[str, Any]:
     return {"status": status, "labels": {"alertname": "TextsDrift", "action": "retrain", "model": "surname", **labels}}
 
 
-def post(port: int, body: bytes, path: str = "/alerts") -> int:
+def post(port: int, body: bytes, path: str = "/alerts", length: str = "") -> int:
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("POST", path, body)
+        connection.request("POST", path, body, {"Content-Length": length or str(len(body))})
         return connection.getresponse().status
     finally:
         connection.close()
@@ -71,18 +71,23 @@ def test_alerts_during_a_training_become_one_afterwards(port: int, trainer: Trai
 
 
 @pytest.mark.parametrize(
-    ("body", "path", "status"),
+    ("body", "path", "length", "status"),
     [
-        (b"no JSON", "/alerts", 400),
-        (b"{}", "/alerts", 400),
-        (b'{"alerts": [1]}', "/alerts", 400),
-        (b'{"alerts": []}', "/other", 404),
-        (b" " * (LARGEST + 1), "/alerts", 413),
+        (b"no JSON", "/alerts", "", 400),
+        (b"{}", "/alerts", "", 400),
+        (b'{"alerts": [1]}', "/alerts", "", 400),
+        (b"", "/alerts", "-1", 400),
+        (json.dumps({"alerts": [alert()]}).encode(), "/other", "", 404),
+        (b"", "/alerts", str(LARGEST + 1), 413),
     ],
 )
-def test_wrong_requests_are_refused_and_train_nothing(port: int, trainer: Trainer, body: bytes, path: str, status: int) -> None:
-    assert post(port, body, path) == status
-    assert trainer.trained == []
+def test_wrong_requests_are_refused_and_train_nothing(
+    port: int, trainer: Trainer, body: bytes, path: str, length: str, status: int
+) -> None:
+    assert post(port, body, path, length) == status
+    assert post(port, json.dumps({"alerts": [alert(model="fr-en")]}).encode()) == 200
+    assert trainer.began.wait(5)  # alerts are taken in their order, so an earlier one would have come first
+    assert [task for task, _ in trainer.trained] == ["fr-en"]
 
 
 def test_a_schedule_trains_each_of_its_tasks(trainer: Trainer) -> None:
