@@ -171,7 +171,7 @@ def promote(
 @app.command()
 @clear
 def retrain(name: Name, instance: Instance = INSTANCE) -> None:
-    """Train a task on its old rows and on answers that people corrected; if the gate holds, open the model as a shadow."""
+    """Train a task on its old rows and on feedback, or on its changed files; if the gate holds, open the model as a shadow."""
     from pipelines.retraining.retrain import retrain
     from pipelines.tracking.runs import tracking_uri
 

@@ -23,7 +23,7 @@ class Gate(Section):
 
 
 class Retraining(Section):
-    """Limits of `seqline watch`, so that drift cannot train for ever."""
+    """Limits of `seqline retrain` and `seqline watch`, so that drift cannot train for ever."""
 
     pause_hours: Annotated[float, Field(ge=0)]
     per_week: Positive
