@@ -13,7 +13,8 @@ from serving.registry import Registry, fetched
 from serving.server.errors import ControlError
 from serving.server.trials import canary as canaries
 from serving.server.trials import shadow as shadows
-from serving.server.trials.attempts import ANSWERS, Gate, Latency
+from serving.server.trials.attempts import Latency
+from serving.server.trials.gate import ANSWERS, Gate
 from serving.server.trials.running import start
 
 Stop = Annotated[bool, typer.Option("--stop", help="End it.")]

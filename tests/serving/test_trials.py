@@ -27,8 +27,8 @@ from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST, choose_ports
 from serving.server.proxy import Front, find_nginx
 from serving.server.trials import canary, shadow
-from serving.server.trials.attempts import Gate
 from serving.server.trials.canary import Patience
+from serving.server.trials.gate import Gate
 from serving.server.trials.running import start
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]

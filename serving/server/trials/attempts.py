@@ -1,4 +1,4 @@
-"""The log of trials: how both versions of a model did, and whether a challenger did so much worse that its trial must end."""
+"""The log of trials: how both versions of a model did."""
 
 import json
 import math
@@ -9,8 +9,6 @@ from typing import Final, Self
 
 LOG: Final = "trials.log"  # which nginx writes, see nginx.conf
 BUSY: Final = "challenger"  # in place of an address: nginx did not try, because too many requests to challengers were under way
-FAILURES: Final = 3  # fewer can be chance
-ANSWERS: Final = 50  # fewer have no p99 to speak of
 
 
 @dataclass(frozen=True)
@@ -93,39 +91,3 @@ class Attempts:
                 if said["model"] == self._model and said["at"] >= self._since and (arm := self._arms.get(said["version"])):
                     arm.add(said["to"], said["status"], said["seconds"])
         return self
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What a challenger may do worse than the champion.
-
-    Attributes:
-        errors: largest share of requests without an answer, beyond the champion's share. Clients' wrong requests concern both
-            versions, so where there are such, the difference has to be larger by three standard errors.
-        slower: largest ratio of its p99 latency to the champion's.
-        worse: largest loss of the share of right answers among those that people have judged, see `judged.complaint`.
-    """
-
-    errors: float = 0.01
-    slower: float = 2.0
-    worse: float = 0.1
-
-    def crossed(self, champion: Arm, challenger: Arm, *, over: bool = False) -> str | None:
-        """Why the challenger must not go on; None if it may.
-
-        Args:
-            champion: how the version did that it is compared with.
-            challenger: how it did.
-            over: whether the trial is over, so that no more requests will tell.
-        """
-        without, count = challenger.without, challenger.requests
-        usual = champion.without / max(1, champion.requests)
-        chance = 3 * math.sqrt(usual * (1 - usual) / max(1, count))
-        if without > (usual + self.errors + chance) * count and (over or without >= FAILURES):
-            return f"{without} of {count} requests got no answer, and {champion.without} of {champion.requests} of the champion's"
-        fast, slow = Latency.of(champion.seconds), Latency.of(challenger.seconds)
-        if not fast or not slow or min(len(champion.seconds), len(challenger.seconds)) < ANSWERS:
-            return f"too few answers to compare: {count}, and {champion.requests} of the champion" if over else None
-        if slow.p99_s > self.slower * fast.p99_s:
-            return f"p99 latency is {slow.p99_s:.3f} s, more than {self.slower:g} times the champion's {fast.p99_s:.3f} s"
-        return None

@@ -7,7 +7,8 @@ from typing import Final
 
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Trial
-from serving.server.trials.attempts import ANSWERS, LOG, Attempts, Gate, Latency
+from serving.server.trials.attempts import LOG, Attempts, Latency
+from serving.server.trials.gate import ANSWERS, Gate
 from serving.server.trials.judged import Judged, complaint
 from serving.server.trials.running import end, named, proxied, running, start
 
