@@ -3,16 +3,13 @@
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from serving.server.archive import take
 from serving.server.errors import ControlError
-from serving.server.instance import Instance, State, Trial
+from serving.server.instance import Instance, Kind, State, Trial
 from serving.server.proxy import Proxy
 from serving.server.torchserve import TorchServe
 from serving.server.trials.attempts import LOG
-
-Kind = Literal["shadow", "canary"]
 
 
 def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:

@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import get_args
 
-from serving.server.instance import Trial
-
-KINDS: Final = ("shadow", "canary")
+from serving.server.instance import Kind, Trial
 
 
 def of_requests(trials: Mapping[str, Trial]) -> str:
@@ -23,7 +21,9 @@ def of_requests(trials: Mapping[str, Trial]) -> str:
         f'split_clients "$request_id" $trial_{i} {{ {trial.share:.2%} "{trial.version}"; * ""; }}'
         for i, trial in enumerate(trials.values())
     ]
-    kinds = {kind: {model: f"$trial_{i}" for i, (model, t) in enumerate(trials.items()) if t.kind == kind} for kind in KINDS}
+    kinds = {
+        kind: {model: f"$trial_{i}" for i, (model, t) in enumerate(trials.items()) if t.kind == kind} for kind in get_args(Kind)
+    }
     maps = [_map(kind, versions, '""') for kind, versions in kinds.items()]
     return "\n".join([*splits, *maps, _map("in_canary", dict.fromkeys(kinds["canary"], "1"), "0")]) + "\n"
 
