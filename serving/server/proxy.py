@@ -194,7 +194,7 @@ class Proxy:
         """Split requests for trials by the model's name; returns when new requests follow it.
 
         Raises:
-            ControlError: nginx does not take the settings.
+            ControlError: nginx does not take the settings, or does not follow them in time.
         """
         self._write_splits(trials)
         self._reload()
@@ -237,7 +237,8 @@ class Proxy:
         """Let nginx read its settings again; returns when no worker with the old ones accepts requests."""
         before = self._accepting()
         self._nginx("-s", "reload")
-        _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before)
+        if not _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before):
+            raise ControlError(f"nginx does not follow its new settings; see {self._instance.logs}/proxy-errors.log")
 
     def _accepting(self) -> set[int]:
         """Workers that accept connections. After a reload, old workers answer pending requests and say so in their titles."""

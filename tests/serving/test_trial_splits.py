@@ -15,6 +15,7 @@ import requests
 from waiting import until
 
 from benchmarks.load.target import Target
+from serving.server import proxy
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Served, State, Trial
 from serving.server.keys import TorchServeKeys
@@ -275,6 +276,12 @@ def test_a_split_changes_under_load_without_a_failed_request(split: Split) -> No
         stop.set()
     assert set(statuses) == {200}
     assert len(statuses) > 50
+
+
+def test_settings_that_nginx_does_not_follow_are_an_error(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "_wait_until", lambda *_: False)
+    with pytest.raises(ControlError, match=r"nginx does not follow its new settings; see .*proxy-errors\.log"):
+        split.to()
 
 
 def test_the_settings_of_two_trials() -> None:
