@@ -50,13 +50,19 @@ def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:
 def end(instance: Instance, state: State, model: str) -> None:
     """End a model's trial, with the instance locked: no new request goes to the challenger, which answers those that it has.
 
-    It is unloaded then, unless it is served or kept for a rollback.
+    It is unloaded then, unless it is served or kept for a rollback. The end is noted last: until then, it can be tried again.
+
+    Raises:
+        ControlError: nginx does not follow. The trial is not over.
     """
     trial, served = state.trials[model], state.models[model]
-    _split(instance, state, {name: one for name, one in state.trials.items() if name != model})
-    Proxy(instance).settle()
+    others = {name: one for name, one in state.trials.items() if name != model}
+    proxy = Proxy(instance)
+    proxy.split(others)
+    proxy.settle()
     if trial.version not in (served.version, served.previous):
         TorchServe.of(instance, state).unregister(model, trial.version)
+    instance.note(state.model_copy(update={"trials": others}))
 
 
 def refuse(model: str, state: State) -> None:
