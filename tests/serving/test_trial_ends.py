@@ -1,10 +1,12 @@
-"""A trial can be ended again if that has failed."""
+"""A trial can be ended again if that has failed, and a canary does not stay open unwatched."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import until
 
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Served, State, Trial
@@ -12,6 +14,7 @@ from serving.server.ports import choose_ports
 from serving.server.proxy import Proxy
 from serving.server.torchserve import TorchServe
 from serving.server.trials import canary
+from serving.server.trials.gate import Gate
 
 MODEL = "m"
 TRIAL = Trial(kind="canary", version="2-b", share=0.1, since=0.0)
@@ -64,3 +67,44 @@ def test_an_end_that_failed_can_be_tried_again(around: Around) -> None:
     assert around.trials == {MODEL: TRIAL}
     canary.stop(MODEL, around.instance.folder)
     assert (around.trials, around.split, around.unloaded) == ({}, [[]], ["2-b"])
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> canary.Outcome:
+    """What a canary that has started shows at once."""
+    shown = canary.Outcome("1-a", "2-b", "it is slow", 5, 0, None, None)
+    monkeypatch.setattr(canary, "start", lambda *_: TRIAL)
+    monkeypatch.setattr(canary, "_watch", lambda *_: shown)
+    monkeypatch.setattr(canary, "WAIT_S", 0.0)
+    monkeypatch.setattr(canary, "PAUSE_S", 0.01)
+    return shown
+
+
+def run(around: Around) -> canary.Outcome:
+    folder = around.instance.folder
+    return canary.run(folder / f"{MODEL}.mar", 0.1, folder, Gate(), canary.Patience())
+
+
+def test_a_canary_is_withdrawn_after_another_command(
+    around: Around, outcome: canary.Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with around.instance.locked():
+            running = pool.submit(run, around)
+            until(lambda: "the canary 2-b of m still gets requests" in caplog.text, "the canary to find the lock")
+        assert running.result(30) == outcome
+    assert "another command is running" in caplog.text
+    assert (around.trials, around.unloaded) == ({}, ["2-b"])
+
+
+def test_a_canary_is_withdrawn_although_nginx_failed(around: Around, outcome: canary.Outcome) -> None:
+    around.failures = 2
+    assert run(around) == outcome
+    assert (around.trials, around.unloaded) == ({}, ["2-b"])
+
+
+@pytest.mark.usefixtures("outcome")
+def test_a_canary_ends_with_its_server(around: Around, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Instance, "processes", lambda _: [])
+    around.failures = 10**9
+    assert run(around).reason == "it is slow"
