@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -198,6 +199,11 @@ class Proxy:
         """
         self._write_splits(trials)
         self._reload()
+
+    def reopen_logs(self) -> None:
+        """Let nginx write its logs to new files if the present ones were renamed."""
+        for master in self.processes()[:1]:
+            master.send_signal(signal.SIGUSR1)
 
     def settle(self) -> None:
         """Wait until requests that were accepted before the last change are answered; nginx gives up those that take too long."""

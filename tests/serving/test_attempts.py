@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.server.trials.attempts import Arm, Attempts, Latency
+from serving.server.trials.log import OLDER
 
 ADDRESS = "127.0.0.1:8081"
 
@@ -49,6 +50,19 @@ def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) ->
     path.write_text(whole + whole)
     assert attempts.read().challenger.requests == 2
     assert attempts.read().challenger.requests == 2
+
+
+def test_a_log_that_is_rotated_is_read_once(tmp_path: Path) -> None:
+    path, older = tmp_path / "trials.log", tmp_path / OLDER
+    attempts = seen(path, line("2-b"))
+    for count in range(2, 8, 2):
+        with path.open("a") as log:
+            log.write(line("2-b"))
+        path.replace(older)
+        assert attempts.read().challenger.requests == count
+        path.write_text(line("2-b"))
+        assert attempts.read().challenger.requests == count + 1
+    assert Attempts(path, "m", "2-b", 100.0).read().challenger.requests == 3
 
 
 def test_percentiles_are_answers_that_were_given() -> None:

@@ -1,5 +1,6 @@
 """The proxy splits requests between two versions of a model: nginx, in front of a server whose versions misbehave on request."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -7,21 +8,27 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from aiohttp.test_utils import TestServer
 from waiting import until
 
 from benchmarks.load.target import Target
+from serving.records import Keeping
 from serving.server import proxy
 from serving.server.errors import ControlError
+from serving.server.gateway import Gateway
 from serving.server.instance import Instance, Served, State, Trial
 from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST, choose_ports
 from serving.server.proxy import Front, Limits, Proxy, find_nginx
-from serving.server.trials import splits
+from serving.server.trials import log, splits
+from serving.server.trials.attempts import Attempts
 
 try:
     find_nginx()
@@ -276,6 +283,40 @@ def test_a_split_changes_under_load_without_a_failed_request(split: Split) -> No
         stop.set()
     assert set(statuses) == {200}
     assert len(statuses) > 50
+
+
+def all_read(seen: Attempts, count: int) -> bool:
+    return seen.read().challenger.requests == count
+
+
+def test_a_large_log_is_rotated_and_no_request_is_lost(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    instance = Instance(split.folder)
+    log.empty(instance)
+    split.to(long=trial("canary", "1-good"))
+    seen = Attempts(instance.logs / log.LOG, "long", "1-good", 0)
+    for count in (10, 20):
+        for _ in range(10):
+            split.ask("long", GOOD)
+        until(partial(all_read, seen, count), "the log to be written")
+        log.rotate(instance)
+        assert until(lambda: (instance.logs / log.LOG).is_file(), "nginx to begin a new log")
+    assert Attempts(instance.logs / log.LOG, "long", "1-good", 0).read().challenger.requests == 10
+
+
+def test_the_gateway_rotates_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    instance = Instance(tmp_path)
+    (instance.site / "web").mkdir(parents=True)
+    instance.logs.mkdir()
+    (instance.logs / log.LOG).write_bytes(b" " * 101)
+
+    async def run() -> None:
+        async with TestServer(Gateway(instance, 1, "", 10.0, Keeping(instance.records)).application()):
+            while not (instance.logs / log.OLDER).is_file():
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
 
 
 def test_settings_that_nginx_does_not_follow_are_an_error(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
-LOG: Final = "trials.log"  # which nginx writes, see nginx.conf
+from serving.server.trials.log import OLDER
+
 BUSY: Final = "challenger"  # in place of an address: nginx did not try, because too many requests to challengers were under way
 
 
@@ -64,7 +67,7 @@ class Arm:
 
 
 class Attempts:
-    """The requests of a trial, as far as the log has been read.
+    """The requests of a trial, as far as the log has been read. Of a long trial, the log has only the latest requests.
 
     Args:
         path: of the log.
@@ -74,20 +77,27 @@ class Attempts:
     """
 
     def __init__(self, path: Path, model: str, challenger: str, since: float) -> None:
-        self._path, self._model, self._since = path, model, since
+        self._files, self._model, self._since = (path.with_name(OLDER), path), model, since
         self._arms = {"": Arm(), challenger: Arm()}
         self.champion, self.challenger = self._arms.values()
-        self._place = 0
+        self._places: dict[int, int] = {}  # by inode, as the file that is written now is renamed when it is large
 
     def read(self) -> Self:
         """Read what was written since the last time."""
-        with self._path.open("rb") as log:
-            log.seek(self._place)
-            for line in log:
-                if not line.endswith(b"\n"):  # half written
-                    break
-                self._place += len(line)
-                said = json.loads(line)
-                if said["model"] == self._model and said["at"] >= self._since and (arm := self._arms.get(said["version"])):
-                    arm.add(said["to"], said["status"], said["seconds"])
+        for path in self._files:
+            with suppress(FileNotFoundError), path.open("rb") as log:
+                self._read(log)
         return self
+
+    def _read(self, log: IO[bytes]) -> None:
+        file = os.fstat(log.fileno())
+        place = self._places.get(file.st_ino, 0)
+        place = log.seek(place if place <= file.st_size else 0)  # a new file may have the inode of one that is gone
+        for line in log:
+            if not line.endswith(b"\n"):  # half written
+                break
+            place += len(line)
+            said = json.loads(line)
+            if said["model"] == self._model and said["at"] >= self._since and (arm := self._arms.get(said["version"])):
+                arm.add(said["to"], said["status"], said["seconds"])
+        self._places[file.st_ino] = place

@@ -8,9 +8,10 @@ from typing import Final
 
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Trial
-from serving.server.trials.attempts import LOG, Attempts, Latency
+from serving.server.trials.attempts import Attempts, Latency
 from serving.server.trials.gate import ANSWERS, Gate
 from serving.server.trials.judged import Judged, complaint
+from serving.server.trials.log import LOG
 from serving.server.trials.running import end, named, proxied, running, start
 
 LOOK_S: Final = 0.5  # interval between two looks at the log

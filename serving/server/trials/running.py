@@ -9,7 +9,7 @@ from serving.server.errors import ControlError
 from serving.server.instance import Instance, Kind, State, Trial
 from serving.server.proxy import Proxy
 from serving.server.torchserve import TorchServe
-from serving.server.trials.attempts import LOG
+from serving.server.trials import log
 
 
 def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:
@@ -35,7 +35,7 @@ def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:
         if taken.version == served.version:
             raise ControlError(f"version {taken.version} of {model} is the one that answers, so there is nothing to compare")
         if not state.trials:
-            (instance.logs / LOG).write_bytes(b"")
+            log.empty(instance)
         with TorchServe.of(instance, state).loaded(taken, already=taken.version == served.previous):
             trial = Trial(kind=kind, version=taken.version, share=share, since=time.time())
             try:
