@@ -143,13 +143,14 @@ class Proxy:
         """
         (self._folder / CERTIFICATE).unlink(missing_ok=True)  # of a previous server; clients must not trust it
         certificate = front.certificate or self._self_signed()
-        client_keys = front.client_keys()
+        client_keys, patience_s = front.client_keys(), math.ceil(timeout_s / 2)  # with a challenger; then the champion has time
         values = {
             **{name: str(port) for name, port in ports.model_dump().items()},
             **{name: str(value) for name, value in vars(front.limits).items()},
             "body_limit": front.limits.body,
             "timeout_s": str(math.ceil(timeout_s)),
-            "patience_s": str(math.ceil(timeout_s / 2)),  # with a challenger; then there is time for the champion
+            "patience_s": str(patience_s),
+            "seconds_below": "|".join(map(str, range(patience_s))),
             "user": f"user {getpass.getuser()};" if os.getuid() == 0 else "",
             "folder": str(self._folder),
             "logs": str(self._instance.logs),

@@ -231,6 +231,20 @@ def test_the_champion_answers_what_a_canary_cannot(version: str, split: Split) -
     assert [line["status"] for line in lines] == [f"{first} : 200"] * 5
 
 
+@pytest.mark.parametrize(
+    ("asked", "canary"),
+    [("", "2"), ("2", "2"), ("2.5", "2"), ("10", "2"), ("99999", "2"), ("1.999", "1.999"), (".5", ".5"), ("01", "01")],
+)
+def test_a_canary_has_no_more_time_than_its_answer_would_be_waited_for(
+    asked: str, canary: str, split: Split, behind: tuple[Behind, int]
+) -> None:
+    split.to(patient=trial("canary", "1-dead"))
+    before = len(behind[0].of("patient"))
+    assert said(split.ask("patient", GOOD, {"X-Deadline": asked} if asked else {})) == (200, "champion")
+    challenger, champion = behind[0].of("patient")[before:]
+    assert (challenger.headers["X-Deadline"], champion.headers.get("X-Deadline", "")) == (canary, asked)
+
+
 def test_a_client_that_gives_up_does_not_hide_that_a_canary_hangs(split: Split) -> None:
     split.to(abandoned=trial("canary", "1-hang"))
     url, headers = f"{split.url}/predictions/abandoned", split.headers()
