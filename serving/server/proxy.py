@@ -27,7 +27,8 @@ from serving.server.ports import HOST, Ports
 from serving.server.trials import splits
 
 HERE: Final = Path(__file__).parent
-PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
+PROXY, UPSTREAM, CHALLENGER = "nginx.conf", "upstream.conf", "challenger.conf"
+KEYS, CLIENT_KEYS = "keys.conf", "keys.json"
 TRIALS, MIRROR = "trials.conf", "mirror.conf"
 CERTIFICATE: Final = "certificate.pem"  # self-signed
 ERRORS: Final = {
@@ -167,7 +168,7 @@ class Proxy:
             "certificate": str(certificate.chain.resolve()),
             "certificate_key": str(certificate.key.resolve()),
         }
-        for name in (PROXY, UPSTREAM):
+        for name in (PROXY, UPSTREAM, CHALLENGER):
             write_secret(self._folder / name, _Conf((HERE / name).read_text(encoding="utf-8")).substitute(values))
         self._write(client_keys)
         self._write_splits({})

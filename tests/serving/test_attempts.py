@@ -37,7 +37,7 @@ def test_each_request_counts_for_the_version_that_got_it(tmp_path: Path) -> None
         line("2-b", at=99.9),
         line("2-b", "", ""),  # without a valid key
         line("2-b", "-", "-"),
-        line("2-b", "502 : 200", "0.000 : 0.010", to=f"challenger : {ADDRESS}"),
+        line("2-b", "502 : 200", "0.000 : 0.010", to=f"challenger_0 : {ADDRESS}"),
     )
     assert attempts.champion == Arm(requests=1, seconds=[0.01])
     assert attempts.challenger == Arm(requests=1, refused=1, skipped=1)

@@ -179,6 +179,7 @@ def test_a_copy_is_what_the_model_got_except_that_it_is_not_counted(split: Split
 
 def test_a_copy_needs_torchserves_key(split: Split, behind: tuple[Behind, int]) -> None:
     """Other users of the machine may reach the socket of the copies, which adds no key of its own."""
+    split.to(stranger=trial("shadow", "1-good"))
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(split.folder / "tmp/copies.sock"))
         asking.sendall(b"POST /predictions/stranger/1-good HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
@@ -210,7 +211,7 @@ def test_a_shadow_that_fails_or_hangs_delays_nobody(version: str, split: Split) 
         return [line for line in split.log() if (line["model"], line["version"]) == ("delayed", version)]
 
     assert until(lambda: len(copies()) == 20, "the log to be written")
-    tried = {line["status"] for line in copies() if line["to"] != "challenger"}
+    tried = {line["status"] for line in copies() if line["to"] != "challenger_0"}
     assert tried == {str(FAILING[version]) if FAILING[version] else {"1-drop": "502", "1-hang": "504"}[version]}
 
 
@@ -267,6 +268,14 @@ def test_hanging_requests_to_a_canary_leave_the_champion_its_places(split: Split
         taken = list(pool.map(lambda _: (said(split.ask("full", GOOD)), time.monotonic() - began), range(12)))
     assert [answer for answer, _ in taken] == [(200, "champion")] * 12
     assert sorted(seconds > 1 for _, seconds in taken) == [False] * 6 + [True] * 6
+
+
+def test_a_shadow_that_hangs_takes_no_places_of_another_models_canary(split: Split, behind: tuple[Behind, int]) -> None:
+    split.to(hanging=trial("shadow", "1-hang"), beside=trial("canary", "1-good"))
+    for _ in range(8):
+        split.ask("hanging", GOOD)
+    until(lambda: [one.version for one in behind[0].of("hanging")].count("1-hang") == 6, "the copies to take all places")
+    assert said(split.ask("beside", GOOD)) == (200, "1-good")
 
 
 def test_requests_for_a_canary_are_limited_like_others(split: Split) -> None:
@@ -343,8 +352,11 @@ def test_the_settings_of_two_trials() -> None:
     text = splits.of_requests({"fr-en": trial("shadow", "7-a", 0.125), "names.2": trial("canary", "3-b", 0.1)})
     assert text.splitlines() == [
         'split_clients "$request_id" $trial_0 { 12.50% "7-a"; * ""; }',
+        "upstream challenger_0 { include challenger.conf; }",
         'split_clients "$request_id" $trial_1 { 10.00% "3-b"; * ""; }',
+        "upstream challenger_1 { include challenger.conf; }",
         'map $model $shadow { default ""; "~^fr\\-en$" $trial_0; }',
         'map $model $canary { default ""; "~^names\\.2$" $trial_1; }',
+        'map $model $challenger { default ""; "~^fr\\-en$" challenger_0; "~^names\\.2$" challenger_1; }',
         'map $model $in_canary { default 0; "~^names\\.2$" 1; }',
     ]

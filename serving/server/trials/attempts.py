@@ -11,7 +11,7 @@ from typing import IO, Final, Self
 
 from serving.server.trials.log import OLDER
 
-BUSY: Final = "challenger"  # in place of an address: nginx did not try, because too many requests to challengers were under way
+BUSY: Final = "challenger_"  # begins what stands for an address that nginx did not try: too many requests were under way
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Arm:
     def add(self, to: str, status: str, seconds: str) -> None:
         """Count the first attempt of a request, given nginx's $upstream_addr, $upstream_status and $upstream_response_time."""
         code, took = (text.split(" : ")[0] for text in (status, seconds))
-        if to.split(" : ")[0] == BUSY:
+        if to.startswith(BUSY):
             self.skipped += 1
         elif code.isdecimal():  # else it was refused, or its client went away
             lost = int(code) >= 500 or code == "404"  # TorchServe's, for a version that is not loaded
