@@ -5,28 +5,26 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from aiohttp.test_utils import TestServer
+from misbehaving import FAILING, TIMEOUT_S, Behind, Split, handler, said, started, trial
 from waiting import until
 
-from benchmarks.load.target import Target
 from serving.records import Keeping
 from serving.server import proxy
 from serving.server.errors import ControlError
 from serving.server.gateway import Gateway
-from serving.server.instance import Instance, Served, State, Trial
-from serving.server.keys import TorchServeKeys
-from serving.server.ports import HOST, choose_ports
-from serving.server.proxy import Front, Limits, Proxy, find_nginx
+from serving.server.instance import Instance
+from serving.server.ports import HOST
+from serving.server.proxy import Limits, find_nginx
 from serving.server.trials import log, splits
 from serving.server.trials.attempts import Attempts
 
@@ -36,61 +34,6 @@ except ControlError as error:
     pytest.skip(str(error), allow_module_level=True)
 
 GOOD = b'{"inputs": "ab"}'
-HANG_S = 30.0
-TIMEOUT_S = 4  # the proxy waits half as long for a challenger
-# Version of a challenger -> status of its answers. TorchServe's own answers have no version.
-FAILING = {"1-dead": 500, "1-model": 500, "1-late": 504, "1-full": 503, "1-lost": 507, "1-gone": 404, "1-drop": 0, "1-hang": 0}
-OWN = {"1-model", "1-late", "1-refuse"}
-
-
-@dataclass
-class Seen:
-    """A request that reached the server behind the proxy."""
-
-    model: str
-    version: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass
-class Behind:
-    """A server that answers like TorchServe, with the version as text; what it has seen."""
-
-    seen: list[Seen] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def of(self, model: str) -> list[Seen]:
-        return [one for one in self.seen if one.model == model]
-
-
-def handler(behind: Behind) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            _, _, model, *rest = self.path.split("/")
-            version = rest[0] if rest else ""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            behind.seen.append(Seen(model, version, dict(self.headers), body))
-            if version == "1-hang":
-                behind.ended.wait(HANG_S)
-            if version in ("1-hang", "1-drop"):
-                self.close_connection = True
-                return
-            status = 400 if version == "1-refuse" else FAILING.get(version, 200)
-            self.send_response(status)
-            if status == 200 or version in OWN:
-                self.send_header("X-Model-Version", version or "champion")
-            said = json.dumps({"version": version or "champion"}).encode()
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
 
 
 @pytest.fixture(scope="module")
@@ -103,41 +46,10 @@ def behind() -> Iterator[tuple[Behind, int]]:
         server.shutdown()
 
 
-class Split(Target):
-    """The proxy, whose splits a test may change."""
-
-    def to(self, **trials: Trial) -> None:
-        Proxy(Instance(self.folder)).split(trials)
-
-    def log(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "logs/trials.log").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
-
-
 @pytest.fixture(scope="module")
 def split(behind: tuple[Behind, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
-    instance = Instance(tmp_path_factory.mktemp("split") / "é '{};,")
-    instance.folder.mkdir()
-    instance.prepare()
-    ports = choose_ports(0).model_copy(update={"inference": behind[1]})
-    proxy = Proxy(instance)
-    front = Front(limits=Limits(in_flight=6))
-    try:
-        proxy.start(front, ports, TorchServeKeys(management="m", inference="i"), "http://127.0.0.1:1/metrics", TIMEOUT_S)
-        with pytest.MonkeyPatch.context() as patch:
-            models = {"m": Served(version="1-champion")}
-            patch.setattr(Target, "state", State(ports=ports, proxied=True, records=instance.records, models=models))
-            yield Split(instance.folder)
-    finally:
-        proxy.drain(0)
-
-
-def trial(kind: Any, version: str, share: float = 1.0) -> Trial:
-    return Trial(kind=kind, version=version, share=share, since=0)
-
-
-def said(response: requests.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["version"]
+    with started(tmp_path_factory.mktemp("split") / "é '{};,", behind[1], Limits(in_flight=6)) as found:
+        yield found
 
 
 def test_without_a_trial_nothing_is_copied_split_or_logged(split: Split) -> None:
@@ -284,6 +196,16 @@ def test_requests_for_a_canary_are_limited_like_others(split: Split) -> None:
     assert split.request("GET", "/predictions/limited").status_code == 405
 
 
+def test_a_canary_gets_no_more_requests_of_a_key_than_its_rate(behind: tuple[Behind, int], tmp_path: Path) -> None:
+    with started(tmp_path / "slow", behind[1], Limits(rate=1, burst=1)) as slow:
+        slow.to(often=trial("canary", "1-good"))
+        answers = [slow.ask("often", GOOD) for _ in range(6)]
+    assert said(answers[0]) == (200, "1-good")
+    refused = next(answer for answer in answers if answer.status_code != 200)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    assert refused.json()["error"]["code"] == "too_many_requests"
+
+
 @pytest.mark.parametrize("path", ["/shadow", "/challenger", "/predictions/m/1-good", "/canary"])
 def test_a_client_cannot_choose_a_version(path: str, split: Split) -> None:
     split.to(m=trial("shadow", "1-good"))
@@ -298,12 +220,15 @@ def test_a_split_changes_under_load_without_a_failed_request(split: Split) -> No
             statuses.append(split.ask("changing", GOOD).status_code)
 
     with ThreadPoolExecutor(3) as pool:
-        for _ in range(3):
-            pool.submit(ask)
-        for kind in ("shadow", "canary", "shadow", "canary"):
-            split.to(changing=trial(kind, "1-dead", 0.5))
-            split.to()
-        stop.set()
+        asking = [pool.submit(ask) for _ in range(3)]
+        try:
+            for kind in ("shadow", "canary", "shadow", "canary"):
+                split.to(changing=trial(kind, "1-dead", 0.5))
+                split.to()
+        finally:
+            stop.set()
+    for one in asking:
+        one.result()  # raises if a connection was refused or reset
     assert set(statuses) == {200}
     assert len(statuses) > 50
 
