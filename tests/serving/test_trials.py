@@ -201,7 +201,7 @@ def test_a_shadow_that_hangs_delays_nobody(server: Target, challenger: Path) -> 
 def test_a_canary_gets_its_share_and_passes(server: Target, challenger: Path) -> None:
     before = version(server)
     with Clients(server, MODEL, LIST) as load:
-        outcome = run(challenger, server, 0.25)
+        outcome = run(challenger, server, 0.25, Gate())
     assert load.failed == []
     assert (outcome.reason, outcome.failed, outcome.champion) == (None, 0, before)
     log = [json.loads(line) for line in (server.folder / "logs/trials.log").read_text().splitlines()]
