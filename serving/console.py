@@ -1,6 +1,7 @@
 """What the serving commands share: how they fail, where they print, and their common options."""
 
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -33,12 +34,16 @@ def verb(command: Callable[Arguments, int]) -> Callable[Arguments, None]:
         try:
             status = command(*arguments, **options)
         except (ControlError, ServingError) as error:
-            Console(stderr=True, emoji=False).print(
-                f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True
-            )
-            status = 1
+            status = _failed(str(error))
+        except sqlite3.Error as error:
+            status = _failed(f"the file of records cannot be used: {error}")
         except KeyboardInterrupt:
             status = 130
         raise typer.Exit(status)
 
     return app.command()(run)
+
+
+def _failed(why: str) -> int:
+    Console(stderr=True, emoji=False).print(f"error: {why}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    return 1

@@ -13,7 +13,8 @@ from serving.registry import Registry, fetched
 from serving.server.errors import ControlError
 from serving.server.trials import canary as canaries
 from serving.server.trials import shadow as shadows
-from serving.server.trials.attempts import ANSWERS, Gate, Latency
+from serving.server.trials.attempts import Latency
+from serving.server.trials.gate import ANSWERS, Gate
 from serving.server.trials.running import start
 
 Stop = Annotated[bool, typer.Option("--stop", help="End it.")]
@@ -24,7 +25,9 @@ SMALLEST = 0.001
 @verb
 def shadow(
     model: Annotated[str, typer.Argument(help="MODEL@WHICH starts one: an alias or number of the registry. MODEL reports.")],
-    share: Annotated[float, typer.Option(min=SMALLEST, max=1, help="Share of the requests to copy.")] = SHADOW_SHARE,
+    share: Annotated[
+        float | None, typer.Option(min=SMALLEST, max=1, help=f"Share of the requests to copy; default: {SHADOW_SHARE}.")
+    ] = None,
     ends: Stop = False,
     instance: Instance = INSTANCE,
     tracking: Tracking = TRACKING,
@@ -34,9 +37,11 @@ def shadow(
     if which:
         _only_without(ends, task, "shadow")
         with fetched(model, tracking) as archive:
-            trial = start("shadow", archive, share, instance)
-        CONSOLE.print(f"{task} {trial.version} gets copies of {share:.1%} of the requests; `seqline shadow {task}` reports")
+            trial = start("shadow", archive, share or SHADOW_SHARE, instance)
+        CONSOLE.print(f"{task} {trial.version} gets copies of {trial.share:.1%} of the requests; `seqline shadow {task}` reports")
         return 0
+    if share is not None:
+        raise ControlError(f"--share is for a new shadow: `seqline shadow {task}@challenger --share {share:g}`")
     compared = shadows.finish(task, instance) if ends else shadows.compare(task, instance)
     _report(task, compared)
     if ends:

@@ -4,6 +4,7 @@ TorchServe serves no pages, and a page may only send requests to where it came f
 only feedback on to it.
 """
 
+import asyncio
 import hmac
 import logging
 import re
@@ -26,6 +27,7 @@ from serving.server.feedback import FeedbackApi, RefusedError
 from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST
+from serving.server.trials import log
 
 LARGEST: Final = 2**20  # bytes of a body, as TorchServe's own limit
 TOO_LARGE: Final = ErrorDetail(code="body_too_large", message=f"the body is larger than {LARGEST // 1024}k")
@@ -66,7 +68,7 @@ class Gateway:
     def application(self) -> web.Application:
         """The application with all its routes."""
         application = web.Application(middlewares=[_errors_as_json], client_max_size=LARGEST)
-        application.cleanup_ctx.extend((self._connected, self._feedback.running))
+        application.cleanup_ctx.extend((self._connected, self._feedback.running, self._rotating))
         application.router.add_post(r"/predictions/{model:[A-Za-z0-9_][A-Za-z0-9_.-]*}", self._predict)
         application.router.add_post("/feedback", self._with_key(self._feedback.judge))
         application.router.add_delete(f"/feedback/{{id:{ID}}}", self._with_key(self._feedback.forget))
@@ -84,6 +86,11 @@ class Gateway:
             connector=TCPConnector(limit=0), timeout=self._patience, skip_auto_headers=without
         ) as self._session:
             yield
+
+    async def _rotating(self, _: web.Application) -> AsyncIterator[None]:
+        rotating = asyncio.create_task(log.keep_small(self._instance))
+        yield
+        rotating.cancel()
 
     async def _predict(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on with the time of its arrival, and return the answer as it comes."""

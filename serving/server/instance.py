@@ -40,6 +40,9 @@ class Served(BaseModel):
     previous: str | None = None
 
 
+Kind = Literal["shadow", "canary"]  # of a trial
+
+
 class Trial(BaseModel):
     """A challenger beside a served model, see `serving.server.trials`.
 
@@ -50,7 +53,7 @@ class Trial(BaseModel):
         since: start, in seconds since 1970.
     """
 
-    kind: Literal["shadow", "canary"]
+    kind: Kind
     version: str
     share: float
     since: float

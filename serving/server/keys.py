@@ -3,13 +3,13 @@
 import json
 import secrets
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, ValidationError
 
+from serving.records import OWNER_ONLY
 from serving.server.errors import ControlError
 
-OWNER_ONLY: Final = 0o600
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32,100}$")]  # no special characters of nginx's configuration
 
 

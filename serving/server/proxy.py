@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +27,8 @@ from serving.server.ports import HOST, Ports
 from serving.server.trials import splits
 
 HERE: Final = Path(__file__).parent
-PROXY, UPSTREAM, KEYS, CLIENT_KEYS = "nginx.conf", "upstream.conf", "keys.conf", "keys.json"
+PROXY, UPSTREAM, CHALLENGER = "nginx.conf", "upstream.conf", "challenger.conf"
+KEYS, CLIENT_KEYS = "keys.conf", "keys.json"
 TRIALS, MIRROR = "trials.conf", "mirror.conf"
 CERTIFICATE: Final = "certificate.pem"  # self-signed
 ERRORS: Final = {
@@ -142,13 +144,14 @@ class Proxy:
         """
         (self._folder / CERTIFICATE).unlink(missing_ok=True)  # of a previous server; clients must not trust it
         certificate = front.certificate or self._self_signed()
-        client_keys = front.client_keys()
+        client_keys, patience_s = front.client_keys(), math.ceil(timeout_s / 2)  # with a challenger; then the champion has time
         values = {
             **{name: str(port) for name, port in ports.model_dump().items()},
             **{name: str(value) for name, value in vars(front.limits).items()},
             "body_limit": front.limits.body,
             "timeout_s": str(math.ceil(timeout_s)),
-            "patience_s": str(math.ceil(timeout_s / 2)),  # with a challenger; then there is time for the champion
+            "patience_s": str(patience_s),
+            "seconds_below": "|".join(map(str, range(patience_s))),
             "user": f"user {getpass.getuser()};" if os.getuid() == 0 else "",
             "folder": str(self._folder),
             "logs": str(self._instance.logs),
@@ -165,7 +168,7 @@ class Proxy:
             "certificate": str(certificate.chain.resolve()),
             "certificate_key": str(certificate.key.resolve()),
         }
-        for name in (PROXY, UPSTREAM):
+        for name in (PROXY, UPSTREAM, CHALLENGER):
             write_secret(self._folder / name, _Conf((HERE / name).read_text(encoding="utf-8")).substitute(values))
         self._write(client_keys)
         self._write_splits({})
@@ -194,10 +197,15 @@ class Proxy:
         """Split requests for trials by the model's name; returns when new requests follow it.
 
         Raises:
-            ControlError: nginx does not take the settings.
+            ControlError: nginx does not take the settings, or does not follow them in time.
         """
         self._write_splits(trials)
         self._reload()
+
+    def reopen_logs(self) -> None:
+        """Let nginx write its logs to new files if the present ones were renamed."""
+        for master in self.processes()[:1]:
+            master.send_signal(signal.SIGUSR1)
 
     def settle(self) -> None:
         """Wait until requests that were accepted before the last change are answered; nginx gives up those that take too long."""
@@ -237,7 +245,8 @@ class Proxy:
         """Let nginx read its settings again; returns when no worker with the old ones accepts requests."""
         before = self._accepting()
         self._nginx("-s", "reload")
-        _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before)
+        if not _wait_until(lambda: bool(self._accepting() - before) and not self._accepting() & before):
+            raise ControlError(f"nginx does not follow its new settings; see {self._instance.logs}/proxy-errors.log")
 
     def _accepting(self) -> set[int]:
         """Workers that accept connections. After a reload, old workers answer pending requests and say so in their titles."""

@@ -51,17 +51,6 @@ class TorchServe:
         workers = body[0]["workers"] if status == 200 else []
         return bool(workers) and all(worker["status"] == "READY" for worker in workers)
 
-    def default(self, model: str) -> str:
-        """The version that answers requests without a version.
-
-        Raises:
-            ControlError: there is no such model.
-        """
-        status, body = self._manage("GET", f"/models/{quote(model)}")
-        if status != 200:
-            raise ControlError(f"the server has no model {model}")
-        return str(body[0]["modelVersion"])
-
     def check(self, archive: Archive) -> None:
         """Send a model the example requests of its archive.
 

@@ -1,11 +1,12 @@
-"""The gate of a canary, on lines of nginx's log of trials."""
+"""How both versions of a trial did, by lines of nginx's log of trials."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from serving.server.trials.attempts import Arm, Attempts, Gate, Latency
+from serving.server.trials.attempts import Arm, Attempts, Latency
+from serving.server.trials.log import OLDER
 
 ADDRESS = "127.0.0.1:8081"
 
@@ -18,10 +19,6 @@ def line(version: str = "", status: str = "200", seconds: str = "0.010", **other
 def seen(path: Path, *lines: str) -> Attempts:
     path.write_text("".join(lines))
     return Attempts(path, "m", "2-b", 100.0).read()
-
-
-def arm(answers: int, failed: int = 0, refused: int = 0, seconds: float = 0.01) -> Arm:
-    return Arm(answers + failed + refused, failed, refused, seconds=[seconds] * answers)
 
 
 @pytest.mark.parametrize("status", ["500", "502 : 200", "503 : 200", "504 : 200", "507 : 500", "404 : 200"])
@@ -40,7 +37,7 @@ def test_each_request_counts_for_the_version_that_got_it(tmp_path: Path) -> None
         line("2-b", at=99.9),
         line("2-b", "", ""),  # without a valid key
         line("2-b", "-", "-"),
-        line("2-b", "502 : 200", "0.000 : 0.010", to=f"challenger : {ADDRESS}"),
+        line("2-b", "502 : 200", "0.000 : 0.010", to=f"challenger_0 : {ADDRESS}"),
     )
     assert attempts.champion == Arm(requests=1, seconds=[0.01])
     assert attempts.challenger == Arm(requests=1, refused=1, skipped=1)
@@ -55,40 +52,17 @@ def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) ->
     assert attempts.read().challenger.requests == 2
 
 
-@pytest.mark.parametrize("challenger", [arm(0, failed=3), arm(97, failed=3), arm(0, refused=3), arm(296, failed=4)])
-def test_failures_cross_the_gate(challenger: Arm) -> None:
-    assert "got no answer, and 0 of 1000" in (Gate().crossed(arm(1000), challenger) or "")
-
-
-@pytest.mark.parametrize("challenger", [arm(0), arm(1, failed=2), arm(297, failed=3), arm(1000, failed=10)])
-def test_few_failures_do_not_cross_the_gate(challenger: Arm) -> None:
-    assert Gate().crossed(arm(1000), challenger) is None
-
-
-def test_two_failures_of_fifty_are_too_many_in_the_end() -> None:
-    challenger = arm(48, failed=2)
-    assert Gate().crossed(arm(1000), challenger) is None
-    assert Gate().crossed(arm(1000), challenger, over=True) == "2 of 50 requests got no answer, and 0 of 1000 of the champion's"
-
-
-def test_what_clients_do_wrong_does_not_count_against_the_challenger() -> None:
-    champion = arm(800, refused=200)
-    assert Gate().crossed(champion, arm(70, refused=30)) is None
-    assert Gate().crossed(champion, arm(0, refused=100)) is not None
-
-
-def test_a_slow_challenger_crosses_the_gate() -> None:
-    fast = arm(1000)
-    assert Gate().crossed(fast, arm(50, seconds=0.019)) is None
-    assert Gate().crossed(fast, arm(49, seconds=0.5)) is None
-    assert Gate().crossed(fast, arm(50, seconds=0.021)) == "p99 latency is 0.021 s, more than 2 times the champion's 0.010 s"
-    assert Gate(slower=3).crossed(fast, arm(50, seconds=0.021)) is None
-
-
-@pytest.mark.parametrize(("champion", "challenger"), [(arm(1000), arm(49)), (arm(49), arm(50)), (arm(0), arm(0))])
-def test_too_few_answers_prove_nothing(champion: Arm, challenger: Arm) -> None:
-    assert Gate().crossed(champion, challenger) is None
-    assert "too few answers" in (Gate().crossed(champion, challenger, over=True) or "")
+def test_a_log_that_is_rotated_is_read_once(tmp_path: Path) -> None:
+    path, older = tmp_path / "trials.log", tmp_path / OLDER
+    attempts = seen(path, line("2-b"))
+    for count in range(2, 8, 2):
+        with path.open("a") as log:
+            log.write(line("2-b"))
+        path.replace(older)
+        assert attempts.read().challenger.requests == count
+        path.write_text(line("2-b"))
+        assert attempts.read().challenger.requests == count + 1
+    assert Attempts(path, "m", "2-b", 100.0).read().challenger.requests == 3
 
 
 def test_percentiles_are_answers_that_were_given() -> None:

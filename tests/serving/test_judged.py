@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.records import Feedback, Recorded, Records
-from serving.server.trials.attempts import Gate
+from serving.server.trials.gate import Gate
 from serving.server.trials.judged import FEWEST, Judged, complaint
 
 WORSE = Gate.worse

@@ -1,26 +1,32 @@
 """The proxy splits requests between two versions of a model: nginx, in front of a server whose versions misbehave on request."""
 
+import asyncio
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from aiohttp.test_utils import TestServer
+from misbehaving import FAILING, TIMEOUT_S, Behind, Split, handler, said, started, trial
 from waiting import until
 
-from benchmarks.load.target import Target
+from serving.records import Keeping
+from serving.server import proxy
 from serving.server.errors import ControlError
-from serving.server.instance import Instance, Served, State, Trial
-from serving.server.keys import TorchServeKeys
-from serving.server.ports import HOST, choose_ports
-from serving.server.proxy import Front, Limits, Proxy, find_nginx
-from serving.server.trials import splits
+from serving.server.gateway import Gateway
+from serving.server.instance import Instance
+from serving.server.ports import HOST
+from serving.server.proxy import Limits, find_nginx
+from serving.server.trials import log, splits
+from serving.server.trials.attempts import Attempts
 
 try:
     find_nginx()
@@ -28,61 +34,6 @@ except ControlError as error:
     pytest.skip(str(error), allow_module_level=True)
 
 GOOD = b'{"inputs": "ab"}'
-HANG_S = 30.0
-TIMEOUT_S = 4  # the proxy waits half as long for a challenger
-# Version of a challenger -> status of its answers. TorchServe's own answers have no version.
-FAILING = {"1-dead": 500, "1-model": 500, "1-late": 504, "1-full": 503, "1-lost": 507, "1-gone": 404, "1-drop": 0, "1-hang": 0}
-OWN = {"1-model", "1-late", "1-refuse"}
-
-
-@dataclass
-class Seen:
-    """A request that reached the server behind the proxy."""
-
-    model: str
-    version: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass
-class Behind:
-    """A server that answers like TorchServe, with the version as text; what it has seen."""
-
-    seen: list[Seen] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def of(self, model: str) -> list[Seen]:
-        return [one for one in self.seen if one.model == model]
-
-
-def handler(behind: Behind) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            _, _, model, *rest = self.path.split("/")
-            version = rest[0] if rest else ""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            behind.seen.append(Seen(model, version, dict(self.headers), body))
-            if version == "1-hang":
-                behind.ended.wait(HANG_S)
-            if version in ("1-hang", "1-drop"):
-                self.close_connection = True
-                return
-            status = 400 if version == "1-refuse" else FAILING.get(version, 200)
-            self.send_response(status)
-            if status == 200 or version in OWN:
-                self.send_header("X-Model-Version", version or "champion")
-            said = json.dumps({"version": version or "champion"}).encode()
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
 
 
 @pytest.fixture(scope="module")
@@ -95,41 +46,10 @@ def behind() -> Iterator[tuple[Behind, int]]:
         server.shutdown()
 
 
-class Split(Target):
-    """The proxy, whose splits a test may change."""
-
-    def to(self, **trials: Trial) -> None:
-        Proxy(Instance(self.folder)).split(trials)
-
-    def log(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "logs/trials.log").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
-
-
 @pytest.fixture(scope="module")
 def split(behind: tuple[Behind, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
-    instance = Instance(tmp_path_factory.mktemp("split") / "é '{};,")
-    instance.folder.mkdir()
-    instance.prepare()
-    ports = choose_ports(0).model_copy(update={"inference": behind[1]})
-    proxy = Proxy(instance)
-    front = Front(limits=Limits(in_flight=6))
-    try:
-        proxy.start(front, ports, TorchServeKeys(management="m", inference="i"), "http://127.0.0.1:1/metrics", TIMEOUT_S)
-        with pytest.MonkeyPatch.context() as patch:
-            models = {"m": Served(version="1-champion")}
-            patch.setattr(Target, "state", State(ports=ports, proxied=True, records=instance.records, models=models))
-            yield Split(instance.folder)
-    finally:
-        proxy.drain(0)
-
-
-def trial(kind: Any, version: str, share: float = 1.0) -> Trial:
-    return Trial(kind=kind, version=version, share=share, since=0)
-
-
-def said(response: requests.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["version"]
+    with started(tmp_path_factory.mktemp("split") / "é '{};,", behind[1], Limits(in_flight=6)) as found:
+        yield found
 
 
 def test_without_a_trial_nothing_is_copied_split_or_logged(split: Split) -> None:
@@ -171,6 +91,7 @@ def test_a_copy_is_what_the_model_got_except_that_it_is_not_counted(split: Split
 
 def test_a_copy_needs_torchserves_key(split: Split, behind: tuple[Behind, int]) -> None:
     """Other users of the machine may reach the socket of the copies, which adds no key of its own."""
+    split.to(stranger=trial("shadow", "1-good"))
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(split.folder / "tmp/copies.sock"))
         asking.sendall(b"POST /predictions/stranger/1-good HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
@@ -202,7 +123,7 @@ def test_a_shadow_that_fails_or_hangs_delays_nobody(version: str, split: Split) 
         return [line for line in split.log() if (line["model"], line["version"]) == ("delayed", version)]
 
     assert until(lambda: len(copies()) == 20, "the log to be written")
-    tried = {line["status"] for line in copies() if line["to"] != "challenger"}
+    tried = {line["status"] for line in copies() if line["to"] != "challenger_0"}
     assert tried == {str(FAILING[version]) if FAILING[version] else {"1-drop": "502", "1-hang": "504"}[version]}
 
 
@@ -221,6 +142,20 @@ def test_the_champion_answers_what_a_canary_cannot(version: str, split: Split) -
     lines = until(lambda: found if len(found := tried()) == 5 else None, "the log to be written")
     first = str(FAILING[version]) if FAILING[version] else {"1-drop": "502", "1-hang": "504"}[version]
     assert [line["status"] for line in lines] == [f"{first} : 200"] * 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "canary"),
+    [("", "2"), ("2", "2"), ("2.5", "2"), ("10", "2"), ("99999", "2"), ("1.999", "1.999"), (".5", ".5"), ("01", "01")],
+)
+def test_a_canary_has_no_more_time_than_its_answer_would_be_waited_for(
+    asked: str, canary: str, split: Split, behind: tuple[Behind, int]
+) -> None:
+    split.to(patient=trial("canary", "1-dead"))
+    before = len(behind[0].of("patient"))
+    assert said(split.ask("patient", GOOD, {"X-Deadline": asked} if asked else {})) == (200, "champion")
+    challenger, champion = behind[0].of("patient")[before:]
+    assert (challenger.headers["X-Deadline"], champion.headers.get("X-Deadline", "")) == (canary, asked)
 
 
 def test_a_client_that_gives_up_does_not_hide_that_a_canary_hangs(split: Split) -> None:
@@ -247,10 +182,28 @@ def test_hanging_requests_to_a_canary_leave_the_champion_its_places(split: Split
     assert sorted(seconds > 1 for _, seconds in taken) == [False] * 6 + [True] * 6
 
 
+def test_a_shadow_that_hangs_takes_no_places_of_another_models_canary(split: Split, behind: tuple[Behind, int]) -> None:
+    split.to(hanging=trial("shadow", "1-hang"), beside=trial("canary", "1-good"))
+    for _ in range(8):
+        split.ask("hanging", GOOD)
+    until(lambda: [one.version for one in behind[0].of("hanging")].count("1-hang") == 6, "the copies to take all places")
+    assert said(split.ask("beside", GOOD)) == (200, "1-good")
+
+
 def test_requests_for_a_canary_are_limited_like_others(split: Split) -> None:
     split.to(limited=trial("canary", "1-good"))
     assert split.ask("limited", GOOD, {"Authorization": ""}).status_code == 401
     assert split.request("GET", "/predictions/limited").status_code == 405
+
+
+def test_a_canary_gets_no_more_requests_of_a_key_than_its_rate(behind: tuple[Behind, int], tmp_path: Path) -> None:
+    with started(tmp_path / "slow", behind[1], Limits(rate=1, burst=1)) as slow:
+        slow.to(often=trial("canary", "1-good"))
+        answers = [slow.ask("often", GOOD) for _ in range(6)]
+    assert said(answers[0]) == (200, "1-good")
+    refused = next(answer for answer in answers if answer.status_code != 200)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    assert refused.json()["error"]["code"] == "too_many_requests"
 
 
 @pytest.mark.parametrize("path", ["/shadow", "/challenger", "/predictions/m/1-good", "/canary"])
@@ -267,22 +220,68 @@ def test_a_split_changes_under_load_without_a_failed_request(split: Split) -> No
             statuses.append(split.ask("changing", GOOD).status_code)
 
     with ThreadPoolExecutor(3) as pool:
-        for _ in range(3):
-            pool.submit(ask)
-        for kind in ("shadow", "canary", "shadow", "canary"):
-            split.to(changing=trial(kind, "1-dead", 0.5))
-            split.to()
-        stop.set()
+        asking = [pool.submit(ask) for _ in range(3)]
+        try:
+            for kind in ("shadow", "canary", "shadow", "canary"):
+                split.to(changing=trial(kind, "1-dead", 0.5))
+                split.to()
+        finally:
+            stop.set()
+    for one in asking:
+        one.result()  # raises if a connection was refused or reset
     assert set(statuses) == {200}
     assert len(statuses) > 50
+
+
+def all_read(seen: Attempts, count: int) -> bool:
+    return seen.read().challenger.requests == count
+
+
+def test_a_large_log_is_rotated_and_no_request_is_lost(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    instance = Instance(split.folder)
+    log.empty(instance)
+    split.to(long=trial("canary", "1-good"))
+    seen = Attempts(instance.logs / log.LOG, "long", "1-good", 0)
+    for count in (10, 20):
+        for _ in range(10):
+            split.ask("long", GOOD)
+        until(partial(all_read, seen, count), "the log to be written")
+        log.rotate(instance)
+        assert until(lambda: (instance.logs / log.LOG).is_file(), "nginx to begin a new log")
+    assert Attempts(instance.logs / log.LOG, "long", "1-good", 0).read().challenger.requests == 10
+
+
+def test_the_gateway_rotates_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    instance = Instance(tmp_path)
+    (instance.site / "web").mkdir(parents=True)
+    instance.logs.mkdir()
+    (instance.logs / log.LOG).write_bytes(b" " * 101)
+
+    async def run() -> None:
+        async with TestServer(Gateway(instance, 1, "", 10.0, Keeping(instance.records)).application()):
+            while not (instance.logs / log.OLDER).is_file():
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_settings_that_nginx_does_not_follow_are_an_error(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "_wait_until", lambda *_: False)
+    with pytest.raises(ControlError, match=r"nginx does not follow its new settings; see .*proxy-errors\.log"):
+        split.to()
 
 
 def test_the_settings_of_two_trials() -> None:
     text = splits.of_requests({"fr-en": trial("shadow", "7-a", 0.125), "names.2": trial("canary", "3-b", 0.1)})
     assert text.splitlines() == [
         'split_clients "$request_id" $trial_0 { 12.50% "7-a"; * ""; }',
+        "upstream challenger_0 { include challenger.conf; }",
         'split_clients "$request_id" $trial_1 { 10.00% "3-b"; * ""; }',
+        "upstream challenger_1 { include challenger.conf; }",
         'map $model $shadow { default ""; "~^fr\\-en$" $trial_0; }',
         'map $model $canary { default ""; "~^names\\.2$" $trial_1; }',
+        'map $model $challenger { default ""; "~^fr\\-en$" challenger_0; "~^names\\.2$" challenger_1; }',
         'map $model $in_canary { default 0; "~^names\\.2$" 1; }',
     ]

@@ -27,8 +27,8 @@ from serving.server.keys import TorchServeKeys
 from serving.server.ports import HOST, choose_ports
 from serving.server.proxy import Front, find_nginx
 from serving.server.trials import canary, shadow
-from serving.server.trials.attempts import Gate
 from serving.server.trials.canary import Patience
+from serving.server.trials.gate import Gate
 from serving.server.trials.running import start
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
@@ -201,7 +201,7 @@ def test_a_shadow_that_hangs_delays_nobody(server: Target, challenger: Path) -> 
 def test_a_canary_gets_its_share_and_passes(server: Target, challenger: Path) -> None:
     before = version(server)
     with Clients(server, MODEL, LIST) as load:
-        outcome = run(challenger, server, 0.25)
+        outcome = run(challenger, server, 0.25, Gate())
     assert load.failed == []
     assert (outcome.reason, outcome.failed, outcome.champion) == (None, 0, before)
     log = [json.loads(line) for line in (server.folder / "logs/trials.log").read_text().splitlines()]

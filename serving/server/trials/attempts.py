@@ -1,16 +1,17 @@
-"""The log of trials: how both versions of a model did, and whether a challenger did so much worse that its trial must end."""
+"""The log of trials: how both versions of a model did."""
 
 import json
 import math
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
-LOG: Final = "trials.log"  # which nginx writes, see nginx.conf
-BUSY: Final = "challenger"  # in place of an address: nginx did not try, because too many requests to challengers were under way
-FAILURES: Final = 3  # fewer can be chance
-ANSWERS: Final = 50  # fewer have no p99 to speak of
+from serving.server.trials.log import OLDER
+
+BUSY: Final = "challenger_"  # begins what stands for an address that nginx did not try: too many requests were under way
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Arm:
     def add(self, to: str, status: str, seconds: str) -> None:
         """Count the first attempt of a request, given nginx's $upstream_addr, $upstream_status and $upstream_response_time."""
         code, took = (text.split(" : ")[0] for text in (status, seconds))
-        if to.split(" : ")[0] == BUSY:
+        if to.startswith(BUSY):
             self.skipped += 1
         elif code.isdecimal():  # else it was refused, or its client went away
             lost = int(code) >= 500 or code == "404"  # TorchServe's, for a version that is not loaded
@@ -66,7 +67,7 @@ class Arm:
 
 
 class Attempts:
-    """The requests of a trial, as far as the log has been read.
+    """The requests of a trial, as far as the log has been read. Of a long trial, the log has only the latest requests.
 
     Args:
         path: of the log.
@@ -76,56 +77,27 @@ class Attempts:
     """
 
     def __init__(self, path: Path, model: str, challenger: str, since: float) -> None:
-        self._path, self._model, self._since = path, model, since
+        self._files, self._model, self._since = (path.with_name(OLDER), path), model, since
         self._arms = {"": Arm(), challenger: Arm()}
         self.champion, self.challenger = self._arms.values()
-        self._place = 0
+        self._places: dict[int, int] = {}  # by inode, as the file that is written now is renamed when it is large
 
     def read(self) -> Self:
         """Read what was written since the last time."""
-        with self._path.open("rb") as log:
-            log.seek(self._place)
-            for line in log:
-                if not line.endswith(b"\n"):  # half written
-                    break
-                self._place += len(line)
-                said = json.loads(line)
-                if said["model"] == self._model and said["at"] >= self._since and (arm := self._arms.get(said["version"])):
-                    arm.add(said["to"], said["status"], said["seconds"])
+        for path in self._files:
+            with suppress(FileNotFoundError), path.open("rb") as log:
+                self._read(log)
         return self
 
-
-@dataclass(frozen=True)
-class Gate:
-    """What a challenger may do worse than the champion.
-
-    Attributes:
-        errors: largest share of requests without an answer, beyond the champion's share. Clients' wrong requests concern both
-            versions, so where there are such, the difference has to be larger by three standard errors.
-        slower: largest ratio of its p99 latency to the champion's.
-        worse: largest loss of the share of right answers among those that people have judged, see `judged.complaint`.
-    """
-
-    errors: float = 0.01
-    slower: float = 2.0
-    worse: float = 0.1
-
-    def crossed(self, champion: Arm, challenger: Arm, *, over: bool = False) -> str | None:
-        """Why the challenger must not go on; None if it may.
-
-        Args:
-            champion: how the version did that it is compared with.
-            challenger: how it did.
-            over: whether the trial is over, so that no more requests will tell.
-        """
-        without, count = challenger.without, challenger.requests
-        usual = champion.without / max(1, champion.requests)
-        chance = 3 * math.sqrt(usual * (1 - usual) / max(1, count))
-        if without > (usual + self.errors + chance) * count and (over or without >= FAILURES):
-            return f"{without} of {count} requests got no answer, and {champion.without} of {champion.requests} of the champion's"
-        fast, slow = Latency.of(champion.seconds), Latency.of(challenger.seconds)
-        if not fast or not slow or min(len(champion.seconds), len(challenger.seconds)) < ANSWERS:
-            return f"too few answers to compare: {count}, and {champion.requests} of the champion" if over else None
-        if slow.p99_s > self.slower * fast.p99_s:
-            return f"p99 latency is {slow.p99_s:.3f} s, more than {self.slower:g} times the champion's {fast.p99_s:.3f} s"
-        return None
+    def _read(self, log: IO[bytes]) -> None:
+        file = os.fstat(log.fileno())
+        place = self._places.get(file.st_ino, 0)
+        place = log.seek(place if place <= file.st_size else 0)  # a new file may have the inode of one that is gone
+        for line in log:
+            if not line.endswith(b"\n"):  # half written
+                break
+            place += len(line)
+            said = json.loads(line)
+            if said["model"] == self._model and said["at"] >= self._since and (arm := self._arms.get(said["version"])):
+                arm.add(said["to"], said["status"], said["seconds"])
+        self._places[file.st_ino] = place

@@ -1,5 +1,6 @@
 """A canary: a challenger that answers a share of the requests, until it does worse than the champion or has done enough."""
 
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +8,16 @@ from typing import Final
 
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Trial
-from serving.server.trials.attempts import ANSWERS, LOG, Attempts, Gate, Latency
+from serving.server.trials.attempts import Attempts, Latency
+from serving.server.trials.gate import ANSWERS, Gate
 from serving.server.trials.judged import Judged, complaint
+from serving.server.trials.log import LOG
 from serving.server.trials.running import end, named, proxied, running, start
 
 LOOK_S: Final = 0.5  # interval between two looks at the log
-WAIT_S: Final = 60.0  # for another command on the instance, at the end of a canary
+WAIT_S: Final = 10.0  # for another command on the instance, at the end of a canary
+PAUSE_S: Final = 5.0  # until the end is tried again
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,18 @@ def _watch(instance: Instance, model: str, trial: Trial, gate: Gate, patience: P
 
 
 def _withdraw(instance: Instance, model: str, trial: Trial) -> None:
-    with instance.locked(WAIT_S):
-        state = proxied(instance)
-        if state.trials.get(model) == trial:
-            end(instance, state, model)
+    """End a canary, or try again until the server itself has ended: nobody would watch a canary that stays open."""
+    while instance.processes() and not _ended(instance, model, trial):
+        time.sleep(PAUSE_S)
+
+
+def _ended(instance: Instance, model: str, trial: Trial) -> bool:
+    try:
+        with instance.locked(WAIT_S):
+            state = instance.state()
+            if state.trials.get(model) == trial:
+                end(instance, state, model)
+    except ControlError as error:
+        logger.warning("%s still gets requests, and its end is tried again: %s", named(model, trial), error)
+        return False
+    return True

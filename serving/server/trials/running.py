@@ -3,16 +3,13 @@
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from serving.server.archive import take
 from serving.server.errors import ControlError
-from serving.server.instance import Instance, State, Trial
+from serving.server.instance import Instance, Kind, State, Trial
 from serving.server.proxy import Proxy
 from serving.server.torchserve import TorchServe
-from serving.server.trials.attempts import LOG
-
-Kind = Literal["shadow", "canary"]
+from serving.server.trials import log
 
 
 def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:
@@ -38,7 +35,7 @@ def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:
         if taken.version == served.version:
             raise ControlError(f"version {taken.version} of {model} is the one that answers, so there is nothing to compare")
         if not state.trials:
-            (instance.logs / LOG).write_bytes(b"")
+            log.empty(instance)
         with TorchServe.of(instance, state).loaded(taken, already=taken.version == served.previous):
             trial = Trial(kind=kind, version=taken.version, share=share, since=time.time())
             try:
@@ -53,13 +50,19 @@ def start(kind: Kind, archive: Path, share: float, folder: Path) -> Trial:
 def end(instance: Instance, state: State, model: str) -> None:
     """End a model's trial, with the instance locked: no new request goes to the challenger, which answers those that it has.
 
-    It is unloaded then, unless it is served or kept for a rollback.
+    It is unloaded then, unless it is served or kept for a rollback. The end is noted last: until then, it can be tried again.
+
+    Raises:
+        ControlError: nginx does not follow. The trial is not over.
     """
     trial, served = state.trials[model], state.models[model]
-    _split(instance, state, {name: one for name, one in state.trials.items() if name != model})
-    Proxy(instance).settle()
+    others = {name: one for name, one in state.trials.items() if name != model}
+    proxy = Proxy(instance)
+    proxy.split(others)
+    proxy.settle()
     if trial.version not in (served.version, served.previous):
         TorchServe.of(instance, state).unregister(model, trial.version)
+    instance.note(state.model_copy(update={"trials": others}))
 
 
 def refuse(model: str, state: State) -> None:

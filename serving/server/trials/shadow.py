@@ -5,7 +5,8 @@ from pathlib import Path
 
 from serving.records import Records
 from serving.server.instance import Instance, State, Trial
-from serving.server.trials.attempts import LOG, Attempts, Latency
+from serving.server.trials.attempts import Attempts, Latency
+from serving.server.trials.log import LOG
 from serving.server.trials.running import end, proxied, running
 
 

@@ -2,29 +2,32 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import get_args
 
-from serving.server.instance import Trial
-
-KINDS: Final = ("shadow", "canary")
+from serving.server.instance import Kind, Trial
 
 
 def of_requests(trials: Mapping[str, Trial]) -> str:
-    """The variables of a request by its model, which nginx captures as $model.
+    """The variables of a request by its model, which nginx captures as $model, and the upstreams of the challengers.
 
     $shadow and $canary are the challenger's version for the share of the requests that it gets, and else empty. $in_canary is 1
-    for all requests for a model with a canary.
+    for all requests for a model with a canary. $challenger is the upstream of its trial: where requests wait for one challenger,
+    they take no places of another.
 
     Args:
         trials: trials by the model's name.
     """
     # Numbers in the names of variables, as a model's name may have characters that they may not.
     splits = [
-        f'split_clients "$request_id" $trial_{i} {{ {trial.share:.2%} "{trial.version}"; * ""; }}'
+        f'split_clients "$request_id" $trial_{i} {{ {trial.share:.2%} "{trial.version}"; * ""; }}\n'
+        f"upstream challenger_{i} {{ include challenger.conf; }}"
         for i, trial in enumerate(trials.values())
     ]
-    kinds = {kind: {model: f"$trial_{i}" for i, (model, t) in enumerate(trials.items()) if t.kind == kind} for kind in KINDS}
-    maps = [_map(kind, versions, '""') for kind, versions in kinds.items()]
+    kinds = {
+        kind: {model: f"$trial_{i}" for i, (model, t) in enumerate(trials.items()) if t.kind == kind} for kind in get_args(Kind)
+    }
+    values = kinds | {"challenger": {model: f"challenger_{i}" for i, model in enumerate(trials)}}
+    maps = [_map(variable, by_model, '""') for variable, by_model in values.items()]
     return "\n".join([*splits, *maps, _map("in_canary", dict.fromkeys(kinds["canary"], "1"), "0")]) + "\n"
 
 
