@@ -176,10 +176,10 @@ def test_hanging_requests_to_a_canary_leave_the_champion_its_places(split: Split
     """As many as a model may have at a time hang; what comes next goes to the champion at once."""
     split.to(full=trial("canary", "1-hang"))
     with ThreadPoolExecutor(12) as pool:
-        began = time.monotonic()
-        taken = list(pool.map(lambda _: (said(split.ask("full", GOOD)), time.monotonic() - began), range(12)))
-    assert [answer for answer, _ in taken] == [(200, "champion")] * 12
-    assert sorted(seconds > 1 for _, seconds in taken) == [False] * 6 + [True] * 6
+        answers = list(pool.map(lambda _: split.ask("full", GOOD), range(12)))
+    assert [said(answer) for answer in answers] == [(200, "champion")] * 12
+    waited = sorted(answer.elapsed.total_seconds() for answer in answers)
+    assert waited[5] < TIMEOUT_S / 2 <= waited[6] + 0.1  # half of the time limit is nginx's patience with a challenger
 
 
 def test_a_shadow_that_hangs_takes_no_places_of_another_models_canary(split: Split, behind: tuple[Behind, int]) -> None:
