@@ -67,7 +67,7 @@ class FeedbackApi:
     async def judge(self, request: web.Request) -> web.Response:
         """Keep what is right."""
         given = contract.parse_feedback(await request.read())
-        found = await self._find(given.id)
+        found = await self._wait_for(partial(self._seen, given.id))
         record = next((record for record in found if record.place == given.input), None)
         if record is None:
             raise RequestError("invalid_feedback", f"input: the request had {len(found)} inputs, and their places begin at 0")
@@ -81,21 +81,23 @@ class FeedbackApi:
     async def forget(self, request: web.Request) -> web.Response:
         """Delete the record of an answer and the feedback on it."""
         identity = request.match_info["id"]
-        await self._find(identity)
-        await self._in_thread(partial(self._records.forget, identity))
+        await self._wait_for(partial(self._records.forget, identity))
         return _answer(contract.Deleted(deleted=True))
 
-    async def _find(self, identity: str) -> list[Recorded]:
-        """The records of an answer that somebody saw; waits a little, because a worker writes them after its answer.
+    def _seen(self, identity: str) -> list[Recorded]:
+        """The records of an answer that somebody saw."""
+        return [record for record in self._records.of(identity) if not record.shadow]
+
+    async def _wait_for(self, find: Callable[[], T]) -> T:
+        """What is found in the records; waits a little, because a worker writes them after its answer.
 
         Raises:
-            RefusedError: there are none.
+            RefusedError: nothing is found.
         """
         for wait_s in WAITS_S:
             await asyncio.sleep(wait_s)
-            found = await self._in_thread(partial(self._records.of, identity))
-            if seen := [record for record in found if not record.shadow]:
-                return seen
+            if found := await self._in_thread(find):
+                return found
         raise RefusedError(404, UNKNOWN_ANSWER)
 
     def _count(self, row: Feedback, otherwise: str) -> None:

@@ -175,6 +175,31 @@ def test_an_answer_can_be_deleted_with_its_feedback(instance: Instance) -> None:
     assert len(Records(instance.records).of(SENTENCE)) == 1
 
 
+def test_a_shadows_record_can_be_deleted_without_the_answer(instance: Instance) -> None:
+    """The answer's own record may have been lost."""
+    lost = "f" * 32
+    Records(instance.records).write([Recorded(lost, 0, "surname", "2-b", time.time(), 0.1, "French", shadow=True)])
+    answers = send(instance, ("POST", "/feedback", {"id": lost, "label": "French"}), *[("DELETE", f"/feedback/{lost}", b"")] * 2)
+    assert [status for status, _ in answers] == [404, 200, 404]
+    assert Records(instance.records).of(lost) == []
+
+
+def test_an_answer_can_be_deleted_before_it_is_recorded(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.server.feedback.WAITS_S", (0, 0.2, 0.2, 0.2, 0.2))
+    early = "f" * 32
+
+    async def deleted() -> int:
+        gateway = Gateway(instance, 1, "", 10.0, Keeping(instance.records))
+        async with TestClient(TestServer(gateway.application())) as client:
+            asked = asyncio.create_task(client.delete(f"/feedback/{early}", headers={"Authorization": "Bearer right"}))
+            await asyncio.sleep(0.1)
+            Records(instance.records).write([Recorded(early, 0, "surname", "1-a", time.time(), 0.1, "French")])
+            return (await asked).status
+
+    assert asyncio.run(deleted()) == 200
+    assert Records(instance.records).of(early) == []
+
+
 def test_records_that_cannot_be_reached_get_a_503(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")

@@ -78,10 +78,31 @@ def test_feedback_can_be_corrected_and_repeating_it_says_nothing_new(file: Recor
 
 def test_records_are_deleted_after_their_days(file: Records) -> None:
     file.write([row(B, days_ago=31), row(A, days_ago=29)])
-    file.judge(right(identity=B, at=time.time() - 31 * DAY_S))
+    file.judge(right(identity=B))  # feedback goes with its answer, even if it came later
     file.judge(right(identity=A))
-    assert file.purge(30) == 1
+    assert [file.right("surname", "1-a", since=0), file.purge(30), file.right("surname", "1-a", since=0)] == [(2, 2), 1, (1, 1)]
     assert (file.of(B), len(file.of(A)), len(file.judged("surname"))) == ([], 1, 1)
+
+
+def test_there_is_no_feedback_without_an_answer(file: Records) -> None:
+    file.write([row(version="2-b", shadow=True)])
+    assert not file.judge(right())
+    assert file.right("surname", "1-a", since=0) == (0, 0)
+
+
+def test_what_comes_late_stays_forgotten(file: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = [row(version="2-b", shadow=True), row(B)]
+    file.write([row()])
+    assert file.forget(A)
+    file.write(late)
+    assert (file.of(A), len(file.of(B)), file.forget(A)) == ([], 1, False)
+    file.purge(30)
+    file.write(late)
+    assert file.of(A) == []
+    monkeypatch.setattr(records, "LATE_S", 0)
+    file.purge(30)
+    file.write(late)
+    assert len(file.of(A)) == 1
 
 
 def test_the_oldest_records_beyond_the_limit_are_deleted(file: Records, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,16 +119,20 @@ def test_the_latest_answers_of_a_version_are_listed(file: Records) -> None:
 
 
 @pytest.mark.parametrize("days_ago", [0, 31])
-def test_nothing_is_left_of_what_was_deleted(file: Records, tmp_path: Path, days_ago: float) -> None:
+def test_nothing_is_left_of_what_was_deleted(
+    file: Records, tmp_path: Path, days_ago: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "records.sqlite"
     others = [row(f"{number:032x}") for number in range(100)]
     file.write(others[:50])
     file.write([row(input=HIDDEN, days_ago=days_ago)])
     file.write(others[50:])
-    file.judge(right(text=f"not {HIDDEN}", at=time.time() - days_ago * DAY_S))
+    file.judge(right(text=f"not {HIDDEN}"))
     assert HIDDEN.encode() in content(path)
     assert file.purge(30) if days_ago else file.forget(A)
     assert HIDDEN.encode() not in content(path)
+    monkeypatch.setattr(records, "LATE_S", 0)  # until then, the id of a request that was forgotten is kept
+    file.purge(30)
     assert A.encode() not in content(path)
     assert not file.forget(A)
     assert len(file.of(others[7].id)) == 1
