@@ -47,7 +47,7 @@ class SequenceHandler:
             send_intermediate_predict_response({place: _json(part) + b"\n"}, ids, "streaming", HTTPStatus.OK, context)
 
         sent = [{name.lower(): value for name, value in context.get_all_request_header(i).items()} for i in range(len(rows))]
-        probes = {i for i, of_row in enumerate(sent) if of_row.get(headers.PROBE.lower())}
+        probes = {i for i, of_row in enumerate(sent) if _is_probe(of_row)}
         deadlines = [self._deadline(of_row) for of_row in sent]
         replies = self._predictor.answer([_body(row) for row in rows], emit, deadlines, probes)
         for i, reply in enumerate(replies):
@@ -75,7 +75,7 @@ class SequenceHandler:
             sent: the request's headers, with lower-case names.
         """
         waited = _since_arrival(sent)
-        if waited is not None:
+        if waited is not None and not _is_probe(sent):
             self._meter.queued(waited)
         asked = _number(sent.get(headers.DEADLINE.lower())) or self._limit_s
         return time.monotonic() + min(asked, self._limit_s) - (waited or 0.0)
@@ -85,6 +85,11 @@ class SequenceHandler:
         context.set_response_content_type(place, content_type)
         for name, value in self._origin.items():
             context.set_response_header(place, name, value)
+
+
+def _is_probe(sent: Mapping[str, str]) -> bool:
+    """Whether the request is a health check or a copy for a shadow, which no metric counts."""
+    return bool(sent.get(headers.PROBE.lower()))
 
 
 def _since_arrival(sent: Mapping[str, str]) -> float | None:
