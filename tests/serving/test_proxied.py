@@ -381,6 +381,21 @@ def test_too_many_concurrent_grpc_requests_are_refused(bundles: dict[str, Path],
         control.down(tmp_path)
 
 
+def test_too_much_concurrent_feedback_of_a_key_is_refused(alone: Callable[..., Target]) -> None:
+    server = alone(in_flight=2)
+
+    def code(number: int) -> str:
+        identity = f"{number:032x}"  # of no answer; the gateway waits a while for one
+        body = json.dumps({"id": identity, "label": "French"}).encode()
+        refused = server.request("POST", "/feedback", body) if number % 2 else server.request("DELETE", f"/feedback/{identity}")
+        return str(refused.json()["error"]["code"])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(code, range(6))) == [*["unavailable"] * 4, *["unknown_answer"] * 2]
+        assert server.ask("classification", GOOD).status_code == 200
+    assert [code(0), code(1)] == ["unknown_answer"] * 2
+
+
 def test_down_answers_accepted_requests(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
     store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # waits to fill a batch
     control.up(store, tmp_path, 0, Front())
