@@ -243,19 +243,28 @@ class Records:
             self._settle()
         return gone
 
-    def purge(self, days: float, most: int = MOST) -> int:
-        """Delete records older than some days and the oldest beyond a number, with their feedback; returns how many records."""
-        before, count = time.time() - days * DAY_S, 0
+    def purge(self, days: float, most: int = MOST) -> bool:
+        """Delete at most AT_ONCE of the records that are too old or, as the oldest, too many, with their feedback.
+
+        Args:
+            days: after which a record is too old.
+            most: records.
+
+        Returns:
+            whether there may be more of them. Leave other processes time to write before the next call.
+        """
+        before = time.time() - days * DAY_S
         (last,) = self._file.execute("select coalesce(max(rowid), 0) from answers").fetchone()
         query = (  # records are in the order of their rowid
             "delete from answers where rowid in (select rowid from (select rowid, at from answers order by rowid limit :some) "
             "where at < :before or rowid <= :beyond)"
         )
-        while gone := self._file.execute(query, {"some": AT_ONCE, "before": before, "beyond": last - most}).rowcount:
-            count += gone
+        count = self._file.execute(query, {"some": AT_ONCE, "before": before, "beyond": last - most}).rowcount
+        if count == AT_ONCE:
+            return True
         self._file.execute("delete from forgotten where at < ?", (time.time() - LATE_S,))
         self._settle()
-        return count
+        return False
 
     def _settle(self) -> None:
         """Move the write-ahead log into the database and empty it, so that what was deleted is in no file.

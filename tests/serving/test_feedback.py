@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from serving import records
 from serving.bundle import GRAPH, MANIFEST, TOKENIZER
 from serving.records import DAY_S, Feedback, Keeping, Recorded, Records, digest
 from serving.server.feedback import FeedbackApi
@@ -226,3 +227,11 @@ def test_old_records_are_deleted_while_a_server_runs(instance: Instance, monkeyp
         return [old]
 
     assert asyncio.run(running()) == []
+
+
+def test_feedback_does_not_wait_until_many_records_are_deleted(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "AT_ONCE", 10)
+    file, old = Records(instance.records), time.time() - 31 * DAY_S
+    file.write([Recorded(f"{number:032x}", 0, "volatility", "0-c", old, 0.1, None) for number in range(100)])
+    assert judge(instance, {"id": NAME, "label": "Italian"})[0][0] == 200
+    assert 0 < file.count("volatility", "0-c") < 100
