@@ -107,15 +107,12 @@ class FeedbackApi:
             FEEDBACK.labels(row.model, row.version, label, str(right).lower()).inc(right == row.right)
 
     def _known(self, model: str, version: str) -> frozenset[str]:
-        """The classes of a version of a model; none if this server has no archive of it."""
-        known = self._labels.get((model, version))
-        if known is None:
-            known = frozenset[str]()
+        """The classes of a version of a model; none as long as this server has no archive of it."""
+        if (model, version) not in self._labels:
             path = self._instance.store / f"{model}-{version}.mar"
             with suppress(OSError, zipfile.BadZipFile, LookupError, ValueError), zipfile.ZipFile(path) as archive:
-                known = frozenset(Bundle.model_validate_json(archive.read(MANIFEST)).labels)
-            self._labels[model, version] = known
-        return known
+                self._labels[model, version] = frozenset(Bundle.model_validate_json(archive.read(MANIFEST)).labels)
+        return self._labels.get((model, version), frozenset())
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do something with the file in its thread. Raises RefusedError if the file cannot be read or written."""

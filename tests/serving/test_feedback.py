@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from serving import records
@@ -164,6 +165,26 @@ def test_feedback_is_counted_by_its_label_and_once(instance: Instance) -> None:
         ("fr-en", "1-a", "", "false"): 0,
     }
     assert {row.expected for row in kept(instance)} == {"Italian", "Klingon", digest("The cat")}
+
+
+def test_the_classes_of_a_version_count_once_its_archive_is_there(instance: Instance) -> None:
+    """Feedback may be on an answer of an earlier server, which had a version that this one gets later."""
+    archive = instance.store / "surname-1-a.mar"
+    away = archive.rename(instance.folder / "away.mar")
+
+    async def judged() -> None:
+        api = FeedbackApi(instance, Keeping(instance.records))
+        application = web.Application()
+        application.cleanup_ctx.append(api.running)
+        application.router.add_post("/feedback", api.judge)
+        async with TestClient(TestServer(application)) as client:
+            for label in ("Italian", "French"):
+                await client.post("/feedback", json={"id": NAME, "label": label})
+                if away.exists():
+                    away.rename(archive)
+
+    asyncio.run(judged())
+    assert [label for _, _, label, right in counted() if right == "true"] == ["other", "French"]
 
 
 def test_an_answer_can_be_deleted_with_its_feedback(instance: Instance) -> None:
