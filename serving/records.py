@@ -133,10 +133,8 @@ class Keeping:
         return {FILE: str(self.file), KEEP: "1" if self.inputs else "", DAYS: str(self.days)}
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        """What the environment says; None if it names no file."""
-        if not environment.get(FILE):
-            return None
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """What the environment of a server's process says."""
         return cls(Path(environment[FILE]), bool(environment.get(KEEP)), int(environment.get(DAYS, cls.days)))
 
 

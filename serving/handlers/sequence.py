@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from ts.handler_utils.utils import send_intermediate_predict_response
 from serving import contents
 from serving.contract import headers
 from serving.predictor import load_predictor
-from serving.records import Keeping
+from serving.records import FILE, Keeping
 from serving.telemetry.metrics import PrometheusMeter
 from serving.telemetry.recorder import Answered, Recorder
 
@@ -29,7 +30,8 @@ class SequenceHandler:
         version = context.manifest["model"]["modelVersion"]
         reference = contents.Reference.model_validate_json((folder / contents.REFERENCE).read_bytes())
         self._meter = PrometheusMeter(context.model_name, version, reference)
-        self._recorder = Recorder(context.model_name, version, Keeping.from_environment())
+        keeping = Keeping.from_environment() if FILE in os.environ else None  # without `seqline up`, nothing is kept
+        self._recorder = Recorder(context.model_name, version, keeping)
         self._predictor = load_predictor(folder, self._meter)
         logging.getLogger().setLevel(logging.WARNING)  # otherwise workers log several lines per batch
         self._limit_s = float(config[contents.DEADLINE])

@@ -167,7 +167,6 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_processes_are_told_what_to_keep(tmp_path: Path) -> None:
     for keeping in (Keeping(tmp_path / "r"), Keeping(tmp_path / "r", inputs=True, days=7)):
         assert Keeping.from_environment(keeping.environment) == keeping
-    assert Keeping.from_environment({}) is None
 
 
 def test_white_space_around_a_text_makes_no_difference() -> None:
