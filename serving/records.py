@@ -20,7 +20,7 @@ DAYS: Final = "SEQLINE_RETENTION"  # the same: days after which records are dele
 MOST: Final = 1_000_000  # records; the oldest are deleted first
 AT_ONCE: Final = 5_000  # records to delete before other processes may write
 DAY_S: Final = 86_400.0
-TABLES: Final = ("answers", "feedback")
+LATE_S: Final = 3_600.0  # for which a record may come after its deletion: that of a slow shadow, or one that waits to be written
 WAIT_S: Final = 1.0  # for another process to finish writing
 TEXT: Final = "sha256:"  # prefix of the digest of a text, which no class has
 OWNER_ONLY: Final = 0o600
@@ -37,6 +37,14 @@ create table if not exists feedback (
     expected text not null, right integer not null, text text,
     unique (id, place)
 );
+create table if not exists forgotten (id text primary key, at real not null);
+create trigger if not exists feedback_goes_with_its_answer after delete on answers begin
+    delete from feedback where id = old.id and place = old.place and version = old.version;
+end;
+create trigger if not exists forgotten_answers_stay_away before insert on answers
+when exists (select 1 from forgotten where id = new.id) begin
+    select raise(ignore);
+end;
 """
 # A write only appends to the write-ahead log. The gateway moves it into the database now and then, and a worker only if the log
 # has grown to 40 MB. What is deleted is overwritten with zeros.
@@ -125,10 +133,8 @@ class Keeping:
         return {FILE: str(self.file), KEEP: "1" if self.inputs else "", DAYS: str(self.days)}
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        """What the environment says; None if it names no file."""
-        if not environment.get(FILE):
-            return None
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """What the environment of a server's process says."""
         return cls(Path(environment[FILE]), bool(environment.get(KEEP)), int(environment.get(DAYS, cls.days)))
 
 
@@ -149,7 +155,7 @@ class Records:
         self._file.executescript(SETTINGS + SCHEMA)
 
     def write(self, rows: Sequence[Recorded]) -> None:
-        """Add records in one transaction.
+        """Add records in one transaction, except those of requests that were forgotten.
 
         While a shadow becomes the version that answers, it may answer a request and also its copy. The copy does not count then.
 
@@ -177,13 +183,19 @@ class Records:
             yield Pair(*row)
 
     def judge(self, feedback: Feedback) -> bool:
-        """Add what is right; replaces earlier feedback on the same input. Returns whether it says anything new."""
+        """Add what is right, if the answer is still there; replaces earlier feedback on the same input.
+
+        Returns:
+            whether it says anything new.
+        """
         query = (
-            "insert into feedback values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id, place) do update set "
+            "insert into feedback select :id, :place, :model, :version, :at, :expected, :right, :text "
+            "where exists (select 1 from answers where id = :id and place = :place and version = :version) "
+            "on conflict (id, place) do update set "
             "version = excluded.version, at = excluded.at, expected = excluded.expected, right = excluded.right, "
             "text = excluded.text where expected <> excluded.expected"
         )
-        return self._file.execute(query, feedback).rowcount > 0
+        return self._file.execute(query, feedback._asdict()).rowcount > 0
 
     def judged(self, model: str, since: float = 0.0) -> list[tuple[Recorded, Feedback]]:
         """The records of a model with feedback since a time, oldest first."""
@@ -216,26 +228,41 @@ class Records:
         return [identity for (identity,) in self._file.execute(query, (prefix, prefix))]
 
     def forget(self, identity: str) -> bool:
-        """Delete everything about a request; returns whether there was anything."""
+        """Delete everything about a request, also what is yet to be written; returns whether there was anything.
+
+        Its id is kept for a while, so that a late record can be told.
+        """
         with self._file:
             self._file.execute("begin immediate")
-            counts = [self._file.execute(f"delete from {table} where id = ?", (identity,)).rowcount for table in TABLES]  # noqa: S608
-        self._settle()
-        return any(counts)
+            gone = self._file.execute("delete from answers where id = ?", (identity,)).rowcount > 0
+            if gone:
+                self._file.execute("insert or ignore into forgotten values (?, ?)", (identity, time.time()))
+        if gone:
+            self._settle()
+        return gone
 
-    def purge(self, days: float, most: int = MOST) -> int:
-        """Delete what is older than some days, and the oldest records beyond a number; returns how many records."""
-        before, count = time.time() - days * DAY_S, 0
+    def purge(self, days: float, most: int = MOST) -> bool:
+        """Delete at most AT_ONCE of the records that are too old or, as the oldest, too many, with their feedback.
+
+        Args:
+            days: after which a record is too old.
+            most: records.
+
+        Returns:
+            whether there may be more of them. Leave other processes time to write before the next call.
+        """
+        before = time.time() - days * DAY_S
         (last,) = self._file.execute("select coalesce(max(rowid), 0) from answers").fetchone()
         query = (  # records are in the order of their rowid
             "delete from answers where rowid in (select rowid from (select rowid, at from answers order by rowid limit :some) "
             "where at < :before or rowid <= :beyond)"
         )
-        while gone := self._file.execute(query, {"some": AT_ONCE, "before": before, "beyond": last - most}).rowcount:
-            count += gone
-        self._file.execute("delete from feedback where at < ?", (before,))
+        count = self._file.execute(query, {"some": AT_ONCE, "before": before, "beyond": last - most}).rowcount
+        if count == AT_ONCE:
+            return True
+        self._file.execute("delete from forgotten where at < ?", (time.time() - LATE_S,))
         self._settle()
-        return count
+        return False
 
     def _settle(self) -> None:
         """Move the write-ahead log into the database and empty it, so that what was deleted is in no file.

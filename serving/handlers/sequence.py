@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from ts.handler_utils.utils import send_intermediate_predict_response
 from serving import contents
 from serving.contract import headers
 from serving.predictor import load_predictor
-from serving.records import Keeping
+from serving.records import FILE, Keeping
 from serving.telemetry.metrics import PrometheusMeter
 from serving.telemetry.recorder import Answered, Recorder
 
@@ -29,7 +30,8 @@ class SequenceHandler:
         version = context.manifest["model"]["modelVersion"]
         reference = contents.Reference.model_validate_json((folder / contents.REFERENCE).read_bytes())
         self._meter = PrometheusMeter(context.model_name, version, reference)
-        self._recorder = Recorder(context.model_name, version, Keeping.from_environment())
+        keeping = Keeping.from_environment() if FILE in os.environ else None  # without `seqline up`, nothing is kept
+        self._recorder = Recorder(context.model_name, version, keeping)
         self._predictor = load_predictor(folder, self._meter)
         logging.getLogger().setLevel(logging.WARNING)  # otherwise workers log several lines per batch
         self._limit_s = float(config[contents.DEADLINE])
@@ -47,7 +49,7 @@ class SequenceHandler:
             send_intermediate_predict_response({place: _json(part) + b"\n"}, ids, "streaming", HTTPStatus.OK, context)
 
         sent = [{name.lower(): value for name, value in context.get_all_request_header(i).items()} for i in range(len(rows))]
-        probes = {i for i, of_row in enumerate(sent) if of_row.get(headers.PROBE.lower())}
+        probes = {i for i, of_row in enumerate(sent) if _is_probe(of_row)}
         deadlines = [self._deadline(of_row) for of_row in sent]
         replies = self._predictor.answer([_body(row) for row in rows], emit, deadlines, probes)
         for i, reply in enumerate(replies):
@@ -75,7 +77,7 @@ class SequenceHandler:
             sent: the request's headers, with lower-case names.
         """
         waited = _since_arrival(sent)
-        if waited is not None:
+        if waited is not None and not _is_probe(sent):
             self._meter.queued(waited)
         asked = _number(sent.get(headers.DEADLINE.lower())) or self._limit_s
         return time.monotonic() + min(asked, self._limit_s) - (waited or 0.0)
@@ -85,6 +87,11 @@ class SequenceHandler:
         context.set_response_content_type(place, content_type)
         for name, value in self._origin.items():
             context.set_response_header(place, name, value)
+
+
+def _is_probe(sent: Mapping[str, str]) -> bool:
+    """Whether the request is a health check or a copy for a shadow, which no metric counts."""
+    return bool(sent.get(headers.PROBE.lower()))
 
 
 def _since_arrival(sent: Mapping[str, str]) -> float | None:

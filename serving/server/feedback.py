@@ -22,6 +22,7 @@ from serving.server.instance import Instance
 from serving.telemetry.metrics import FEEDBACK
 
 PURGE_S: Final = 60.0  # seconds between two times; the number of records can only exceed its limit for so long
+GAP_S: Final = 0.2  # between two steps of purging; a process that waits to write looks every 0.1 s whether it can
 WAITS_S: Final = (0, 0.05, 0.2, 0.5)  # before each look for a record
 OTHER: Final = "other"  # counts classes that the model does not know, of which clients could send any number
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class FeedbackApi:
     async def judge(self, request: web.Request) -> web.Response:
         """Keep what is right."""
         given = contract.parse_feedback(await request.read())
-        found = await self._find(given.id)
+        found = await self._wait_for(partial(self._seen, given.id))
         record = next((record for record in found if record.place == given.input), None)
         if record is None:
             raise RequestError("invalid_feedback", f"input: the request had {len(found)} inputs, and their places begin at 0")
@@ -81,21 +82,23 @@ class FeedbackApi:
     async def forget(self, request: web.Request) -> web.Response:
         """Delete the record of an answer and the feedback on it."""
         identity = request.match_info["id"]
-        await self._find(identity)
-        await self._in_thread(partial(self._records.forget, identity))
+        await self._wait_for(partial(self._records.forget, identity))
         return _answer(contract.Deleted(deleted=True))
 
-    async def _find(self, identity: str) -> list[Recorded]:
-        """The records of an answer that somebody saw; waits a little, because a worker writes them after its answer.
+    def _seen(self, identity: str) -> list[Recorded]:
+        """The records of an answer that somebody saw."""
+        return [record for record in self._records.of(identity) if not record.shadow]
+
+    async def _wait_for(self, find: Callable[[], T]) -> T:
+        """What is found in the records; waits a little, because a worker writes them after its answer.
 
         Raises:
-            RefusedError: there are none.
+            RefusedError: nothing is found.
         """
         for wait_s in WAITS_S:
             await asyncio.sleep(wait_s)
-            found = await self._in_thread(partial(self._records.of, identity))
-            if seen := [record for record in found if not record.shadow]:
-                return seen
+            if found := await self._in_thread(find):
+                return found
         raise RefusedError(404, UNKNOWN_ANSWER)
 
     def _count(self, row: Feedback, otherwise: str) -> None:
@@ -104,15 +107,12 @@ class FeedbackApi:
             FEEDBACK.labels(row.model, row.version, label, str(right).lower()).inc(right == row.right)
 
     def _known(self, model: str, version: str) -> frozenset[str]:
-        """The classes of a version of a model; none if this server has no archive of it."""
-        known = self._labels.get((model, version))
-        if known is None:
-            known = frozenset[str]()
+        """The classes of a version of a model; none as long as this server has no archive of it."""
+        if (model, version) not in self._labels:
             path = self._instance.store / f"{model}-{version}.mar"
             with suppress(OSError, zipfile.BadZipFile, LookupError, ValueError), zipfile.ZipFile(path) as archive:
-                known = frozenset(Bundle.model_validate_json(archive.read(MANIFEST)).labels)
-            self._labels[model, version] = known
-        return known
+                self._labels[model, version] = frozenset(Bundle.model_validate_json(archive.read(MANIFEST)).labels)
+        return self._labels.get((model, version), frozenset())
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do something with the file in its thread. Raises RefusedError if the file cannot be read or written."""
@@ -124,9 +124,10 @@ class FeedbackApi:
 
     async def _purge(self) -> None:
         while True:
+            more = False
             with suppress(RefusedError):  # it is in the log
-                await self._in_thread(partial(self._records.purge, self._keeping.days))
-            await asyncio.sleep(PURGE_S)
+                more = await self._in_thread(partial(self._records.purge, self._keeping.days))
+            await asyncio.sleep(GAP_S if more else PURGE_S)
 
 
 def _answer(content: Strict) -> web.Response:

@@ -199,9 +199,7 @@ async def _guard(request: web.Request, response: web.StreamResponse) -> None:
 
 def main(folder: str, inference: str, exporter: str, port: str, timeout_s: str) -> None:
     """Serve until SIGTERM."""
-    instance = Instance(Path(folder))
-    keeping = Keeping.from_environment() or Keeping(instance.records)
-    gateway = Gateway(instance, int(inference), exporter, float(timeout_s), keeping)
+    gateway = Gateway(Instance(Path(folder)), int(inference), exporter, float(timeout_s), Keeping.from_environment())
     web.run_app(gateway.application(), host=HOST, port=int(port), access_log=None, print=None, shutdown_timeout=1.0)
 
 

@@ -85,6 +85,11 @@ class State(BaseModel):
         """The port for clients' requests."""
         return self.ports.front
 
+    @property
+    def versions(self) -> set[tuple[str, str]]:
+        """The models' names with the versions that answer requests or are on trial; not those kept for a rollback."""
+        return {(name, one.version) for named in (self.models, self.trials) for name, one in named.items()}
+
 
 class Instance:
     """A server's folder and processes. Two instances with different folders share nothing but the machine.
@@ -152,9 +157,16 @@ class Instance:
         Raises:
             ControlError: no server runs here.
         """
-        if not self._state.is_file() or not self.processes():
+        state = self.noted()
+        if state is None or not self.processes():
             raise ControlError(f"no server runs in {self.folder}; `make serve` starts one")
-        return State.model_validate_json(self._state.read_text(encoding="utf-8"))
+        return state
+
+    def noted(self) -> State | None:
+        """The state that `note` saved, even if the server has been killed since; None if there is none."""
+        with suppress(FileNotFoundError):
+            return State.model_validate_json(self._state.read_text(encoding="utf-8"))
+        return None
 
     def processes(self) -> list[psutil.Process]:
         """All running processes of this instance: Java and its Python workers."""

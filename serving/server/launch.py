@@ -112,7 +112,7 @@ class Helper:
 
 def launch_exporter(instance: Instance, address: Address) -> Helper:
     """Start the Prometheus exporter of all workers, without waiting until it listens."""
-    command = [EXPORTER, str(instance.counts), address.host, str(address.port)]
+    command = [EXPORTER, str(instance.folder), address.host, str(address.port)]
     return _launch(instance, "exporter", address, command, _environment(instance))
 
 

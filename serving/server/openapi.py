@@ -101,7 +101,7 @@ def _deletion() -> Json:
         "operationId": "delete_feedback",
         "summary": "Delete the record of an answer and the feedback on it",
         "parameters": [where | {"schema": {"type": "string", "pattern": f"^{feedback.ID}$"}}],
-        "responses": _about_record("Deleted", "They are deleted.", (401, 404, 429, 503)),
+        "responses": _about_record("Deleted", "They are deleted.", (401, 404, 415, 429, 503)),
     }
 
 

@@ -55,6 +55,21 @@ def test_secrets_come_from_files_and_only_reach_their_users() -> None:
     assert not re.search(r'PASSWORD": |SECRET": |KEY": ', values)
 
 
+def test_the_watch_can_read_the_records_of_the_server() -> None:
+    """Their file is for its owner alone, and a new volume gets its folder's mode from the image."""
+    serve, watch = SERVICES["serve"], SERVICES["watch"]
+    assert serve["user"] == watch["user"] == "${SEQLINE_UID:-1000}:${SEQLINE_GID:-1000}"
+    assert all("records:/records" in service["volumes"] for service in (serve, watch))
+    assert "/run/seqline:uid=${SEQLINE_UID:-1000},gid=${SEQLINE_GID:-1000},mode=700,exec" in serve["tmpfs"]
+    assert "chmod 1777 /records" in dockerfile("serve")
+
+
+def test_who_may_train_on_ray_can_reach_it() -> None:
+    asked = {name for name, service in SERVICES.items() if "RAY_ADDRESS" in service.get("environment", {})}
+    assert asked == {"train", "train-gpu", "watch"}
+    assert all("workers" in SERVICES[name]["networks"] for name in asked)
+
+
 def test_every_service_has_a_health_check() -> None:
     """Except jobs, which simply end."""
     jobs = {"train", "train-gpu", "ray-worker"}

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from serving import records
 from serving.bundle import GRAPH, MANIFEST, TOKENIZER
 from serving.records import DAY_S, Feedback, Keeping, Recorded, Records, digest
 from serving.server.feedback import FeedbackApi
@@ -165,6 +167,26 @@ def test_feedback_is_counted_by_its_label_and_once(instance: Instance) -> None:
     assert {row.expected for row in kept(instance)} == {"Italian", "Klingon", digest("The cat")}
 
 
+def test_the_classes_of_a_version_count_once_its_archive_is_there(instance: Instance) -> None:
+    """Feedback may be on an answer of an earlier server, which had a version that this one gets later."""
+    archive = instance.store / "surname-1-a.mar"
+    away = archive.rename(instance.folder / "away.mar")
+
+    async def judged() -> None:
+        api = FeedbackApi(instance, Keeping(instance.records))
+        application = web.Application()
+        application.cleanup_ctx.append(api.running)
+        application.router.add_post("/feedback", api.judge)
+        async with TestClient(TestServer(application)) as client:
+            for label in ("Italian", "French"):
+                await client.post("/feedback", json={"id": NAME, "label": label})
+                if away.exists():
+                    away.rename(archive)
+
+    asyncio.run(judged())
+    assert [label for _, _, label, right in counted() if right == "true"] == ["other", "French"]
+
+
 def test_an_answer_can_be_deleted_with_its_feedback(instance: Instance) -> None:
     path = f"/feedback/{NAME}"
     answers = send(instance, ("POST", "/feedback", {"id": NAME, "label": "Italian"}), *[("DELETE", path, b"")] * 2)
@@ -173,6 +195,31 @@ def test_an_answer_can_be_deleted_with_its_feedback(instance: Instance) -> None:
     assert kept(instance) == []
     assert Records(instance.records).of(NAME) == []
     assert len(Records(instance.records).of(SENTENCE)) == 1
+
+
+def test_a_shadows_record_can_be_deleted_without_the_answer(instance: Instance) -> None:
+    """The answer's own record may have been lost."""
+    lost = "f" * 32
+    Records(instance.records).write([Recorded(lost, 0, "surname", "2-b", time.time(), 0.1, "French", shadow=True)])
+    answers = send(instance, ("POST", "/feedback", {"id": lost, "label": "French"}), *[("DELETE", f"/feedback/{lost}", b"")] * 2)
+    assert [status for status, _ in answers] == [404, 200, 404]
+    assert Records(instance.records).of(lost) == []
+
+
+def test_an_answer_can_be_deleted_before_it_is_recorded(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.server.feedback.WAITS_S", (0, 0.2, 0.2, 0.2, 0.2))
+    early = "f" * 32
+
+    async def deleted() -> int:
+        gateway = Gateway(instance, 1, "", 10.0, Keeping(instance.records))
+        async with TestClient(TestServer(gateway.application())) as client:
+            asked = asyncio.create_task(client.delete(f"/feedback/{early}", headers={"Authorization": "Bearer right"}))
+            await asyncio.sleep(0.1)
+            Records(instance.records).write([Recorded(early, 0, "surname", "1-a", time.time(), 0.1, "French")])
+            return (await asked).status
+
+    assert asyncio.run(deleted()) == 200
+    assert Records(instance.records).of(early) == []
 
 
 def test_records_that_cannot_be_reached_get_a_503(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,3 +248,11 @@ def test_old_records_are_deleted_while_a_server_runs(instance: Instance, monkeyp
         return [old]
 
     assert asyncio.run(running()) == []
+
+
+def test_feedback_does_not_wait_until_many_records_are_deleted(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "AT_ONCE", 10)
+    file, old = Records(instance.records), time.time() - 31 * DAY_S
+    file.write([Recorded(f"{number:032x}", 0, "volatility", "0-c", old, 0.1, None) for number in range(100)])
+    assert judge(instance, {"id": NAME, "label": "Italian"})[0][0] == 200
+    assert 0 < file.count("volatility", "0-c") < 100

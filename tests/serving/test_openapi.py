@@ -56,6 +56,11 @@ def test_its_examples_are_valid_requests_and_answers(archives: list[Archive]) ->
             contract(archive.kind).ANSWER.validate_json(json.dumps(example.answer))
 
 
+def test_deleting_has_the_errors_that_it_returns(committed: dict[str, Any]) -> None:
+    """415 is for a body with an encoding, which any request may have."""
+    assert {*committed["paths"]["/feedback/{id}"]["delete"]["responses"]} == {"200", "401", "404", "415", "429", "503"}
+
+
 def test_every_reference_resolves(make_store: MakeStore, tmp_path: Path) -> None:
     document = openapi.document(find_archives(make_store(tmp_path)))
 

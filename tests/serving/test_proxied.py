@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import signal
 import socket
 import ssl
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +260,25 @@ def test_deploy_and_rollback_fail_no_request(
     assert first.headers["X-Model-Version"] == third.headers["X-Model-Version"] == served.previous
 
 
+def test_a_replaced_version_has_no_drift(
+    proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
+) -> None:
+    """Otherwise the alert about it would never end."""
+    texts = map("".join, product("abcdefgh", repeat=6))
+
+    def drifted() -> set[str]:
+        proxied.ask("classification", json.dumps({"inputs": list(islice(texts, 50))}).encode())
+        text = requests.get(f"http://127.0.0.1:{proxied.state.ports.exporter}/metrics", timeout=30).text
+        return set(re.findall(r'^seqline_drift_psi\{.*model="classification".*version="([^"]+)"', text, re.MULTILINE))
+
+    first = until(drifted, "drift to be measured")
+    served = control.deploy(make_store(tmp_path / "packaged", other(22)) / "classification.mar", proxied.folder)
+    assert first == {served.previous}
+    assert drifted() == set()
+    control.rollback("classification", proxied.folder)
+    assert drifted() == first
+
+
 def test_the_document_has_the_examples_of_the_active_version(
     proxied: Target, other: Callable[[float], Path], make_store: MakeStore, tmp_path: Path
 ) -> None:
@@ -358,6 +379,21 @@ def test_too_many_concurrent_grpc_requests_are_refused(bundles: dict[str, Path],
     finally:
         asking.close()
         control.down(tmp_path)
+
+
+def test_too_much_concurrent_feedback_of_a_key_is_refused(alone: Callable[..., Target]) -> None:
+    server = alone(in_flight=2)
+
+    def code(number: int) -> str:
+        identity = f"{number:032x}"  # of no answer; the gateway waits a while for one
+        body = json.dumps({"id": identity, "label": "French"}).encode()
+        refused = server.request("POST", "/feedback", body) if number % 2 else server.request("DELETE", f"/feedback/{identity}")
+        return str(refused.json()["error"]["code"])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(code, range(6))) == [*["unavailable"] * 4, *["unknown_answer"] * 2]
+        assert server.ask("classification", GOOD).status_code == 200
+    assert [code(0), code(1)] == ["unknown_answer"] * 2
 
 
 def test_down_answers_accepted_requests(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:

@@ -78,18 +78,40 @@ def test_feedback_can_be_corrected_and_repeating_it_says_nothing_new(file: Recor
 
 def test_records_are_deleted_after_their_days(file: Records) -> None:
     file.write([row(B, days_ago=31), row(A, days_ago=29)])
-    file.judge(right(identity=B, at=time.time() - 31 * DAY_S))
+    file.judge(right(identity=B))  # feedback goes with its answer, even if it came later
     file.judge(right(identity=A))
-    assert file.purge(30) == 1
+    assert file.right("surname", "1-a", since=0) == (2, 2)
+    file.purge(30)
+    assert file.right("surname", "1-a", since=0) == (1, 1)
     assert (file.of(B), len(file.of(A)), len(file.judged("surname"))) == ([], 1, 1)
 
 
+def test_there_is_no_feedback_without_an_answer(file: Records) -> None:
+    file.write([row(version="2-b", shadow=True)])
+    assert not file.judge(right())
+    assert file.right("surname", "1-a", since=0) == (0, 0)
+
+
+def test_what_comes_late_stays_forgotten(file: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = [row(version="2-b", shadow=True), row(B)]
+    file.write([row()])
+    assert file.forget(A)
+    file.write(late)
+    assert (file.of(A), len(file.of(B)), file.forget(A)) == ([], 1, False)
+    file.purge(30)
+    file.write(late)
+    assert file.of(A) == []
+    monkeypatch.setattr(records, "LATE_S", 0)
+    file.purge(30)
+    file.write(late)
+    assert len(file.of(A)) == 1
+
+
 def test_the_oldest_records_beyond_the_limit_are_deleted(file: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "AT_ONCE", 3)  # it deletes a few at a time, until none is left to delete
+    monkeypatch.setattr(records, "AT_ONCE", 4)
     file.write([row(f"{number:032x}") for number in range(20)])
-    assert file.purge(30, most=5) == 15
+    assert [file.purge(30, most=5) for _ in range(4)] == [True, True, True, False]
     assert [len(file.of(f"{number:032x}")) for number in (0, 14, 15, 19)] == [0, 0, 1, 1]
-    assert file.purge(30, most=5) == 0
 
 
 def test_the_latest_answers_of_a_version_are_listed(file: Records) -> None:
@@ -98,16 +120,23 @@ def test_the_latest_answers_of_a_version_are_listed(file: Records) -> None:
 
 
 @pytest.mark.parametrize("days_ago", [0, 31])
-def test_nothing_is_left_of_what_was_deleted(file: Records, tmp_path: Path, days_ago: float) -> None:
+def test_nothing_is_left_of_what_was_deleted(
+    file: Records, tmp_path: Path, days_ago: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "records.sqlite"
     others = [row(f"{number:032x}") for number in range(100)]
     file.write(others[:50])
     file.write([row(input=HIDDEN, days_ago=days_ago)])
     file.write(others[50:])
-    file.judge(right(text=f"not {HIDDEN}", at=time.time() - days_ago * DAY_S))
+    file.judge(right(text=f"not {HIDDEN}"))
     assert HIDDEN.encode() in content(path)
-    assert file.purge(30) if days_ago else file.forget(A)
+    if days_ago:
+        file.purge(30)
+    else:
+        assert file.forget(A)
     assert HIDDEN.encode() not in content(path)
+    monkeypatch.setattr(records, "LATE_S", 0)  # until then, the id of a request that was forgotten is kept
+    file.purge(30)
     assert A.encode() not in content(path)
     assert not file.forget(A)
     assert len(file.of(others[7].id)) == 1
@@ -138,7 +167,6 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_processes_are_told_what_to_keep(tmp_path: Path) -> None:
     for keeping in (Keeping(tmp_path / "r"), Keeping(tmp_path / "r", inputs=True, days=7)):
         assert Keeping.from_environment(keeping.environment) == keeping
-    assert Keeping.from_environment({}) is None
 
 
 def test_white_space_around_a_text_makes_no_difference() -> None:
