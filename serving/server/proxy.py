@@ -59,8 +59,8 @@ class Limits:
     Attributes:
         rate: requests per second for each key.
         burst: additional requests that a key may send at once.
-        in_flight: concurrent requests to each model, and by gRPC to all models together; more would only wait, so they are
-            refused.
+        in_flight: concurrent requests to each model, by gRPC to all models together, and about feedback with each key; more
+            would only wait, so they are refused.
         body: largest body, in nginx's notation.
         drain_s: time limit for pending requests at shutdown, in seconds.
     """

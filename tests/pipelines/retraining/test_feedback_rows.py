@@ -65,7 +65,7 @@ def test_a_spreadsheet_may_add_a_mark_and_a_column(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("text;label\nRossi;Italian\n", "no column 'text'"),
-        ("text,lable\nRossi,Italian\n", "no column 'label'; did you mean 'lable'"),
+        ("text,labels\nRossi,Italian\n", "no column 'label'; did you mean 'labels'"),
         ("text,label\nRossi,Italian,sure\n", "line 2: the record has 3 fields, not 2"),
     ],
 )
