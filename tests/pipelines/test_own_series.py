@@ -95,7 +95,6 @@ def test_a_series_without_an_input_is_refused(built: Path) -> None:
 def test_mlflow_gives_the_same_answer_as_the_server(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(built)
     mlflow.set_tracking_uri(f"sqlite:///{built / 'mlflow.db'}")
-    mlflow.set_registry_uri(f"sqlite:///{built / 'mlflow.db'}")
     example, *_ = Archive.read(STORE / "demand.mar").examples
     loaded = mlflow.pyfunc.load_model("models:/seqline-demand/1")
     parameters = json.dumps({"horizons": [6]})
