@@ -9,9 +9,9 @@ import yaml
 
 from pipelines.data.catalogue import Local, load_catalogue
 from pipelines.new.blocks import entry_place, without_block, without_entry, without_unused, write_both
+from pipelines.new.feedback import feedback_file, waiting_file, with_feedback
 from pipelines.new.files import measured
 from pipelines.paths import BUNDLES, CATALOGUE, LOCK, METRICS, PARAMS, PLOTS, PREPARED, RAW, REGISTERED, STORE, VECTORS, WEIGHTS
-from pipelines.retraining.names import feedback_file, waiting_file, with_feedback
 from pipelines.settings.errors import closest
 from pipelines.settings.params import Params, checked, load_params
 from pipelines.stage import StageError

@@ -9,9 +9,9 @@ from pipelines.data.catalogue import find_data_set, load_catalogue
 from pipelines.data.reading.rows import sources_of
 from pipelines.new.blocks import with_entry, write_both
 from pipelines.new.changing import take_in
+from pipelines.new.feedback import feedback_file, with_feedback
 from pipelines.new.files import measured
 from pipelines.paths import CATALOGUE
-from pipelines.retraining.names import feedback_file, with_feedback
 from pipelines.retraining.rows import TIME
 from pipelines.settings.params import Params
 

@@ -12,11 +12,12 @@ from pipelines.kinds.classification.settings import ClassificationTask
 from pipelines.lineage.answers import Answers
 from pipelines.new.blocks import write_both
 from pipelines.new.changing import changed, take_in
+from pipelines.new.feedback import feedback_file, waiting_file
 from pipelines.paths import PREPARED
 from pipelines.promotion.journal import events
 from pipelines.retraining.data_set import combined, has_times
 from pipelines.retraining.merging import Merged, merge, rare_labels
-from pipelines.retraining.names import EVENT, OUTCOMES, feedback_file, waiting_file
+from pipelines.retraining.names import EVENT, OUTCOMES
 from pipelines.retraining.rows import COLUMNS, Row, as_csv, read, rows_of
 from pipelines.settings.params import Params
 from pipelines.settings.tasks import Task

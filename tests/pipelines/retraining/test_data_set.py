@@ -12,11 +12,11 @@ from pipelines.data.catalogue import Local, load_catalogue
 from pipelines.data.fetch import Backoff
 from pipelines.data.prepared import SPLITS, read_texts
 from pipelines.data.reading.rows import sources_of
+from pipelines.new.feedback import feedback_file
 from pipelines.paths import CATALOGUE, PARAMS, PREPARED
 from pipelines.repro.preflight import check_files
 from pipelines.retraining.data_set import combined
 from pipelines.retraining.intake import new_data
-from pipelines.retraining.names import feedback_file
 from pipelines.settings.params import load_params
 from pipelines.stages.download import download
 from pipelines.stages.prepare import main as prepare_stage

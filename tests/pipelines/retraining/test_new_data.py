@@ -6,10 +6,11 @@ import pytest
 from corrections import SERVER, Corrections, change, write_csv, write_prepared
 from typer.testing import CliRunner
 
+from pipelines.new.feedback import feedback_file, waiting_file
 from pipelines.paths import PREPARED
 from pipelines.promotion.journal import note
 from pipelines.retraining.intake import NewData, new_data
-from pipelines.retraining.names import EVENT, feedback_file, waiting_file
+from pipelines.retraining.names import EVENT
 from pipelines.retraining.rows import read
 from pipelines.settings.params import load_params
 from pipelines.stage import StageError
