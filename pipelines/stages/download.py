@@ -130,13 +130,25 @@ def _unpack(file: DataFile, folder: Path) -> None:
     try:
         if file.name.endswith((".tgz", ".tar.gz", ".tar")):
             with tarfile.open(_cached(file)) as archive:
-                archive.extractall(folder, map(archive.getmember, _wanted(archive.getnames(), file)), filter="data")
+                _extract(archive, _wanted(archive.getnames(), file), folder)
         else:
             with ZipFile(_cached(file)) as zipped:
                 for member in _wanted(zipped.namelist(), file):
                     zipped.extract(member, folder)
     except (BadZipFile, tarfile.TarError) as error:
         raise StageError(f"{file.name} cannot be unpacked ({error}); correct its entry in {CATALOGUE}") from error
+
+
+def _extract(archive: tarfile.TarFile, names: list[str], folder: Path) -> None:
+    """Extract files into a folder. `extractall` keeps them in it only since Python 3.11.4, and Debian 12 has an earlier one."""
+    for name in names:
+        path, content = folder / name, archive.extractfile(name)
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise tarfile.TarError(f"{name} is outside the folder")
+        if content is not None:  # a file, not a folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with content, path.open("wb") as written:
+                shutil.copyfileobj(content, written)
 
 
 def _wanted(names: list[str], file: DataFile) -> list[str]:

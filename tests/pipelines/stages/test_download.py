@@ -274,6 +274,18 @@ def test_only_wanted_members_are_unpacked(server: Server) -> None:
     assert not OUT.exists()
 
 
+@pytest.mark.parametrize("name", ["../x.py", "p/../../x.py", "/x.py"])
+def test_no_member_of_a_tar_archive_leaves_the_folder(server: Server, name: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+        packed.addfile(tarfile.TarInfo(name))
+    server.files["/good.example/a.bin"] = buffer.getvalue()
+    write_catalogue(https("good.example"), buffer.getvalue(), members=(name.lstrip("/"),), name="a.tgz")
+    with pytest.raises(StageError, match=r"is outside the folder|has no member"):
+        download("set", SWIFT)
+    assert not (RAW / "set").exists()
+
+
 def test_a_missing_member_is_reported_and_the_earlier_output_stays(server: Server) -> None:
     packed = server.files["/good.example/a.bin"] = archive("p/a/x.py")
     write_catalogue(https("good.example"), packed, members=("p/*/x.py",))
