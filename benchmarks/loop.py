@@ -1,7 +1,8 @@
-"""The way from monitoring to a better model: `python -m benchmarks.loop [gate] [story]`, both parts by default.
+"""The way from monitoring to a better model: `python -m benchmarks.loop [gate] [canary] [story]`, all parts by default.
 
 - gate: how many of twenty bad challengers the gate lets through, and how many of twenty good ones it holds back. Needs
   the data of `make repro`.
+- canary: simulated canaries, see `benchmarks.canaries`.
 - story: a round of the loop in a clone of the checked-out commit, see `benchmarks.story`: requests that failed, seconds from
   the alert to a challenger that the gate has judged, and the share of sampled answers whose lineage is complete. Needs nginx,
   Prometheus and Alertmanager.
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.canaries import simulated
 from benchmarks.challengers import Challenger, bad, champions, good, made
 from benchmarks.parts import run_parts
 from benchmarks.pipeline import fresh_clone
@@ -71,4 +73,9 @@ def round_of_the_loop() -> Figures:
 
 
 if __name__ == "__main__":
-    run_parts("loop", "The way from monitoring to a better model.", {"gate": gate, "story": round_of_the_loop}, PACKAGES)
+    run_parts(
+        "loop",
+        "The way from monitoring to a better model.",
+        {"gate": gate, "canary": simulated, "story": round_of_the_loop},
+        PACKAGES,
+    )

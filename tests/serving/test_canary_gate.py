@@ -1,68 +1,34 @@
 """The gate of a canary: worse challengers do not get through, and equal ones are not withdrawn by chance."""
 
-from dataclasses import dataclass
-from typing import Self
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import binom
 
+from benchmarks.canaries import EQUAL, FAULTY, SHARES, Canary
 from serving.server.trials.attempts import Arm
 from serving.server.trials.gate import Gate, chance
-
-SHARES = (0.1, 0.5, 0.9)
 
 
 def arm(answers: int, failed: int = 0, refused: int = 0, seconds: float = 0.01) -> Arm:
     return Arm(answers + failed + refused, failed, refused, seconds=[seconds] * answers)
 
 
-@dataclass
-class Canary:
-    """A made-up canary: which requests the challenger gets, which of them the model refuses, and the time to each answer."""
-
-    challenger: NDArray[np.bool_]
-    refused: NDArray[np.bool_]
-    seconds: NDArray[np.float64]
-
-    @classmethod
-    def drawn(cls, seed: int, share: float, refused: tuple[float, float] = (0.05, 0.05), slower: float | None = None) -> Self:
-        """One of 3000 requests: the shares that champion and challenger refuse, and how slow it is.
-
-        Unless it is slower, 2 % of the answers of both stall.
-        """
-        rng = np.random.default_rng(seed)
-        challenger, stalls = rng.random(3000) < share, rng.random(3000) < 0.02
-        seconds = 0.01 * np.exp(0.3 * rng.standard_normal(3000)) * np.where(challenger if slower else stalls, slower or 20.0, 1)
-        return cls(challenger, rng.random(3000) < np.where(challenger, refused[1], refused[0]), seconds)
-
-    def arm(self, of: NDArray[np.bool_], until: int) -> Arm:
-        mine, refused = of[:until], self.refused[:until]
-        return Arm(int(mine.sum()), refused=int((mine & refused).sum()), seconds=self.seconds[:until][mine & ~refused].tolist())
-
-    def withdrawn(self) -> float:
-        """The number of requests after which one of the looks withdraws the challenger; infinite if none does."""
-        looks = range(60, len(self.challenger) + 1, 60)
-        return next((n for n in looks if Gate().crossed(self.arm(~self.challenger, n), self.arm(self.challenger, n))), np.inf)
-
-
 @pytest.mark.parametrize("share", SHARES)
 def test_equal_challengers_are_not_withdrawn(share: float) -> None:
-    ends = [Canary.drawn(seed, share).withdrawn() for seed in range(300)]
+    ends = [Canary.drawn(seed, share).withdrawn() for seed in range(EQUAL)]
     assert sum(end < np.inf for end in ends) <= 3
 
 
 @pytest.mark.parametrize("share", SHARES)
 def test_slow_challengers_are_withdrawn_soon(share: float) -> None:
     """Mostly as soon as both versions have the answers that a comparison needs."""
-    assert np.median([Canary.drawn(seed, share, slower=3.0).withdrawn() for seed in range(20)]) <= 600
+    assert np.median([Canary.drawn(seed, share, slower=3.0).withdrawn() for seed in range(FAULTY)]) <= 600
 
 
 @pytest.mark.parametrize(("share", "soon"), [(0.1, 2000), (0.5, 800), (0.9, 2000)])
 def test_failing_challengers_are_withdrawn_soon(share: float, soon: int) -> None:
     """5 % of the requests fail, of a challenger or, with a large share, of a champion that has only a few hundred requests."""
-    assert np.median([Canary.drawn(seed, share, refused=(0.0, 0.05)).withdrawn() for seed in range(20)]) <= soon
+    assert np.median([Canary.drawn(seed, share, refused=(0.0, 0.05)).withdrawn() for seed in range(FAULTY)]) <= soon
 
 
 @pytest.mark.parametrize("share", SHARES)
