@@ -59,7 +59,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        self.server.sent += self.wfile.write(content[start:][: fault[1]])
+        part = content[start:][: fault[1]]
+        self.server.sent += len(part)  # before the client has it: afterwards the test looks, or the next request counts
+        self.wfile.write(part)
         if fault[0] == "stall":
             self.server.closing.wait()
         return None
