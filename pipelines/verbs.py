@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
@@ -195,6 +196,8 @@ def watch(
     from pipelines.retraining.watch import serve
     from pipelines.tracking.runs import tracking_uri
 
+    if isnan(every):  # typer compares it with the smallest value only, and every comparison is false
+        raise typer.BadParameter("nan is not a number of hours", param_hint="--every")
     serve(listen, instance, tracking_uri(), every, task or [])
 
 

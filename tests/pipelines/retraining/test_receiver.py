@@ -98,7 +98,7 @@ def test_a_schedule_trains_each_of_its_tasks(trainer: Trainer) -> None:
     assert trainer.trained[:2] == [("surname", "schedule"), ("fr-en", "schedule")]
 
 
-@pytest.mark.parametrize("hours", ["0", "-1"])
+@pytest.mark.parametrize("hours", ["0", "-1", "nan"])
 def test_a_schedule_without_pauses_is_refused(hours: str) -> None:
     result = CliRunner().invoke(app, ["watch", "--every", hours])
     assert result.exit_code == 2
