@@ -1,5 +1,7 @@
 """Baselines, regret and simulated costs; a scheduler runs through all stages."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +12,16 @@ from lightning_fabric import Fabric
 from orders import market, small
 
 from models.series.execution import Impact
+from models.series.market import RECIPE
 from pipelines.data.prepared import rows_of
 from pipelines.kinds import parts
 from pipelines.kinds.scheduling.data import write
-from pipelines.kinds.scheduling.evaluation import costs, evaluate, regret, volumes
+from pipelines.kinds.scheduling.evaluation import costs, evaluate, regret, score, volumes
 from pipelines.kinds.scheduling.evaluation.rows import OrderRows
 from pipelines.kinds.scheduling.settings import SchedulingTask
 from pipelines.packaging.examples import answered
 from pipelines.settings.params import load_params
+from pipelines.stage import StageError
 from pipelines.stages.export import export
 from pipelines.training.loop import Loop
 
@@ -95,6 +99,33 @@ def test_a_price_move_has_opposite_effects_for_buyers_and_sellers(rows: OrderRow
     sold = costs.slippage(replace(rows, sides=-np.ones(len(rows.ends))), rows.schedules, free, 0.1)
     np.testing.assert_allclose(bought, -sold)
     assert np.abs(bought).max() > 0.001
+
+
+@pytest.fixture(scope="module")
+def untrained(task: SchedulingTask, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    model = parts.build(task, prepared)
+    parts.training(task).begin(model, task, prepared, rows_of(prepared, "train"))
+    folder = tmp_path_factory.mktemp("untrained") / "execution"
+    export("execution", task, model, prepared, folder)
+    return folder
+
+
+def test_each_order_has_a_score(task: SchedulingTask, untrained: Path, prepared: Path, rows: OrderRows) -> None:
+    found = score(untrained, prepared, task)
+    assert (found.values > 0).all()
+    assert len(found.values) == len(rows.ends) == len(found.slices["horizon"]) == len(found.slices["risk aversion"])
+
+
+def test_orders_that_were_prepared_with_other_settings_are_refused(
+    task: SchedulingTask, untrained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(prepared, tmp_path / "prepared")
+    recipe = json.loads((other / RECIPE).read_text(encoding="utf-8"))
+    recipe["impact"]["temporary"] *= 2
+    (other / RECIPE).write_text(json.dumps(recipe), encoding="utf-8")
+    with pytest.raises(StageError, match=r"other settings \(impact"):
+        score(untrained, other, task)
 
 
 @pytest.mark.slow
