@@ -1,10 +1,10 @@
 """The typed catalogue of data sets, `data/catalogue.yaml`: their descriptions, their files' sources and checksums."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, model_validator
 
 from pipelines.settings.errors import closest, explained
 from pipelines.stage import StageError
@@ -128,6 +128,13 @@ class DataSet(_Entry):
     redistributable: bool
     files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
     rows: tuple[dict[str, Any], ...] = ()
+
+    @model_validator(mode="after")
+    def _has_one_file_of_a_name(self) -> Self:
+        names = [file.name for file in self.files]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"files: {', '.join(twice)} is the name of more than one file")
+        return self
 
 
 def load_catalogue(path: Path) -> dict[str, DataSet]:

@@ -1,15 +1,13 @@
 """Chronological splits of a series, with a purge between them."""
 
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 
 from models.series.arrays import Times
+from pipelines.data.prepared import SPLITS
 from pipelines.settings.tasks import SeriesPrepare
 from pipelines.windows import Ids
-
-SPLITS: Final = ("train", "valid", "test")
 
 
 def divided(times: Times, ends: Ids, longest: int, rules: SeriesPrepare) -> tuple[dict[str, Ids], int]:

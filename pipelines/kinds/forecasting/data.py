@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from models.series.recipe import RECIPE, Recipe
 from models.text.json_files import write_json
+from pipelines.data.prepared import SPLITS
 from pipelines.data.series.checks import check_prices, checked_columns, search_for_leaks
 from pipelines.data.series.source import Series
-from pipelines.data.series.splits import SPLITS, divided
+from pipelines.data.series.splits import divided
 from pipelines.kinds.forecasting.settings import ForecastingTask
 from pipelines.stage import StageError
 from pipelines.windows import Ids, write_windows

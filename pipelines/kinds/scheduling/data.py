@@ -17,9 +17,10 @@ from models.series.market import COLUMNS, RECIPE, MarketRecipe, day_numbers
 from models.series.relative import deviation
 from models.series.volumes import effects
 from models.text.json_files import write_json
+from pipelines.data.prepared import SPLITS
 from pipelines.data.series.checks import CUTS, check_prices, require
 from pipelines.data.series.source import Series
-from pipelines.data.series.splits import SPLITS, divided
+from pipelines.data.series.splits import divided
 from pipelines.kinds.scheduling.settings import SchedulingTask
 from pipelines.orders import EFFECTS, write_orders
 from pipelines.stage import StageError

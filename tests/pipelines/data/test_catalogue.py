@@ -89,6 +89,12 @@ def test_invalid_entry_is_refused_naming_the_key(tmp_path: Path, right: str, wro
         load(tmp_path, VALID.replace(right, wrong))
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    (file,) = (line for line in VALID.splitlines() if "a.txt" in line)
+    with pytest.raises(StageError, match=r"letters: .*a\.txt is the name of more than one file"):
+        load(tmp_path, f"{VALID}{file}\n")
+
+
 @pytest.mark.parametrize(
     ("pip", "key"),
     [
