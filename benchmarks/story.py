@@ -27,8 +27,8 @@ from benchmarks.own_data import SEQLINE, run
 from pipelines.lineage.graph import Graph
 from pipelines.paths import JOURNAL, PREPARED, RAW
 from pipelines.promotion.journal import events
+from serving.server.certificate import SELF_SIGNED
 from serving.server.instance import Instance
-from serving.server.proxy import CERTIFICATE
 
 TASK: Final = "surname"
 # The smoke profile's models know hardly anything: here they have to learn a new label, and test rows have to show it.
@@ -135,7 +135,7 @@ class Rig:
         url = f"https://127.0.0.1:{self.instance.state().ports.front}"
         name, _, value = self.instance.authorization.read_text(encoding="utf-8").strip().partition(": ")
         session, asked = requests.Session(), place
-        session.trust_env, session.verify = False, str(self.instance.folder / CERTIFICATE)  # its own, self-signed
+        session.trust_env, session.verify = False, str(self.instance.folder / SELF_SIGNED)  # its own, self-signed
         session.headers[name] = value
         while not self._ended.wait(PAUSE_S):
             text = self.names[asked % len(self.names)]

@@ -15,10 +15,11 @@ from serving.console import CONSOLE, INSTANCE, TRACKING, Instance, Model, Tracki
 from serving.records import NAME, Keeping
 from serving.registry import fetched
 from serving.server import control
+from serving.server.certificate import Certificate
 from serving.server.errors import ControlError
 from serving.server.instance import Served
 from serving.server.ports import HOST, Address
-from serving.server.proxy import Certificate, Front, Limits
+from serving.server.proxy import Front, Limits
 
 __all__ = ["app", "trial_verbs"]  # the latter adds its verbs to `app`
 LOOK_S = 0.5  # interval between checks that the server still runs

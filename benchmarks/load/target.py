@@ -6,9 +6,9 @@ from typing import Self
 
 import requests
 
+from serving.server.certificate import SELF_SIGNED
 from serving.server.control import Server
 from serving.server.instance import Instance, State
-from serving.server.proxy import CERTIFICATE
 
 TIMEOUT_S = 30.0
 
@@ -36,7 +36,7 @@ class Target:
     @property
     def certificate(self) -> Path:
         """The proxy's certificate."""
-        return self.folder / CERTIFICATE
+        return self.folder / SELF_SIGNED
 
     def headers(self) -> dict[str, str]:
         """Return the request headers. The key is read from disk each time, as it may have been rotated."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from serving.client.client import Client
 from serving.contract.body import parse_json
+from serving.server.certificate import SELF_SIGNED
 from serving.server.control import Server
 from serving.server.errors import ControlError
 from serving.server.instance import Instance
-from serving.server.proxy import CERTIFICATE
 
 
 def open_client(folder: Path, url: str | None = None, certificates: Path | None = None) -> Client:
@@ -27,7 +27,7 @@ def open_client(folder: Path, url: str | None = None, certificates: Path | None 
     """
     instance = Instance(folder)
     server = Server((), instance.state(), instance.authorization)
-    own = instance.folder / CERTIFICATE
+    own = instance.folder / SELF_SIGNED
     key = server.authorization.read_text(encoding="utf-8").strip().removeprefix("Authorization: Bearer ")
     return Client(url or server.url, key, certificates=certificates or (own if own.exists() else None))
 

@@ -20,6 +20,7 @@ import psutil
 from serving.contract import faults
 from serving.contract.faults import ErrorAnswer
 from serving.server import site
+from serving.server.certificate import SELF_SIGNED, Certificate, self_signed
 from serving.server.errors import ControlError
 from serving.server.instance import Instance, Trial
 from serving.server.keys import ClientKeys, TorchServeKeys, write_secret
@@ -30,7 +31,6 @@ HERE: Final = Path(__file__).parent
 PROXY, UPSTREAM, CHALLENGER = "nginx.conf", "upstream.conf", "challenger.conf"
 KEYS, CLIENT_KEYS = "keys.conf", "keys.json"
 TRIALS, MIRROR = "trials.conf", "mirror.conf"
-CERTIFICATE: Final = "certificate.pem"  # self-signed
 ERRORS: Final = {
     "encoded": faults.ENCODED,
     "failed": faults.FAILED,
@@ -70,14 +70,6 @@ class Limits:
     in_flight: int = 24
     body: str = "256k"
     drain_s: int = 30
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Files in PEM form."""
-
-    chain: Path
-    key: Path
 
 
 @dataclass(frozen=True)
@@ -142,8 +134,8 @@ class Proxy:
         Raises:
             ControlError: nginx is missing or does not start, or the key file is invalid.
         """
-        (self._folder / CERTIFICATE).unlink(missing_ok=True)  # of a previous server; clients must not trust it
-        certificate = front.certificate or self._self_signed()
+        (self._folder / SELF_SIGNED).unlink(missing_ok=True)  # of a previous server; clients must not trust it
+        certificate = front.certificate or self_signed(self._folder)
         client_keys, patience_s = front.client_keys(), math.ceil(timeout_s / 2)  # with a challenger; then the champion has time
         values = {
             **{name: str(port) for name, port in ports.model_dump().items()},
@@ -265,20 +257,6 @@ class Proxy:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise ControlError(f"nginx failed: {done.stderr.strip()}")
-
-    def _self_signed(self) -> Certificate:
-        certificate = Certificate(self._folder / CERTIFICATE, self._folder / "certificate-key.pem")
-        openssl = shutil.which("openssl")
-        if openssl is None:
-            raise ControlError("creating a certificate needs openssl; install it, or give --certificate and --certificate-key")
-        write_secret(certificate.key, "")
-        command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "365"]
-        command += ["-subj", "/CN=localhost", "-addext", f"subjectAltName=DNS:localhost,IP:{HOST}"]
-        command += ["-keyout", str(certificate.key), "-out", str(certificate.chain)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            raise ControlError(f"openssl failed to create a certificate: {done.stderr.strip()}")
-        return certificate
 
 
 def _view(path: str, name: str) -> str:
