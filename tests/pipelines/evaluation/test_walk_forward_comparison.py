@@ -131,9 +131,9 @@ def test_too_few_days_for_the_blocks_are_reported() -> None:
 
 def test_2000_samples_of_1510_days_take_well_under_a_second() -> None:
     differences = np.random.default_rng(3).normal(size=1510)
-    began = time.process_time()
+    began = time.thread_time()
     block_bootstrap(differences, block=22, samples=2000, seed=0)
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_a_comparison_of_equal_losses_has_no_difference() -> None:

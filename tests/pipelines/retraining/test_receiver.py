@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+from waiting import PATIENCE_S
 
 from pipelines.retraining.watch import LARGEST, Watch, alerts
 from pipelines.verbs import app
@@ -18,7 +19,7 @@ def alert(status: str = "firing", **labels: str) -> dict[str, Any]:
 
 
 def post(port: int, body: bytes, path: str = "/alerts", length: str = "") -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("POST", path, body, {"Content-Length": length or str(len(body))})
         return connection.getresponse().status
@@ -36,7 +37,7 @@ class Trainer:
     def __call__(self, task: str, reason: str) -> None:
         self.trained.append((task, reason))
         self.began.set()
-        self.go.wait(5)
+        self.go.wait(PATIENCE_S)
         if len(self.trained) == 3:
             self.done.set()
 
@@ -62,11 +63,11 @@ def test_only_firing_alerts_that_ask_for_it_train() -> None:
 def test_alerts_during_a_training_become_one_afterwards(port: int, trainer: Trainer) -> None:
     body = json.dumps({"alerts": [alert()]}).encode()
     assert post(port, body) == 200
-    assert trainer.began.wait(5)
+    assert trainer.began.wait(PATIENCE_S)
     again = json.dumps({"alerts": [alert(), alert(model="fr-en")]}).encode()
     assert [post(port, again) for _ in range(5)] == [200] * 5
     trainer.go.set()
-    assert trainer.done.wait(5)
+    assert trainer.done.wait(PATIENCE_S)
     assert [task for task, _ in trainer.trained] == ["surname", "surname", "fr-en"]
 
 
@@ -86,7 +87,7 @@ def test_wrong_requests_are_refused_and_train_nothing(
 ) -> None:
     assert post(port, body, path, length) == status
     assert post(port, json.dumps({"alerts": [alert(model="fr-en")]}).encode()) == 200
-    assert trainer.began.wait(5)  # alerts are taken in their order, so an earlier one would have come first
+    assert trainer.began.wait(PATIENCE_S)  # alerts are taken in their order, so an earlier one would have come first
     assert [task for task, _ in trainer.trained] == ["fr-en"]
 
 
@@ -94,7 +95,7 @@ def test_a_schedule_trains_each_of_its_tasks(trainer: Trainer) -> None:
     trainer.go.set()
     watch = Watch("127.0.0.1", 0, trainer, ["surname", "fr-en"], 0.2)
     threading.Thread(target=watch.run, daemon=True).start()
-    assert trainer.done.wait(5)
+    assert trainer.done.wait(PATIENCE_S)
     assert trainer.trained[:2] == [("surname", "schedule"), ("fr-en", "schedule")]
 
 

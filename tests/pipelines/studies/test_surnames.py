@@ -15,21 +15,21 @@ from pipelines.studies.surnames import classify, table
 from pipelines.studies.surnames.scores import gain, macro_f1
 from pipelines.studies.surnames.settings import SETTINGS, Network, SurnamesStudy
 
-RNG = np.random.default_rng(0)
-
 
 def test_macro_f1_equals_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
     for _ in range(20):
-        actual, predicted = RNG.integers(6, size=(2, 40))
+        actual, predicted = rng.integers(6, size=(2, 40))
         labels = sorted(set(actual.tolist()))
         expected = f1_score(actual, predicted, labels=labels, average="macro", zero_division=0)
         assert macro_f1(actual, predicted, 6) == pytest.approx(expected)
 
 
 def test_the_interval_contains_zero_only_for_equal_classifiers() -> None:
-    actual = RNG.integers(4, size=400)
-    alike, better = (np.where(RNG.random((3, 400)) < right, actual, (actual + 1) % 4) for right in (0.7, 0.9))
-    baseline = np.where(RNG.random(400) < 0.7, actual, (actual + 1) % 4)
+    rng = np.random.default_rng(0)
+    actual = rng.integers(4, size=400)
+    alike, better = (np.where(rng.random((3, 400)) < right, actual, (actual + 1) % 4) for right in (0.7, 0.9))
+    baseline = np.where(rng.random(400) < 0.7, actual, (actual + 1) % 4)
     same, more = gain(actual, alike, baseline, 4, 300), gain(actual, better, baseline, 4, 300)
     assert same.low < 0 < same.high
     assert 0 < more.low < more.mean < more.high

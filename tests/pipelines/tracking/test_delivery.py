@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException, RestException
 from tenacity import wait_none
+from waiting import until
 
 from pipelines.stage import StageError
 from pipelines.tracking import delivery
@@ -86,11 +87,9 @@ def test_logging_does_not_block() -> None:
     log = Log()
     log.open.clear()
     run = deliver(log)
-    start = time.monotonic()
     for step in range(1000):
         run.metrics({"loss": 1.0}, step)
-    assert time.monotonic() - start < 1
-    assert not log.kept
+    assert not log.kept  # and yet all calls have returned
     log.open.set()
     run.close("FINISHED")
     assert [step for _, _, step in log.kept] == list(range(1000))
@@ -109,7 +108,7 @@ def test_a_rejection_is_raised_once_and_the_rest_is_delivered() -> None:
 
 
 def log_until_it_raises(run: Delivery) -> None:
-    for _ in range(1000):
+    for _ in range(10_000):
         run.artifacts(Path("a.csv"))
         time.sleep(0.001)
 
@@ -148,7 +147,8 @@ def test_a_lost_response_duplicates_nothing(tmp_path: Path) -> None:
     before = time.time_ns() // 1_000_000
     for step in range(6):
         run.metrics({"loss": float(step), "same": 1.0}, step)
-        time.sleep(0.02)  # some in separate batches, some together
+        if step == 2:  # the first three together or not, the last three in another batch
+            until(lambda: len(sent) >= 6, "the first batch of metrics")
     after = time.time_ns() // 1_000_000
     run.close("FINISHED")
     for name in ("loss", "same"):

@@ -267,7 +267,7 @@ def test_a_catalogue_that_does_not_work_neither_fails_nor_delays_a_stage(
         url = {"away": bound, "silent": bound, "no URL": "nowhere"}.get(fault, server.url)
         with announced_to(url, monkeypatch):
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30  # the answer of the slow one comes after 60
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{url} did not get all OpenLineage events of this stage: ")
 

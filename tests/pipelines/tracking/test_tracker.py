@@ -12,6 +12,7 @@ from shutil import copy
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from waiting import until
 
 from pipelines.tracking.client import TRACKER
 from pipelines.tracking.process import TrackerProcess
@@ -107,7 +108,7 @@ def left(folder: Path) -> tuple[object, ...]:
     return run.info.run_name, run.info.status, run.data.params, run.data.metrics, tags, losses, files, parent.info.run_name
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.slow
 def test_a_stage_leaves_the_same_with_and_without_a_tracker(
     folder: Path, environment: dict[str, str], tracker: TrackerProcess
@@ -121,7 +122,7 @@ def test_a_stage_leaves_the_same_with_and_without_a_tracker(
     assert "FINISHED" in first
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("end", FAILED)
 def test_a_failing_stage_reports_it_and_its_run_has_failed(
     folder: Path, environment: dict[str, str], tracker: TrackerProcess, end: str
@@ -130,12 +131,12 @@ def test_a_failing_stage_reports_it_and_its_run_has_failed(
     done = stage(folder, end, {**environment, **tracker.environment()})
     assert done.returncode == status
     assert said in done.stderr
-    while (run := newest(folder)[1]).info.status == "RUNNING":  # the tracker needs a moment to notice a killed stage
-        pass
-    assert run.info.status == "FAILED"
+    # The tracker needs a moment to notice a killed stage.
+    until(lambda: newest(folder)[1].info.status != "RUNNING", "the end of the run")
+    assert newest(folder)[1].info.status == "FAILED"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_stage_registers_a_model_through_the_tracker(
     folder: Path, environment: dict[str, str], tracker: TrackerProcess, bundles: dict[str, Path]
 ) -> None:

@@ -110,7 +110,7 @@ def test_without_mlflow_a_stage_runs_untracked(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_parallel_stages_share_one_parent(client: MlflowClient, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy("data/catalogue.yaml", tmp_path / "data")

@@ -35,7 +35,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
     start = time.monotonic()
     with pytest.raises(StageError) as raised, track("train", "surname"):
         pytest.fail("the work began")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # a training would wait for minutes
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -122,7 +122,7 @@ def test_a_server_killed_during_training_gets_everything_after_a_restart(
         for epoch in after:
             run.metrics({"loss": 1 / epoch, "rate": 0.5}, step=epoch)
         run.artifacts(curve)
-        assert time.monotonic() - start < 1, "the training has waited"
+        assert time.monotonic() - start < 10, "the training has waited"
         last = time.time_ns() // 1_000_000
         time.sleep(2)
         server.start(ACCESS)
@@ -153,7 +153,7 @@ def test_a_stage_that_starts_while_the_server_is_down_waits_for_it(
         held.bind(("127.0.0.1", 0))  # another server, never reached before, still fails immediately
         assert "no MLflow server answers" in refusal(monkeypatch, f"http://127.0.0.1:{held.getsockname()[1]}")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
-    back = Timer(2, server.start, [ACCESS])
+    back = Timer(10, server.start, [ACCESS])  # the stage must have asked by then
     back.start()
     try:
         with track("train", "surname") as run:

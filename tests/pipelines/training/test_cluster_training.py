@@ -237,6 +237,7 @@ def test_vectors_resume_from_the_last_epoch_after_losing_their_worker(
     stage = Stage(folder, "cbow", f"127.0.0.1:{cluster.port}")
     stage.wait_for_epoch(1)
     wait_for_checkpoint(tmp_path / "storage")
+    until(lambda: len(cluster.ranks()) == 1, "one training process", PATIENCE_S)
     (rank,) = cluster.ranks()
     rank.send_signal(signal.SIGKILL)
     log = stage.end()
@@ -308,7 +309,9 @@ def test_a_killed_stage_resumes(
     log = again.end()
     assert_same(learned(job, "names"), weights, atol=1e-3)
     assert [float(row.split()[2]) for row in again.rows()] == [epoch + 1.0 for epoch in range(epochs)]
-    assert again.rows()[:2] == victim.rows()
+    before = len(victim.rows())
+    assert 2 <= before < epochs
+    assert again.rows()[:before] == victim.rows()
     assert "'epoch': 1.0" not in log
 
 

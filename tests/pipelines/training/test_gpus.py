@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import monotonic
 from types import SimpleNamespace
 
 import pytest
 import torch
+from waiting import PATIENCE_S, until
 
 from pipelines.training import hardware
 from pipelines.training.hardware import pick_device, take_gpu
@@ -32,7 +32,7 @@ class Trainer:
         self.process.start()
 
     def gpu(self) -> int:
-        assert self.pipe.poll(10)
+        assert self.pipe.poll(PATIENCE_S)
         first, second = self.pipe.recv()
         assert first == second  # a process that trains twice does not wait for itself
         return int(first)
@@ -62,10 +62,8 @@ def trainers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[T
 
 def served(trainers: list[Trainer]) -> list[Trainer]:
     """Wait until two trainers have a GPU, and return these."""
-    deadline = monotonic() + 10
-    while len(found := [trainer for trainer in trainers if trainer.pipe.poll(0.05)]) < 2:
-        assert monotonic() < deadline
-    return found
+    until(lambda: len([trainer for trainer in trainers if trainer.pipe.poll()]) == 2, "two of them have a GPU")
+    return [trainer for trainer in trainers if trainer.pipe.poll()]
 
 
 def test_a_process_waits_for_a_free_gpu(trainers: list[Trainer]) -> None:

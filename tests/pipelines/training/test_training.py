@@ -34,6 +34,7 @@ from pipelines.training.hardware import pick_accelerator, pick_precision
 from pipelines.training.work import Row
 from pipelines.windows import Windows, write_windows
 
+EPOCHS = 40  # many, so that a training can be killed before the last one
 TRAIN = """
 from pipelines.settings.params import load_params
 from pipelines.tracking.runs import StageRun
@@ -117,9 +118,9 @@ def finish(process: "subprocess.Popen[str]") -> list[str]:
 
 @pytest.fixture
 def job(tmp_path: Path, small_params: Params, prepared: dict[str, Path]) -> list[Path]:
-    """Two folders with the same training job of four epochs."""
+    """Two folders with the same training job."""
     content = small_params.model_dump(by_alias=True)
-    content["tasks"]["names"]["train"] |= {"epochs": 4, "patience": 4, "batch_units": 40}
+    content["tasks"]["names"]["train"] |= {"epochs": EPOCHS, "patience": EPOCHS, "batch_units": 40}
     folders = [tmp_path / "undisturbed", tmp_path / "killed"]
     for folder in folders:
         (folder / "data/prepared").mkdir(parents=True)
@@ -138,7 +139,7 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
 def test_a_killed_training_resumes_with_the_same_weights(job: list[Path]) -> None:
     undisturbed, killed = job
     rows = finish(start(undisturbed))
-    assert len(rows) == 4
+    assert len(rows) == EPOCHS
 
     victim = start(killed)
     wait_for(victim, "epoch 3")
