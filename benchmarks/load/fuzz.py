@@ -1,13 +1,13 @@
 """Fuzzing: every request, valid or not, gets a timely answer that is no 5xx and leaks nothing about the server."""
 
 import json
-import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+import hypothesis
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -98,6 +98,7 @@ def _by_document(found: Found, case: Any, url: str, headers: dict[str, str], ses
 
 
 def _run(strategy: st.SearchStrategy[Any], count: int, seed: int, check: Callable[[Any], object]) -> None:
+    @hypothesis.seed(seed)
     @settings(
         max_examples=count,
         deadline=None,
@@ -110,7 +111,6 @@ def _run(strategy: st.SearchStrategy[Any], count: int, seed: int, check: Callabl
     def run(case: Any) -> None:
         check(case)
 
-    random.seed(seed)
     run()
 
 
