@@ -1,7 +1,6 @@
 """Prometheus and Alertmanager with the project's alerts, on this machine."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+
+from serving.server.ports import free_port
 
 ALERTMANAGERS: Final = ("alertmanager", "prometheus-alertmanager")  # Debian's name is the longer one
 
@@ -63,10 +64,3 @@ def has_tools() -> bool:
 
 def _tool(names: Sequence[str]) -> str:
     return next(path for name in names if (path := shutil.which(name)))
-
-
-def free_port() -> int:
-    """A port of this machine that is free at the moment."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])

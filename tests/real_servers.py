@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from waiting import free_port
+
+from serving.server.ports import free_port
 
 HOST = "127.0.0.1"
 # rclone sends the checksum of the whole object with each part, and clients would check the part against it.

@@ -1,6 +1,5 @@
 """Waiting for other processes, with a time limit that suits a shared machine."""
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Literal, TypeVar
@@ -17,10 +16,3 @@ def until(condition: Callable[[], T | Literal[False] | None], what: str, patienc
         assert time.monotonic() < deadline, f"it took too long: {what}"
         time.sleep(LOOK_S)
     return found
-
-
-def free_port() -> int:
-    """A port of this machine that is free at the moment."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])

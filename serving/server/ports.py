@@ -3,6 +3,7 @@
 import errno
 import socket
 from contextlib import ExitStack
+from random import SystemRandom
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from serving.server.errors import ControlError
 
 HOST = "127.0.0.1"
+UNASSIGNED = range(20_000, 32_000)
 
 
 class Address(NamedTuple):
@@ -67,6 +69,27 @@ def choose_ports(port: int, listen: str = HOST, exporter: Address = LOCAL) -> Po
         return Ports.model_validate({**chosen, **numbers})
 
 
+def free_port(host: str = HOST) -> int:
+    """A port that is free now, and will hardly be taken before a server listens there.
+
+    Operating systems take no ports of this range for connections, or for programs to which any port is good.
+
+    Raises:
+        OSError: the host is no address of this machine, or there is no such port.
+    """
+    for port in SystemRandom().sample(UNASSIGNED, 100):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # allow ports with connections in TIME_WAIT
+            try:
+                listener.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
+    raise OSError(errno.EADDRINUSE, "a hundred ports are in use")
+
+
 def _must_hold(address: Address, option: str, held: ExitStack) -> int:
     try:
         return _hold(address, held)
@@ -92,8 +115,9 @@ def _hold_near(port: int, held: ExitStack) -> int:
 
 
 def _hold(address: Address, held: ExitStack) -> int:
-    """Bind the port until `held` closes and return its number. Raises OSError or OverflowError if it is not available."""
+    """Take the port until `held` closes and return its number. Raises OSError or OverflowError if it is not available."""
     listener = held.enter_context(socket.socket())
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # allow ports with connections in TIME_WAIT
-    listener.bind(address)
+    listener.bind((address.host, address.port or free_port(address.host)))
+    listener.listen()  # otherwise, the option would allow a second one
     return int(listener.getsockname()[1])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from stack import Stack, hand_over
-from waiting import free_port
+
+from serving.server.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import yaml
 from prometheus_client import start_http_server
-from waiting import free_port, until
+from waiting import until
 
 from serving.contents import Reference, Spread
+from serving.server.ports import free_port
 from serving.telemetry.meter import Batch, Text
 from serving.telemetry.metrics import PrometheusMeter
 from serving.telemetry.vectors import ngram_vector

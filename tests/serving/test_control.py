@@ -20,7 +20,7 @@ from serving.server.errors import ControlError
 from serving.server.instance import Instance
 from serving.server.java import find_java_home
 from serving.server.launch import PROPERTIES, launch_exporter
-from serving.server.ports import HOST, Address, choose_ports
+from serving.server.ports import HOST, Address, choose_ports, free_port
 from serving.server.torchserve import worker_error
 
 
@@ -86,13 +86,27 @@ def test_an_unavailable_address_is_reported(arguments: tuple[Any, ...], message:
 
 
 def test_other_ports_in_use_are_skipped() -> None:
-    first = choose_ports(0).front
-    with socket.create_server(("127.0.0.1", first + 1)):
-        ports = choose_ports(first)
+    taken = free_port()
+    with socket.create_server((HOST, taken)):
+        ports = choose_ports(taken - 1)
     numbers = list(ports.model_dump().values())
-    assert ports.front == first
-    assert first + 1 not in numbers
+    assert ports.front == taken - 1
+    assert taken not in numbers
     assert len(set(numbers)) == len(numbers)
+
+
+def test_no_port_is_chosen_twice() -> None:
+    front = free_port()
+    ports = choose_ports(front, exporter=Address(HOST, front + 1))
+    assert ports.exporter == front + 1
+    numbers = list(ports.model_dump().values())
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_free_ports_are_below_those_of_connections() -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="utf-8").split()[0])
+    numbers = choose_ports(0).model_dump().values()
+    assert max(numbers) < lowest
 
 
 def test_the_records_survive_their_server(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import requests
 from asking import MakeStore
-from waiting import free_port
 
 from benchmarks.load.target import Target
 from serving import handlers
@@ -22,6 +21,7 @@ from serving.client.exchange import ServingError
 from serving.predictor import load_predictor
 from serving.server.instance import Instance
 from serving.server.keys import TorchServeKeys
+from serving.server.ports import free_port
 
 Json = Any
 Answer = tuple[str, Json]  # the error code, "" for a success, and the body

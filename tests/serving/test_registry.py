@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from real_servers import TrackingServer
 from registering import point, register, tags
-from waiting import free_port
 
 from serving.registry import Registered, Registry
 from serving.server.errors import ControlError
+from serving.server.ports import free_port
 
 pytest.importorskip("mlflow")
 

@@ -21,7 +21,7 @@ import torch
 import yaml
 from exactly import RANKS, exact
 from learning import learn, learned
-from waiting import free_port, until
+from waiting import until
 
 from pipelines.data.corpora.words import prepare_words
 from pipelines.settings.corpora import WordsPrepare
@@ -33,6 +33,7 @@ from pipelines.tracking.runs import StageRun
 from pipelines.training import cluster as driver
 from pipelines.training import cluster_checks
 from pipelines.training.work import Work
+from serving.server.ports import free_port
 
 PATIENCE_S = 300
 EPOCHS = 4  # of the job that loses workers
