@@ -146,11 +146,12 @@ def _launch(instance: Instance, name: str, address: Address, command: Sequence[s
 
 
 def last_lines(instance: Instance, count: int = 5) -> str:
-    """The last lines of the server's logs, for an error message."""
+    """The last lines of the server's logs, without the frames of Java's stack traces, for an error message."""
     lines: list[str] = []
     for name in ("server.log", "java.log"):
         log = instance.logs / name
-        lines += log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:] if log.is_file() else []
+        written = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+        lines += [line for line in written if not line.startswith("\tat ")][-count:]
     return "\n".join(["", *lines]) if lines else "its logs are empty"
 
 

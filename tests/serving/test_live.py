@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -22,14 +23,15 @@ from serving.bundle import sha256
 from serving.predictor import load_predictor
 from serving.server import control
 from serving.server.errors import ControlError
-from serving.server.instance import Instance
+from serving.server.instance import JAVA, Instance
+from serving.server.ports import choose_ports
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 pytest.importorskip("ts")
 
 Json = Any
 BATCH = 4
-FILL_MS = 1500  # how long a single request waits for its batch to fill; far longer than any answer takes
+FILL_MS = 4000  # how long a single request waits for its batch to fill; far longer than any answer takes
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def live(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def slow(bundles: dict[str, Path], make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A second server, with a classifier that waits long for its batch to fill."""
     folder = tmp_path_factory.mktemp("slow")
-    store = make_store(folder / "packaged", bundles["classification"], delay_ms=FILL_MS)
+    store = make_store(folder / "packaged", bundles["classification"], delay_ms=FILL_MS, deadline_s=12)
     try:
         yield Live(folder, control.up(store, folder, port=0))
     finally:
@@ -289,7 +291,7 @@ def _heed_interrupts() -> None:
 def test_an_interrupted_up_leaves_no_process(interrupt: signal.Signals, one: Path, tmp_path: Path) -> None:
     command = [*SEQLINE, "up", "--store", str(one), "--instance", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_heed_interrupts) as up:
-        while not any(process.name() == "java" for process in Instance(tmp_path).processes()):
+        while not Instance(tmp_path).runs(JAVA):
             assert up.poll() is None
             time.sleep(0.05)
         up.send_signal(interrupt)
@@ -306,6 +308,15 @@ def test_a_failing_java_shows_the_end_of_its_log(one: Path, tmp_path: Path, monk
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
     with pytest.raises(ControlError, match=r"(?s)TorchServe failed to start.*out of luck"):
         control.up(one, tmp_path, port=0)
+
+
+def test_a_port_that_was_taken_meanwhile_is_named(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = choose_ports(0).model_copy(update={"management": port})
+        monkeypatch.setattr(control, "choose_ports", lambda *_: ports)
+        with pytest.raises(ControlError, match=rf"(?s)TorchServe failed to start.*127\.0\.0\.1:{port}\b.*already in use"):
+            control.up(one, tmp_path, port=0)
 
 
 def _rounded(answered: tuple[int, Json]) -> Json:
