@@ -99,8 +99,9 @@ def bundles(bundles: dict[str, Path], both: Path) -> dict[str, Path]:
 def make_store(bundles: dict[str, Path], prepared: dict[str, Path], small_params: Params) -> MakeStore:
     """A function that packages bundles, by default one of every kind, into a store; models have the names of their folders."""
 
-    def make(folder: Path, *chosen: Path, delay_ms: int = 1, run: str = "0123abcd") -> Path:
-        settings = Serve(workers=1, batch_size=BATCH, max_batch_delay_ms=delay_ms, deadline_s=5, response_timeout_s=10)
+    def make(folder: Path, *chosen: Path, delay_ms: int = 1, deadline_s: int = 5, run: str = "0123abcd") -> Path:
+        limits = {"deadline_s": deadline_s, "response_timeout_s": 2 * deadline_s}
+        settings = Serve(workers=1, batch_size=BATCH, max_batch_delay_ms=delay_ms, **limits)
         for bundle in chosen or bundles.values():
             task = Bundle.load(bundle).task
             block: Task | Vectors = small_params.tasks.get(task, small_params.vectors["vectors"])
@@ -168,7 +169,8 @@ def proxied(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("proxied")
     try:
-        control.up(make_store(folder / "packaged"), folder, 0, Front())
+        store = make_store(folder / "packaged", deadline_s=12)  # for a worker that is killed to start again
+        control.up(store, folder, 0, Front())
         yield Target.of(folder)
     finally:
         control.down(folder)

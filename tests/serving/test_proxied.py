@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
@@ -145,7 +146,7 @@ def test_a_wrong_request_gets_an_error_that_says_why(
     assert response.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("headers", [{"X-Deadline": "99999"}, {"X-Deadline": "0.5"}, {"Content-Encoding": "identity"}])
+@pytest.mark.parametrize("headers", [{"X-Deadline": "99999"}, {"X-Deadline": "4.5"}, {"Content-Encoding": "identity"}])
 def test_a_request_at_the_limits_is_answered(headers: dict[str, str], proxied: Target) -> None:
     assert proxied.ask("classification", GOOD, headers).status_code == 200
 
@@ -312,10 +313,10 @@ def test_key_rotation_fails_no_request_and_expires_the_oldest_key(alone: Callabl
     first = server.headers()["Authorization"]
     with Clients(server, "classification", GOOD) as load:
         control.rotate(server.folder)
-        time.sleep(1)
+        before = load.answered
+        until(lambda: load.answered > before + 10, "answers after the rotation")
         second = server.headers()["Authorization"]
     assert load.failed == []
-    assert load.answered > 10
     assert first != second
     assert [server.ask("classification", GOOD, {"Authorization": key}).status_code for key in (first, second)] == [200, 200]
     control.rotate(server.folder)
@@ -346,7 +347,7 @@ def test_status_reports_a_gateway_or_a_proxy_that_has_ended(alone: Callable[...,
 
 
 def test_requests_over_the_rate_limit_get_429_with_retry_after(alone: Callable[..., Target]) -> None:
-    server = alone(rate=5, burst=1)
+    server = alone(rate=1, burst=1)
     responses = [server.ask("classification", GOOD) for _ in range(10)]
     refused = [response for response in responses if response.status_code != 200]
     assert {response.status_code for response in refused} == {429}
@@ -359,7 +360,7 @@ def test_requests_over_the_rate_limit_get_429_with_retry_after(alone: Callable[.
 
 
 def test_too_many_concurrent_grpc_requests_are_refused(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
-    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # waits to fill a batch
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=4000, deadline_s=12)  # waits to fill a batch
     control.up(store, tmp_path, 0, Front(limits=Limits(in_flight=2)))
     server = Target.of(tmp_path)
     key = server.headers()["Authorization"].removeprefix("Bearer ")
@@ -390,20 +391,22 @@ def test_too_much_concurrent_feedback_of_a_key_is_refused(alone: Callable[..., T
         refused = server.request("POST", "/feedback", body) if number % 2 else server.request("DELETE", f"/feedback/{identity}")
         return str(refused.json()["error"]["code"])
 
-    with ThreadPoolExecutor(6) as pool:
-        assert sorted(pool.map(code, range(6))) == [*["unavailable"] * 4, *["unknown_answer"] * 2]
+    with ThreadPoolExecutor(12) as pool:
+        codes = Counter(pool.map(code, range(12)))
+        assert set(codes) == {"unavailable", "unknown_answer"}
+        assert codes["unknown_answer"] >= 2  # more if some came late
         assert server.ask("classification", GOOD).status_code == 200
     assert [code(0), code(1)] == ["unknown_answer"] * 2
 
 
 def test_down_answers_accepted_requests(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
-    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)  # waits to fill a batch
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=4000, deadline_s=12)  # waits to fill a batch
     control.up(store, tmp_path, 0, Front())
     server = Target.of(tmp_path)
     headers, url = server.headers(), server.url
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.ask, "classification", GOOD, headers)
-        time.sleep(0.7)
+        time.sleep(2)
         assert control.down(tmp_path) >= 4
         assert asked.result().status_code == 200
     with pytest.raises(requests.ConnectionError):
@@ -412,7 +415,7 @@ def test_down_answers_accepted_requests(bundles: dict[str, Path], make_store: Ma
 
 
 def test_sigterm_stops_a_server_like_down(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> None:
-    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=1500)
+    store = make_store(tmp_path / "packaged", bundles["classification"], delay_ms=4000, deadline_s=12)
     command = [*SEQLINE, "up", "--proxy", "--stay", "--port", "0"]
     command += ["--store", str(store), "--instance", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as up, ThreadPoolExecutor(1) as pool:
@@ -420,7 +423,7 @@ def test_sigterm_stops_a_server_like_down(bundles: dict[str, Path], make_store: 
             assert up.poll() is None
             time.sleep(0.1)
         asked = pool.submit(Target.of(tmp_path).ask, "classification", GOOD)
-        time.sleep(0.7)
+        time.sleep(2)
         up.terminate()
         assert asked.result().status_code == 200
     assert up.returncode == 128 + signal.SIGTERM

@@ -88,7 +88,7 @@ def test_a_server_that_keeps_nothing_writes_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "PAUSE_S", 0.3)
+    monkeypatch.setattr(recorder, "PAUSE_S", 2.0)
 
 
 @pytest.mark.usefixtures("quick")
@@ -103,7 +103,7 @@ def test_a_locked_file_loses_records_but_no_answer(path: Path, caplog: pytest.Lo
         until(lambda: lost() > before, "a record to be lost")
         for _ in range(recorder.WAITING + 10):
             writer.write([answered(identity="c" * 32)])
-        assert time.perf_counter() - start < 5  # about WAIT_S
+        assert time.perf_counter() - start < 20  # about WAIT_S
     assert len(caplog.records) == 1
     assert lost() - before >= 10  # as many may wait, but no more
     assert len(written(path, "c" * 32)) == 1

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_loading_a_version_holds_back_no_request(server: Target, challenger: Pat
             over.set()
         for one in asking:
             one.result()
-    assert max(slowest) < took / 2
+    assert sorted(slowest)[-5] < took / 2  # eight would wait if loading held the requests up
 
 
 def test_a_shadow_of_another_model_disagrees_and_is_not_counted(server: Target, different: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_shadow_that_hangs_delays_nobody(server: Target, challenger: Path) -> 
                 url = f"{server.url}/predictions/{MODEL}"
                 answer = session.post(url, data=GOOD, headers=server.headers(), verify=str(server.certificate), timeout=5)
                 assert answer.status_code == 200
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20  # waiting for the shadow would take 4 s each time
         assert until(lambda: shadow.compare(MODEL, server.folder).failed == 10, "the copies to be given up")
     finally:
         shadow.finish(MODEL, server.folder)
@@ -200,7 +201,7 @@ def test_a_shadow_that_hangs_delays_nobody(server: Target, challenger: Path) -> 
 def test_a_canary_gets_its_share_and_passes(server: Target, challenger: Path) -> None:
     before = version(server)
     with Clients(server, MODEL, LIST) as load:
-        outcome = run(challenger, server, 0.25, Gate())
+        outcome = run(challenger, server, 0.25, Gate(slower=10))  # one that latency may cross, but not by a busy machine
     assert load.failed == []
     assert (outcome.reason, outcome.failed, outcome.champion) == (None, 0, before)
     log = [json.loads(line) for line in (server.folder / "logs/trials.log").read_text().splitlines()]
@@ -248,7 +249,7 @@ def test_a_canary_whose_worker_hangs_or_crashes_is_withdrawn(fault: signal.Signa
         while not over.wait(0.2):
             trial = server.state.trials.get(MODEL)
             for pid in workers(server, trial.version) if trial else []:
-                if psutil.pid_exists(pid):
+                with suppress(ProcessLookupError):
                     os.kill(pid, fault)
 
     with ThreadPoolExecutor(1) as pool, Clients(server, MODEL, GOOD) as load:
