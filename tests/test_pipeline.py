@@ -207,6 +207,15 @@ def test_publishing_writes_own_tasks_into_the_readme(grown: Path) -> None:
     assert [task for task in OWN if f"| {task} |" not in readme] == []
 
 
+def assert_the_client_works_as_documented(folder: Path) -> None:
+    for page in ("ask", "feedback"):
+        text = (folder / f"docs/how-to/{page}.md").read_text(encoding="utf-8")
+        (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        done = run(folder, sys.executable, "-c", block)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout, page
+
+
 def test_own_tasks_are_served_over_rest(grown: Path) -> None:
     asked = {
         "tickets": "my old bike does not start",
@@ -228,6 +237,7 @@ def test_own_tasks_are_served_over_rest(grown: Path) -> None:
             assert answer.status_code == 200, answer.text
         labels = requests.post(urls["tickets"], json={"inputs": "x y"}, headers={name: value}, timeout=60).json()
         assert {one["label"] for one in labels} <= {"billing", "praise", "returns", "sales", "support"}
+        assert_the_client_works_as_documented(grown)
     finally:
         run(grown, *SEQLINE, "down")
 

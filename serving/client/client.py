@@ -1,15 +1,16 @@
 """Clients that send typed requests and return typed answers."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from serving.client.exchange import Asked, decode, decode_line, encode
+from serving.client.exchange import Answers, Asked, decode, decode_judgement, decode_line, encode
 from serving.client.grpc import AsyncGrpc, Grpc
 from serving.client.rest import AsyncRest, Rest
 from serving.client.retry import async_retrying, retrying
+from serving.contract.feedback import Feedback, Judged
 from serving.endpoints.generation.contract import Drawn, GeneratedText, GenerationRequest
 
 A = TypeVar("A")
@@ -41,13 +42,17 @@ class Client:
             self._transport = Rest(url, key, timeout_s, certificates)
         self._retrying = retrying(attempts)
 
-    def ask(self, model: str, request: Asked[A]) -> Sequence[A]:
+    def ask(self, model: str, request: Asked[A]) -> Answers[A]:
         """Return the answer to each input of a request, in order; a single input gets a list of one."""
-        return decode(request, self.send(model, encode(request)))
+        return decode(request, self._retrying(self._transport.send, model, encode(request)))
 
     def send(self, model: str, body: bytes) -> bytes:
         """Send a body unchanged and return the body of the answer."""
-        return self._retrying(self._transport.send, model, body)
+        return self._retrying(self._transport.send, model, body).body
+
+    def judge(self, feedback: Feedback) -> Judged:
+        """Say what the right answer to an input would have been, given the `id` of `ask`'s answers; by REST only."""
+        return decode_judgement(self._retrying(self._transport.judge, feedback.model_dump_json(exclude_none=True).encode()))
 
     def stream(self, model: str, request: GenerationRequest) -> Iterator[Drawn | list[GeneratedText]]:
         """Yield each character as it is drawn, then the name. The request must have `stream` set. It is not retried."""
@@ -75,13 +80,18 @@ class AsyncClient:
             self._transport = AsyncRest(url, key, timeout_s, certificates)
         self._retrying = async_retrying(attempts)
 
-    async def ask(self, model: str, request: Asked[A]) -> Sequence[A]:
+    async def ask(self, model: str, request: Asked[A]) -> Answers[A]:
         """See `Client.ask`."""
-        return decode(request, await self.send(model, encode(request)))
+        return decode(request, await self._retrying(self._transport.send, model, encode(request)))
 
     async def send(self, model: str, body: bytes) -> bytes:
         """See `Client.send`."""
-        return await self._retrying(self._transport.send, model, body)
+        return (await self._retrying(self._transport.send, model, body)).body
+
+    async def judge(self, feedback: Feedback) -> Judged:
+        """See `Client.judge`."""
+        body = feedback.model_dump_json(exclude_none=True).encode()
+        return decode_judgement(await self._retrying(self._transport.judge, body))
 
     async def stream(self, model: str, request: GenerationRequest) -> AsyncIterator[Drawn | list[GeneratedText]]:
         """See `Client.stream`."""

@@ -1,13 +1,14 @@
 """Conversion of typed requests to bodies and of bodies to typed answers, for every transport."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from serving.contract.faults import ErrorAnswer
+from serving.contract.feedback import Judged
 from serving.endpoints.generation.contract import LINE, Drawn, GeneratedText
 
 A_co = TypeVar("A_co", covariant=True)
@@ -23,6 +24,26 @@ class Asked(Protocol[A_co]):
 
     def model_dump_json(self, *, exclude_unset: bool) -> str:
         """Serialize to JSON, without fields that were not set."""
+
+
+class Reply(NamedTuple):
+    """What a transport received: the body of an answer and its id, which answers by gRPC do not have."""
+
+    body: bytes
+    id: str | None = None
+
+
+class Answers(list[A]):
+    """The answer to each input of a request, in order.
+
+    Args:
+        answers: the answers.
+        id: names them in feedback; None by gRPC.
+    """
+
+    def __init__(self, answers: Iterable[A], id: str | None) -> None:  # noqa: A002 - the name of the field in feedback
+        super().__init__(answers)
+        self.id = id
 
 
 class ServingError(Exception):
@@ -51,14 +72,26 @@ def encode(request: Asked[A]) -> bytes:
     return request.model_dump_json(exclude_unset=True).encode()
 
 
-def decode(request: Asked[A], body: bytes) -> Sequence[A]:
-    """Parse the answers to each input, in order.
+def decode(request: Asked[A], reply: Reply) -> Answers[A]:
+    """Parse the answers to each input.
 
     Raises:
         ServingError: the body is not an answer to such a request.
     """
     try:
-        return request.read(_json(body))
+        return Answers(request.read(_json(reply.body)), reply.id)
+    except ValidationError as error:
+        raise ServingError(0, "unreadable_answer", f"unexpected answer: {error.errors()[0]['msg']}") from error
+
+
+def decode_judgement(body: bytes) -> Judged:
+    """Parse the reply to feedback.
+
+    Raises:
+        ServingError: the body is no such reply.
+    """
+    try:
+        return Judged.model_validate_json(body)
     except ValidationError as error:
         raise ServingError(0, "unreadable_answer", f"unexpected answer: {error.errors()[0]['msg']}") from error
 

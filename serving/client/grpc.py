@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import grpc
 
-from serving.client.exchange import ServingError, checked
+from serving.client.exchange import Reply, ServingError, checked
 from serving.client.messages import PREDICT, STREAM, decode, encode
 
 CODES: Final = {
@@ -17,6 +17,7 @@ CODES: Final = {
     grpc.StatusCode.NOT_FOUND: "not_found",
     grpc.StatusCode.INTERNAL: "internal_error",
 }
+NO_FEEDBACK: Final = "answers by gRPC take no feedback; ask by REST, at an address that begins with http"
 
 
 class Grpc:
@@ -36,13 +37,17 @@ class Grpc:
         self._send = self._channel.unary_unary(PREDICT, encode, decode)
         self._stream = self._channel.unary_stream(STREAM, encode, decode)
 
-    def send(self, model: str, body: bytes) -> bytes:
+    def send(self, model: str, body: bytes) -> Reply:
         """See `serving.client.rest.Rest.send`."""
         try:
             answer: bytes = self._send((model, body), metadata=self._metadata, timeout=self._timeout_s)
         except grpc.RpcError as error:
             raise _fault(error) from error
-        return checked(answer)
+        return Reply(checked(answer))
+
+    def judge(self, _body: bytes) -> bytes:
+        """Raise ServingError: answers by gRPC have no id."""
+        raise ServingError(0, "not_found", NO_FEEDBACK)
 
     def stream(self, model: str, body: bytes) -> Iterator[bytes]:
         """See `serving.client.rest.Rest.stream`."""
@@ -67,13 +72,17 @@ class AsyncGrpc:
         self._send = self._channel.unary_unary(PREDICT, encode, decode)
         self._stream = self._channel.unary_stream(STREAM, encode, decode)
 
-    async def send(self, model: str, body: bytes) -> bytes:
+    async def send(self, model: str, body: bytes) -> Reply:
         """See `serving.client.rest.Rest.send`."""
         try:
             answer: bytes = await self._send((model, body), metadata=self._metadata, timeout=self._timeout_s)
         except grpc.RpcError as error:
             raise _fault(error) from error
-        return checked(answer)
+        return Reply(checked(answer))
+
+    async def judge(self, _body: bytes) -> bytes:
+        """See `Grpc.judge`."""
+        raise ServingError(0, "not_found", NO_FEEDBACK)
 
     async def stream(self, model: str, body: bytes) -> AsyncIterator[bytes]:
         """See `serving.client.rest.Rest.stream`."""

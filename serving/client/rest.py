@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx2
 
-from serving.client.exchange import ServingError, fault
-from serving.contract.headers import DEADLINE
+from serving.client.exchange import Reply, ServingError, fault
+from serving.contract.headers import DEADLINE, REQUEST_ID
 
 
 class Rest:
@@ -26,8 +26,8 @@ class Rest:
             base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, verify=_trust(certificates), trust_env=False
         )
 
-    def send(self, model: str, body: bytes) -> bytes:
-        """Post a request and return the answer's body.
+    def send(self, model: str, body: bytes) -> Reply:
+        """Post a request.
 
         Raises:
             ServingError: there is no answer.
@@ -35,6 +35,16 @@ class Rest:
         with _reachable():
             response = self._client.post(f"/predictions/{model}", content=body)
         return _checked(response)
+
+    def judge(self, body: bytes) -> bytes:
+        """Post feedback and return the reply's body.
+
+        Raises:
+            ServingError: it is not accepted.
+        """
+        with _reachable():
+            response = self._client.post("/feedback", content=body)
+        return _checked(response).body
 
     def stream(self, model: str, body: bytes) -> Iterator[bytes]:
         """Post a request and yield the lines of the answer as they arrive.
@@ -62,11 +72,17 @@ class AsyncRest:
             base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, verify=_trust(certificates), trust_env=False
         )
 
-    async def send(self, model: str, body: bytes) -> bytes:
+    async def send(self, model: str, body: bytes) -> Reply:
         """See `Rest.send`."""
         with _reachable():
             response = await self._client.post(f"/predictions/{model}", content=body)
         return _checked(response)
+
+    async def judge(self, body: bytes) -> bytes:
+        """See `Rest.judge`."""
+        with _reachable():
+            response = await self._client.post("/feedback", content=body)
+        return _checked(response).body
 
     async def stream(self, model: str, body: bytes) -> AsyncIterator[bytes]:
         """See `Rest.stream`."""
@@ -101,7 +117,7 @@ def _reachable() -> Iterator[None]:
         raise ServingError(0, "unreachable", f"the server cannot be reached: {error}") from error
 
 
-def _checked(response: httpx2.Response) -> bytes:
+def _checked(response: httpx2.Response) -> Reply:
     if response.status_code != 200:
         raise fault(response.status_code, response.content, response.headers.get("Retry-After"))
-    return bytes(response.content)
+    return Reply(response.content, response.headers.get(REQUEST_ID))

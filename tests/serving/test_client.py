@@ -13,6 +13,7 @@ import pytest
 from serving.client.ask import body_of
 from serving.client.client import AsyncClient, Client
 from serving.client.exchange import ServingError
+from serving.contract.feedback import Feedback, Judged
 from serving.endpoints.classification.contract import ClassificationParameters, ClassificationRequest, LabelScore
 from serving.endpoints.generation.contract import Drawn, GeneratedText, GenerationRequest, TokenProbability
 from serving.server.errors import ControlError
@@ -154,6 +155,51 @@ def test_the_async_client_gets_the_same_answers(serve: Serve) -> None:
             return await client.ask("surname", REQUEST)
 
     assert anyio.run(ask) == [[LabelScore(label="Irish", score=0.5)]]
+
+
+JUDGED = Judged(id="a" * 32, model="surname", version="1-0123abcd", right=True)
+FEEDBACK = Feedback(id="a" * 32, label="Irish")
+
+
+def test_an_answer_has_an_id_for_feedback(serve: Serve) -> None:
+    serving = serve((200, {"X-Request-Id": "a" * 32}, ANSWER), BUSY, (200, {}, JUDGED.model_dump()))
+    with Client(serving.url, "secret") as client:
+        assert client.ask("surname", REQUEST).id == "a" * 32
+        assert client.judge(FEEDBACK) == JUDGED
+    assert [(path, body) for path, _, body in serving.sent[1:]] == [
+        ("/feedback", {"id": "a" * 32, "label": "Irish", "input": 0})
+    ] * 2
+
+
+def test_the_async_client_gives_the_same_feedback(serve: Serve) -> None:
+    serving = serve((200, {"X-Request-Id": "a" * 32}, ANSWER), (200, {}, JUDGED.model_dump()))
+
+    async def ask() -> tuple[str | None, Judged]:
+        async with AsyncClient(serving.url, "secret") as client:
+            return (await client.ask("surname", REQUEST)).id, await client.judge(FEEDBACK)
+
+    assert anyio.run(ask) == ("a" * 32, JUDGED)
+    assert serving.sent[1][::2] == ("/feedback", {"id": "a" * 32, "label": "Irish", "input": 0})
+
+
+def test_feedback_that_is_not_accepted_is_an_error(serve: Serve) -> None:
+    unknown: Reply = (404, {}, {"error": {"code": "unknown_answer", "message": "there is no such answer"}})
+    with Client(serve(unknown, (200, {}, {"right": 3})).url, "secret") as client:
+        for code in ("unknown_answer", "unreadable_answer"):
+            with pytest.raises(ServingError) as caught:
+                client.judge(FEEDBACK)
+            assert caught.value.code == code
+
+
+def test_feedback_by_grpc_is_refused_with_advice() -> None:
+    async def judge() -> None:
+        async with AsyncClient("grpc://127.0.0.1:9", "secret") as client:
+            await client.judge(FEEDBACK)
+
+    with Client("grpc://127.0.0.1:9", "secret") as client, pytest.raises(ServingError, match="ask by REST"):
+        client.judge(FEEDBACK)
+    with pytest.raises(ServingError, match="ask by REST"):
+        anyio.run(judge)
 
 
 def test_command_line_arguments_become_a_body() -> None:

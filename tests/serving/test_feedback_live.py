@@ -14,7 +14,10 @@ from asking import MakeStore
 from waiting import until
 
 from benchmarks.load.target import Target
+from serving.client.client import Client
 from serving.client.messages import PREDICT, decode, encode
+from serving.contract.feedback import Feedback
+from serving.endpoints.classification.contract import ClassificationRequest, LabelScore
 from serving.records import Keeping, Recorded, Records, digest
 from serving.server import control
 from serving.server.errors import ControlError
@@ -93,6 +96,20 @@ def test_a_translation_is_judged_by_its_text(server: Target) -> None:
     said = translation["translation_text"]
     assert [judge(server, id=identity, text=text).json()["right"] for text in (f"{said} ", f"{said}!")] == [True, False]
     assert judge(server, id=identity, label="Italian").json()["error"]["code"] == "invalid_feedback"
+
+
+def test_the_client_gives_feedback(server: Target) -> None:
+    key = server.headers()["Authorization"].removeprefix("Bearer ")
+    certificate = server.certificate if server.state.proxied else None
+    with Client(server.url, key, certificates=certificate) as client:
+        answers = client.ask("classification", ClassificationRequest(inputs=["Rossi", "Moreau"]))
+        assert answers.id
+        recorded(server, answers.id)
+        for place, ((best, *_), right) in enumerate(zip(answers, (True, False), strict=True)):
+            assert isinstance(best, LabelScore)
+            label = best.label if right else "Klingon"
+            judged = client.judge(Feedback(id=answers.id, label=label, input=place))
+            assert (judged.id, judged.model, judged.right) == (answers.id, "classification", right)
 
 
 def test_word_vectors_take_no_feedback(server: Target) -> None:
