@@ -1,7 +1,8 @@
 """Conversion of typed requests to bodies and of bodies to typed answers, for every transport."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -78,10 +79,8 @@ def decode(request: Asked[A], reply: Reply) -> Answers[A]:
     Raises:
         ServingError: the body is not an answer to such a request.
     """
-    try:
+    with _readable():
         return Answers(request.read(_json(reply.body)), reply.id)
-    except ValidationError as error:
-        raise ServingError(0, "unreadable_answer", f"unexpected answer: {error.errors()[0]['msg']}") from error
 
 
 def decode_judgement(body: bytes) -> Judged:
@@ -90,10 +89,8 @@ def decode_judgement(body: bytes) -> Judged:
     Raises:
         ServingError: the body is no such reply.
     """
-    try:
+    with _readable():
         return Judged.model_validate_json(body)
-    except ValidationError as error:
-        raise ServingError(0, "unreadable_answer", f"unexpected answer: {error.errors()[0]['msg']}") from error
 
 
 def decode_line(line: bytes) -> Drawn | list[GeneratedText]:
@@ -129,6 +126,14 @@ def fault(status: int, body: bytes, retry_after: str | None = None) -> ServingEr
             return ServingError(status, "not_found", "there is no such model", None, after)
         return ServingError(status, "unavailable" if status in (502, 503) else "unknown", f"HTTP status {status}", None, after)
     return ServingError(status, detail.code, detail.message, detail.input, after)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise ServingError(0, "unreadable_answer", f"unexpected answer: {error.errors()[0]['msg']}") from error
 
 
 def _json(body: bytes) -> Any:
