@@ -72,7 +72,8 @@ def choose_ports(port: int, listen: str = HOST, exporter: Address = LOCAL) -> Po
 def free_port(host: str = HOST) -> int:
     """A port that is free now, and will hardly be taken before a server listens there.
 
-    Operating systems take no ports of this range for connections, or for programs to which any port is good.
+    Linux and macOS, unless they are told otherwise, take no ports of this range for connections or for programs to which any
+    port is good.
 
     Raises:
         OSError: the host is no address of this machine, or there is no such port.

@@ -104,9 +104,7 @@ def test_no_port_is_chosen_twice() -> None:
 
 
 def test_free_ports_are_below_those_of_connections() -> None:
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="utf-8").split()[0])
-    numbers = choose_ports(0).model_dump().values()
-    assert max(numbers) < lowest
+    assert max(choose_ports(0).model_dump().values()) < 32_768  # where Linux begins, unless it is told otherwise
 
 
 def test_the_records_survive_their_server(tmp_path: Path) -> None:
