@@ -169,8 +169,7 @@ def proxied(make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("proxied")
     try:
-        store = make_store(folder / "packaged", deadline_s=12)  # for a worker that is killed to start again
-        control.up(store, folder, 0, Front())
+        control.up(make_store(folder / "packaged"), folder, 0, Front())
         yield Target.of(folder)
     finally:
         control.down(folder)

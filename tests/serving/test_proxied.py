@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
@@ -391,10 +390,9 @@ def test_too_much_concurrent_feedback_of_a_key_is_refused(alone: Callable[..., T
         refused = server.request("POST", "/feedback", body) if number % 2 else server.request("DELETE", f"/feedback/{identity}")
         return str(refused.json()["error"]["code"])
 
-    with ThreadPoolExecutor(12) as pool:
-        codes = Counter(pool.map(code, range(12)))
-        assert set(codes) == {"unavailable", "unknown_answer"}
-        assert codes["unknown_answer"] >= 2  # more if some came late
+    expected = [*["unavailable"] * 4, *["unknown_answer"] * 2]
+    with ThreadPoolExecutor(6) as pool:  # again if the machine was too busy to send them at the same time
+        until(lambda: sorted(pool.map(code, range(6))) == expected, "two of six requests to be taken")
         assert server.ask("classification", GOOD).status_code == 200
     assert [code(0), code(1)] == ["unknown_answer"] * 2
 

@@ -150,7 +150,7 @@ def test_loading_a_version_holds_back_no_request(server: Target, challenger: Pat
             over.set()
         for one in asking:
             one.result()
-    assert sorted(slowest)[-5] < took / 2  # eight would wait if loading held the requests up
+    assert max(slowest) < took / 2
 
 
 def test_a_shadow_of_another_model_disagrees_and_is_not_counted(server: Target, different: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_shadow_that_hangs_delays_nobody(server: Target, challenger: Path) -> 
 def test_a_canary_gets_its_share_and_passes(server: Target, challenger: Path) -> None:
     before = version(server)
     with Clients(server, MODEL, LIST) as load:
-        outcome = run(challenger, server, 0.25, Gate(slower=10))  # one that latency may cross, but not by a busy machine
+        outcome = run(challenger, server, 0.25, Gate())
     assert load.failed == []
     assert (outcome.reason, outcome.failed, outcome.champion) == (None, 0, before)
     log = [json.loads(line) for line in (server.folder / "logs/trials.log").read_text().splitlines()]

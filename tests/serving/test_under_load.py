@@ -1,6 +1,6 @@
 """The server under load, faults and fuzzed requests: a short version of `benchmarks.serving`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ from benchmarks.load.fuzz import fuzz
 from benchmarks.load.soak import overload, soak
 from benchmarks.load.target import Target
 from benchmarks.load.traffic import Kind
+from serving.server import control
+from serving.server.proxy import Front
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 GOOD = b'{"inputs": "ab"}'
@@ -31,7 +33,7 @@ def test_mixed_traffic_fails_no_request_and_leaks_no_memory(proxied: Target) -> 
     figures = soak(proxied, kinds, seconds=30)
     assert figures["soak_5xx"] == 0
     assert {f"soak_{kind}_p50_ms" for kind in BODIES} <= figures.keys()
-    assert figures["soak_memory_growth"] < 0.05  # the first minute of a Java heap is in it
+    assert figures["soak_memory_growth"] < 0.02
 
 
 def test_overload_is_refused_with_retry_after(proxied: Target) -> None:
@@ -41,8 +43,19 @@ def test_overload_is_refused_with_retry_after(proxied: Target) -> None:
     assert figures["overload_sent"] > figures["overload_answered"]
 
 
-def test_a_killed_worker_fails_no_request(proxied: Target) -> None:
-    figures = kills(proxied, "classification", GOOD, count=3)
+@pytest.fixture
+def patient(bundles: dict[str, Path], make_store: MakeStore, tmp_path: Path) -> Iterator[Target]:
+    """A server whose deadline leaves time for a worker to start again on a busy machine."""
+    try:
+        control.up(make_store(tmp_path / "packaged", bundles["classification"], deadline_s=12), tmp_path, 0, Front())
+        yield Target.of(tmp_path)
+    finally:
+        control.down(tmp_path)
+
+
+@pytest.mark.usefixtures("proxied")  # which skips the test without nginx
+def test_a_killed_worker_fails_no_request(patient: Target) -> None:
+    figures = kills(patient, "classification", GOOD, count=3)
     assert figures["kill_failed"] == 0
     assert figures["kill_answered"] > 0
 
